@@ -1,0 +1,1 @@
+"""Rotates credentials without anybody noticing, and proves the old keys dead."""

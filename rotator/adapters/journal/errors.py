@@ -1,0 +1,80 @@
+"""What SQLite says, in the words of `rotator.domain.failures`, and why a journal cannot be opened.
+
+Permanent
+└── CannotOpen       the journal was not opened; nothing was changed
+    ├── NoDirectory      its directory does not exist
+    ├── NotAJournal      there is a file, but no journal of ours in it
+    ├── NotWritable      this user may not write it
+    ├── Newer            written by a newer version of the rotator
+    ├── Older            read-only: it must be migrated first
+    └── InUse            another daemon has it, or an older version does while it must be migrated
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from rotator.domain.failures import Failure, Permanent, Transient
+
+
+class CannotOpen(Permanent):
+    """The journal was not opened; nothing was changed."""
+
+
+class NoDirectory(CannotOpen):
+    """The directory that the journal should be in does not exist."""
+
+
+class NotAJournal(CannotOpen):
+    """There is a file, but it is no journal of the rotator, or a damaged one."""
+
+
+class NotWritable(CannotOpen):
+    """This user may not write the file or its directory."""
+
+
+class Newer(CannotOpen):
+    """A newer version of the rotator wrote it."""
+
+
+class Older(CannotOpen):
+    """An older version of the rotator wrote it, and a read-only look migrates nothing."""
+
+
+class InUse(CannotOpen):
+    """Another daemon on this host has it."""
+
+
+RESTORE = "restore it from a backup, then `rotator reconcile --rebuild`"
+
+_TRANSIENT = {
+    sqlite3.SQLITE_BUSY: (
+        "the journal is locked by another process",
+        "another `rotate` is writing; it goes on by itself",
+    ),
+    sqlite3.SQLITE_LOCKED: ("the journal is locked", "another `rotate` is writing; it goes on by itself"),
+    sqlite3.SQLITE_PROTOCOL: ("the journal is locked", "keep it on a local disk, not on a network file system"),
+    sqlite3.SQLITE_FULL: ("the disk of the journal is full", "free some space; nothing was lost"),
+    sqlite3.SQLITE_IOERR: ("the disk of the journal fails", "see if it is full or broken; nothing was lost"),
+    sqlite3.SQLITE_CANTOPEN: ("the journal's files cannot be opened", "see its directory's permissions"),
+    sqlite3.SQLITE_READONLY: ("the journal is read-only", "see the permissions of its file and directory"),
+    sqlite3.SQLITE_NOMEM: ("no memory for the journal", ""),
+    sqlite3.SQLITE_INTERRUPT: ("the journal was interrupted", ""),
+}
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
+
+
+def primary(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; the extended one has it in its lower byte."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def failure_of(error: sqlite3.Error) -> Failure:
+    """The failure that a port may raise for this error."""
+    code = primary(error)
+    if code in _TRANSIENT:
+        message, hint = _TRANSIENT[code]
+        return Transient(message, hint)
+    if code in _DAMAGED:
+        return Permanent("the journal is damaged", RESTORE)
+    return Permanent(f"the journal refuses: {error}", "this is a defect of the rotator; nothing was written")

@@ -1,0 +1,213 @@
+"""The journal's tables as they are now. No column may hold a secret; a test says of each what it holds.
+
+Instants are microseconds since 1970 in UTC. How an older journal becomes this one is in `migrations`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from rotator.domain.rotation import TERMINAL
+
+METADATA = MetaData()
+
+Instant = BigInteger
+Flag = Integer
+
+
+def required(name: str, kind: Any, default: str | None = None) -> Column[Any]:
+    """A column that is never null."""
+    return Column(name, kind, nullable=False, server_default=None if default is None else text(default))
+
+
+CREDENTIAL = Table(
+    "credential",
+    METADATA,
+    Column("name", Text, primary_key=True, nullable=False),
+    Column("current", Text, index=True),
+    Column("current_since", Instant),
+    Column("next_due", Instant),
+    required("held", Flag, "0"),
+    required("held_why", Text, "''"),
+    required("fence", Integer, "0"),
+    required("drift", Text, "'[]'"),
+    required("outage", Flag, "0"),
+    required("spec", Text, "''"),
+    Column("open_rotation", Text),  # so that `due` needs one index and `save` one row
+    Index(
+        "ix_credential_due",
+        "next_due",
+        "name",
+        sqlite_where=text("held = 0 AND open_rotation IS NULL AND next_due IS NOT NULL"),
+    ),
+)
+
+KEY = Table(
+    "key",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    required("key_id", Text),
+    Column("credential", Text, ForeignKey("credential.name"), nullable=False),
+    required("origin", Text),
+    required("since", Instant),
+    Column("fingerprint", Text),
+    Column("rotation", Text),
+    Column("dead_at", Instant),
+    UniqueConstraint("credential", "key_id"),
+)
+
+ROTATION = Table(
+    "rotation",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("credential", Text, ForeignKey("credential.name"), nullable=False, index=True),
+    required("mode", Text),
+    required("reason", Text),
+    required("started_at", Instant),
+    required("next_at", Instant),
+    required("since", Instant),
+    required("phase", Text),
+    required("fence", Integer),
+    Column("owner", Text),
+    required("clean", Flag),
+    required("attempts", Integer),
+    Column("failing_since", Instant),
+    Column("waiting_until", Instant),
+    Column("waiting_for", Text),
+    Column("waiting_note", Text),
+    Column("problem_message", Text),
+    Column("problem_hint", Text),
+    Column("parked_from", Text),
+    required("turns", Integer),
+    Column("ends_as", Text),
+    Column("ended_at", Instant),
+    Column("old_current", Text),
+    required("fixed", Flag),
+    required("baseline", Text),
+    Column("slot", Text),
+    required("mint_fences", Text),
+    Column("first_mint_at", Instant),
+    Column("last_mint_at", Instant),
+    Column("escrow", Text),
+    Column("new_key", Text),
+    Column("minted_at", Instant),
+    Column("verified_at", Instant),
+    Column("live_at", Instant),
+    required("beyond_pivot", Flag),
+    Column("exposure_end", Instant),
+    Column("asked_at", Instant),
+    required("supersedes", Text),
+    required("outage", Flag),
+    required("open", Flag),
+    required("priority", Integer, "0"),
+    CheckConstraint(
+        "open = (phase NOT IN (" + ", ".join(f"'{phase.value}'" for phase in sorted(TERMINAL)) + "))",
+        name="open_follows_phase",
+    ),
+    Index("ux_rotation_open", "credential", unique=True, sqlite_where=text("open = 1")),
+    # A claimed row moves to the end of its lease, so nobody's search walks over it.
+    Index("ix_rotation_claim", "priority", "next_at", sqlite_where=text("open = 1")),
+)
+
+OLD_KEY = Table(
+    "old_key",
+    METADATA,
+    Column("rotation", Text, ForeignKey("rotation.id"), primary_key=True, nullable=False),
+    Column("position", Integer, primary_key=True, nullable=False),
+    Column("key_id", Text, nullable=False, index=True),
+    Column("fingerprint", Text),
+    required("had", Flag),
+    Column("kept_in", Text),
+    Column("disabled_at", Instant),
+    Column("deleted_at", Instant),
+    Column("first_refused_at", Instant),
+    Column("proof", Text),
+    Column("dead_at", Instant),
+)
+
+PLACE_STATE = Table(
+    "place_state",
+    METADATA,
+    Column("rotation", Text, ForeignKey("rotation.id"), primary_key=True, nullable=False),
+    Column("position", Integer, primary_key=True, nullable=False),
+    required("store", Text),
+    required("ref", Text),
+    Column("expected", Text),
+    Column("version", Text),
+    Column("promoted_at", Instant),
+    Column("put_back_at", Instant),
+    Column("rewritten_at", Instant),
+    Column("trouble_since", Instant),
+    Column("left_behind", Text),
+)
+
+REQUEST = Table(
+    "request",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("credential", Text, ForeignKey("credential.name"), nullable=False),
+    required("verb", Text),
+    required("why", Text),
+    required("at", Instant),
+    Column("answered_at", Instant),
+    Index("ix_request_waiting", "credential", sqlite_where=text("answered_at IS NULL")),
+)
+
+EVENT = Table(
+    "event",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    required("rotation", Text),  # or `credential:NAME`
+    required("seq", Integer),
+    required("at", Instant),
+    required("fence", Integer),
+    required("previous", Text),
+    required("digest", Text),
+    required("kind", Text),
+    required("action", Text),
+    required("subject", Text),
+    required("detail", Text),
+    UniqueConstraint("rotation", "seq"),
+)
+
+CHECKPOINT = Table(
+    "checkpoint",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    required("at", Instant),
+    required("heads", Text),
+    required("previous", Text),
+    required("digest", Text),
+    required("signature", Text),
+    required("last_event", Integer),  # its number
+)
+
+SIGHTING = Table(
+    "sighting",
+    METADATA,
+    Column("credential", Text, primary_key=True, nullable=False),
+    Column("key_id", Text, primary_key=True, nullable=False),
+    required("first_seen", Instant),
+)
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", Text, primary_key=True, nullable=False),
+    required("value", Text),
+)

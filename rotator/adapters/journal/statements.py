@@ -1,0 +1,275 @@
+"""Every statement of the journal, in SQLAlchemy Core. Parameters carry the names of the columns that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Insert,
+    Integer,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from rotator.adapters.journal import rows
+from rotator.adapters.journal.schema import (
+    CHECKPOINT,
+    CREDENTIAL,
+    EVENT,
+    KEY,
+    META,
+    OLD_KEY,
+    PLACE_STATE,
+    REQUEST,
+    ROTATION,
+    SIGHTING,
+)
+from rotator.adapters.journal.session import Statement
+from rotator.domain.records import Verb
+
+
+def given(name: str) -> BindParameter[Any]:
+    """A parameter."""
+    return bindparam(name)
+
+
+def most(found: Select[Any]) -> Statement:
+    """At most `limit` of the rows, from the first; SQLAlchemy would make a parameter of the offset."""
+    return Statement(found.limit(bindparam("limit", type_=Integer)).offset(literal_column("0")))
+
+
+def first(found: Select[Any]) -> Statement:
+    """The first of the rows."""
+    return Statement(found.limit(literal_column("1")).offset(literal_column("0")))
+
+
+def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether the column is in a JSON list, given as one parameter: hundreds of names do not make a new statement."""
+    names = func.json_each(given(name)).table_valued("value")
+    return column.in_(select(names.c.value))
+
+
+def columns(table: Table, names: Iterable[str]) -> Select[Any]:
+    """These columns of a table, in this order."""
+    return select(*(table.c[name] for name in names))
+
+
+def setting(table: Table, names: Iterable[str]) -> Update:
+    """An update of these columns to parameters of the same names."""
+    return update(table).values({name: given(name) for name in names})
+
+
+def inserting(table: Table, names: Iterable[str]) -> Insert:
+    """An insert of parameters of these names."""
+    return insert(table).values({name: given(name) for name in names})
+
+
+def saving(table: Table, names: Sequence[str], unique: Sequence[str]) -> Statement:
+    """Insert, or update what has the same values in the unique columns."""
+    statement = upsert(table).values({name: given(name) for name in names})
+    changed = {name: statement.excluded[name] for name in names if name not in unique}
+    return Statement(statement.on_conflict_do_update(index_elements=list(unique), set_=changed))
+
+
+# -- rotations -------------------------------------------------------------------------------------------------------
+
+_ONE = literal_column("1")
+_ROTATION = columns(ROTATION, rows.ROTATION_COLUMNS)
+_OPEN = ROTATION.c.open == literal_column("1")  # as text: only so does SQLite see that the partial index fits
+_DUE = and_(_OPEN, ROTATION.c.next_at <= given("now"))
+_NEVER_CHANGES = ("id", "credential", "started_at", "fence")
+_STORED = (*rows.ROTATION_COLUMNS, "open", "priority")
+
+ROTATION_BY_ID = Statement(_ROTATION.where(ROTATION.c.id == given("id")))
+OPEN_OF_CREDENTIAL = Statement(_ROTATION.where(_OPEN, ROTATION.c.credential == given("credential")))
+_NEWEST_FIRST = _ROTATION.order_by(ROTATION.c.number.desc())
+ROTATIONS = most(_NEWEST_FIRST)
+ROTATIONS_OF = most(_NEWEST_FIRST.where(ROTATION.c.credential == given("credential")))
+DUE_WITH_PRIORITY = most(
+    _ROTATION.where(_DUE, ROTATION.c.priority == given("priority")).order_by(ROTATION.c.next_at, ROTATION.c.number)
+)
+DUE_AMONG = most(
+    _ROTATION.where(_DUE, among(ROTATION.c.credential, "only")).order_by(
+        ROTATION.c.priority.desc(), ROTATION.c.next_at, ROTATION.c.number
+    )
+)
+_SOON = select(func.min(ROTATION.c.next_at)).where(_OPEN, ROTATION.c.next_at < given("never"))
+SOONEST_WITH_PRIORITY = Statement(_SOON.where(ROTATION.c.priority == given("priority")))
+SOONEST_AMONG = Statement(_SOON.where(among(ROTATION.c.credential, "only")))
+FENCE_AND_OPEN = Statement(select(ROTATION.c.fence, ROTATION.c.open).where(ROTATION.c.id == given("id")))
+
+INSERT_ROTATION = Statement(inserting(ROTATION, _STORED))
+SAVE_ROTATION = Statement(
+    setting(ROTATION, [name for name in _STORED if name not in _NEVER_CHANGES]).where(
+        ROTATION.c.id == given("id"), ROTATION.c.fence == given("fence"), _OPEN
+    )
+)
+SAVE_ENDED_ROTATION = Statement(
+    setting(ROTATION, [name for name in _STORED if name not in _NEVER_CHANGES]).where(ROTATION.c.id == given("id"))
+)
+TAKE = Statement(
+    update(ROTATION)
+    .where(ROTATION.c.id == given("id"))
+    .values(
+        fence=ROTATION.c.fence + _ONE,
+        owner=given("owner"),
+        next_at=given("next_at"),
+        clean=case((ROTATION.c.owner.is_(None), ROTATION.c.clean), else_=literal_column("0")),
+    )
+)
+WAKE = Statement(
+    update(ROTATION)
+    .where(
+        _OPEN,
+        ROTATION.c.credential == given("credential"),
+        ROTATION.c.owner.is_(None),
+        ROTATION.c.next_at > given("now"),
+    )
+    .values(next_at=given("now"))
+)
+
+
+# -- the parts of a rotation -----------------------------------------------------------------------------------------
+
+
+class Parts:
+    """The rows of one table that belong to a rotation, in their order."""
+
+    def __init__(self, table: Table, shape: rows.Shape[Any]) -> None:
+        self.shape = shape
+        mine = columns(table, ("rotation", *shape.columns)).order_by(table.c.rotation, table.c.position)
+        self.of_one = Statement(mine.where(table.c.rotation == given("rotation")))
+        self.of_many = Statement(mine.where(among(table.c.rotation, "rotations")))
+        self.save = saving(table, ("rotation", "position", *shape.columns), ("rotation", "position"))
+        beyond = table.c.position >= given("position")
+        self.drop = Statement(delete(table).where(table.c.rotation == given("rotation"), beyond))
+
+
+OLD_KEYS = Parts(OLD_KEY, rows.OLD_KEY)
+PLACE_STATES = Parts(PLACE_STATE, rows.PLACE_STATE)
+
+
+# -- credentials and keys --------------------------------------------------------------------------------------------
+
+_CREDENTIAL = columns(CREDENTIAL, rows.CREDENTIAL.columns)
+_DESCRIBED = [name for name in rows.CREDENTIAL.columns if name != "fence"]
+
+CREDENTIAL_BY_NAME = Statement(_CREDENTIAL.where(CREDENTIAL.c.name == given("name")))
+CREDENTIALS = Statement(_CREDENTIAL.order_by(CREDENTIAL.c.name))
+DUE_CREDENTIALS = most(
+    _CREDENTIAL.where(
+        CREDENTIAL.c.held == literal_column("0"),
+        CREDENTIAL.c.open_rotation.is_(None),
+        CREDENTIAL.c.next_due.is_not(None),
+        CREDENTIAL.c.next_due <= given("now"),
+    ).order_by(CREDENTIAL.c.next_due, CREDENTIAL.c.name)
+)
+HOLDERS = Statement(
+    select(CREDENTIAL.c.name).where(CREDENTIAL.c.current == given("current")).order_by(CREDENTIAL.c.name)
+)
+DESCRIBE_CREDENTIAL = saving(CREDENTIAL, _DESCRIBED, ["name"])
+"""All but the fence, which is the journal's."""
+MAKE_CREDENTIAL = Statement(
+    upsert(CREDENTIAL).values(name=given("name")).on_conflict_do_nothing(index_elements=["name"])
+)
+OPEN_CREDENTIAL = Statement(
+    update(CREDENTIAL)
+    .where(CREDENTIAL.c.name == given("name"))
+    .values(fence=CREDENTIAL.c.fence + _ONE, open_rotation=given("rotation"))
+)
+CLOSE_CREDENTIAL = Statement(
+    update(CREDENTIAL)
+    .where(CREDENTIAL.c.name == given("name"), CREDENTIAL.c.open_rotation == given("rotation"))
+    .values(open_rotation=null())
+)
+RAISE_FENCE = Statement(
+    update(CREDENTIAL)
+    .where(
+        CREDENTIAL.c.name == given("name"),
+        CREDENTIAL.c.fence == given("fence"),
+        CREDENTIAL.c.open_rotation.is_(None),
+    )
+    .values(fence=CREDENTIAL.c.fence + _ONE)
+)
+KEYS_OF = Statement(
+    columns(KEY, rows.KEY.columns).where(KEY.c.credential == given("credential")).order_by(KEY.c.number)
+)
+SAVE_KEY = saving(KEY, rows.KEY.columns, ["credential", "key_id"])
+
+
+# -- operators and the reconciler ------------------------------------------------------------------------------------
+
+_WAITING = and_(REQUEST.c.credential == given("credential"), REQUEST.c.answered_at.is_(None))
+
+WAITING_REQUESTS = Statement(columns(REQUEST, rows.REQUEST.columns).where(_WAITING).order_by(REQUEST.c.id))
+INSERT_REQUEST = Statement(inserting(REQUEST, [name for name in rows.REQUEST.columns if name != "id"]))
+ANSWER = Statement(
+    update(REQUEST).where(_WAITING, REQUEST.c.id == given("id")).values(answered_at=given("answered_at"))
+)
+DROP_REQUESTS = Statement(
+    update(REQUEST)
+    .where(_WAITING, REQUEST.c.verb.in_([literal_column(f"'{verb.value}'") for verb in (Verb.ROLLBACK, Verb.RESUME)]))
+    .values(answered_at=given("answered_at"))
+)
+
+_SIGHTING = columns(SIGHTING, rows.SIGHTING.columns).where(SIGHTING.c.credential == given("credential"))
+
+SIGHTINGS_OF = Statement(_SIGHTING.order_by(SIGHTING.c.key_id))
+FORGET_SIGHTINGS = Statement(
+    delete(SIGHTING).where(SIGHTING.c.credential == given("credential"), ~among(SIGHTING.c.key_id, "key_ids"))
+)
+SIGHT = Statement(
+    upsert(SIGHTING)
+    .values({name: given(name) for name in rows.SIGHTING.columns})
+    .on_conflict_do_nothing(index_elements=["credential", "key_id"])
+)
+
+
+# -- the trail -------------------------------------------------------------------------------------------------------
+
+_EVENT = columns(EVENT, rows.EVENT_COLUMNS)
+
+EVENTS = most(_EVENT.where(EVENT.c.number > given("after")).order_by(EVENT.c.number))
+EVENTS_OF = most(
+    _EVENT.where(EVENT.c.rotation == given("rotation"), EVENT.c.seq > given("after")).order_by(EVENT.c.seq)
+)
+HEAD_OF = first(
+    select(EVENT.c.seq, EVENT.c.digest).where(EVENT.c.rotation == given("rotation")).order_by(EVENT.c.seq.desc())
+)
+INSERT_EVENT = Statement(inserting(EVENT, rows.EVENT_COLUMNS))
+LAST_EVENT = Statement(select(func.max(EVENT.c.number)))
+_LAST = func.max(EVENT.c.seq)
+MOVED_HEADS = Statement(
+    # SQLite takes the other columns of a group from the row that has the maximum.
+    select(EVENT.c.rotation, EVENT.c.digest, _LAST).where(EVENT.c.number > given("after")).group_by(EVENT.c.rotation)
+)
+
+_CHECKPOINT = columns(CHECKPOINT, rows.CHECKPOINT.columns)
+
+CHECKPOINTS = Statement(_CHECKPOINT.order_by(CHECKPOINT.c.number))
+LAST_CHECKPOINT = first(
+    columns(CHECKPOINT, (*rows.CHECKPOINT.columns, "last_event")).order_by(CHECKPOINT.c.number.desc())
+)
+INSERT_CHECKPOINT = Statement(inserting(CHECKPOINT, (*rows.CHECKPOINT.columns, "last_event")))
+
+
+# -- the journal itself ----------------------------------------------------------------------------------------------
+
+READ_META = Statement(select(META.c.value).where(META.c.name == given("name")))
+WRITE_META = saving(META, ["name", "value"], ["name"])
+DROP_META = Statement(delete(META).where(META.c.name == given("name")))

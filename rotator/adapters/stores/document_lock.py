@@ -1,0 +1,87 @@
+"""One lock file per reference: who changes a document holds it, and in it stands the seed of the document's version.
+
+The seed is random and new with every write of ours, so that the version changes even when the content does not, and a
+compare-and-set on an older version fails for ever. It is secret, so that a version does not help to guess the content.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rotator.adapters.stores.beneath import Directory, failing_as
+from rotator.adapters.stores.deadline import Deadline
+
+SEED_BYTES = 32
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+
+
+def version_of(seed: bytes, content: bytes, traces: bytes) -> str:
+    """A document's version; before our first write of it there is no seed, and it stands on its traces alone."""
+    if seed:
+        return hmac.new(seed, content, "sha256").hexdigest()[:32]
+    return "unwritten-" + hmac.new(b"", traces, "sha256").hexdigest()[:32]
+
+
+def read_seed(locks: Directory | None, name: str) -> bytes:
+    """The seed, empty before our first write. Read it before the document: then a change in between is a conflict."""
+    content = locks.read(name) if locks is not None else None
+    return content.data[:SEED_BYTES] if content is not None else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The lock, while it is held."""
+
+    fd: int
+    shown: str
+
+    def seed(self) -> bytes:
+        """As it is now."""
+        with failing_as(self.shown):
+            return os.pread(self.fd, SEED_BYTES, 0)
+
+    def renew(self) -> None:
+        """A new seed, durable. Before the document is changed: a crash in between costs a conflict and no more."""
+        with failing_as(self.shown):
+            os.pwrite(self.fd, secrets.token_bytes(SEED_BYTES), 0)
+            os.fsync(self.fd)
+
+
+@contextmanager
+def locked(locks: Directory, name: str, deadline: Deadline) -> Iterator[Held]:
+    """Hold the lock of a document. Raises Transient when somebody else keeps it until the deadline.
+
+    The kernel gives it free when its holder dies; one that is stopped keeps it, because it may still write.
+    """
+    pause = FIRST_PAUSE
+    while (fd := _attempt(locks, name)) is None:
+        time.sleep(min(pause, deadline.remaining(f"the lock {locks.path(name)}")))
+        pause = min(2 * pause, LONGEST_PAUSE)
+    try:
+        yield Held(fd, locks.path(name))
+    finally:
+        os.close(fd)
+
+
+def _attempt(locks: Directory, name: str) -> int | None:
+    with failing_as(locks.path(name)):
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=locks.fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A lock on a file that somebody has removed meanwhile excludes nobody.
+            if os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=locks.fd, follow_symlinks=False)):
+                return fd
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None

@@ -1,0 +1,131 @@
+"""Adoption: taking over what exists, read-only at provider and stores, and never in silence about other keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rotator.app.assembly import Assembly
+from rotator.config.errors import ConfigError
+from rotator.domain.credential import Credential
+from rotator.domain.keys import Key, KeyState
+from rotator.domain.records import Event, EventKind, KnownKey, Origin
+from rotator.domain.secret import Secret
+from rotator.engine.world import World
+from rotator.policy.due import Adoption, first_due
+from rotator.ports import Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What was taken over. `others`: more living keys that belong; `foreign`: those that do not, and stay untouched."""
+
+    credential: str
+    key_id: str | None
+    others: tuple[Key, ...] = ()
+    foreign: tuple[Key, ...] = ()
+    works: bool = True
+
+
+def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None) -> Adopted:
+    """Find out which key consumers read now and let the journal know it. Twice: the same, and what changed since.
+
+    `key_id`: which one it is, where nobody else can tell. Raises `ConfigError` and `Failure`.
+    """
+    world = assembly.world_of(spec)
+    value = _published(spec, world)
+    listed = world.provider.keys(spec.principal)
+    current = _which(spec, world, value, listed, key_id) if value is not None else None
+    works = value is None or world.provider.verify(spec.principal, value).authentic
+    if not works:
+        raise ConfigError(
+            f"{spec.name}: the provider refuses the value that the stores hold",
+            "publish a working key first, or remove the value and `rotate` makes the first one",
+        )
+    others = tuple(key for key in listed if key.live and key.id != current)
+    belonging = others if spec.principal.exclusive else ()
+    _save(assembly, spec, world, current, value, belonging, listed)
+    return Adopted(
+        credential=spec.name,
+        key_id=current,
+        others=belonging,
+        foreign=() if spec.principal.exclusive else _foreign(assembly, spec, others),
+    )
+
+
+def _published(spec: Credential, world: World) -> Secret | None:
+    values: list[tuple[str, Secret]] = []
+    for publication in spec.publish:
+        where = f"{publication.store}:{publication.ref}"
+        stored = world.stores[publication.store].read(publication.place)
+        if not stored.fields or not any(stored.fields.values()):
+            continue
+        value = publication.extract(stored.fields)
+        if value is None:
+            names = ", ".join(publication.fields)
+            raise ConfigError(f"{where}: {names} does not look like the template", "mend the template in publish:")
+        values.append((where, value))
+    if any(value != values[0][1] for _, value in values):
+        first, other = values[0][0], next(where for where, value in values if value != values[0][1])
+        raise ConfigError(f"{spec.name}: {first} and {other} hold different values", "make them equal, then adopt")
+    return values[0][1] if values else None
+
+
+def _which(spec: Credential, world: World, value: Secret, listed: tuple[Key, ...], given: str | None) -> str:
+    live = [key for key in listed if key.live]
+    if given is not None:
+        if all(key.id != given for key in live):
+            raise ConfigError(f"{spec.name}: the provider lists no living key {given}", _choice(live))
+        return given
+    capabilities = world.provider.capabilities(spec.principal)
+    found = world.provider.identify(spec.principal, value) if capabilities.identifies else None
+    if found is not None:
+        return found
+    if spec.principal.exclusive and len(live) == 1:
+        return live[0].id
+    raise ConfigError(
+        f"{spec.name}: nobody can tell which of {len(live)} keys the stores hold",
+        f"`rotator adopt {spec.name} --key-id ID` with {_choice(live)}",
+    )
+
+
+def _choice(live: list[Key]) -> str:
+    return "one of " + ", ".join(key.id for key in live[:8]) if live else "a key that lives"
+
+
+def _save(
+    assembly: Assembly,
+    spec: Credential,
+    world: World,
+    current: str | None,
+    value: Secret | None,
+    belonging: tuple[Key, ...],
+    listed: tuple[Key, ...],
+) -> None:
+    now = assembly.clock.now()
+    known = {key.key_id: key for key in assembly.journal.keys(spec.name)}
+    created = next((key.created_at for key in listed if key.id == current), None)
+    learned = []
+    if current is not None and value is not None:
+        part = world.provider.capabilities(spec.principal).secret_part
+        fingerprint = world.fingerprinter.of(value, part)
+        base = known.get(current) or KnownKey(
+            key_id=current, credential=spec.name, origin=Origin.ADOPTED, since=created or now
+        )
+        learned.append(replace(base, fingerprint=fingerprint, dead_at=None))
+    for key in belonging:
+        if key.id not in known and key.state is not KeyState.DELETED:
+            since = key.created_at or now
+            learned.append(KnownKey(key_id=key.id, credential=spec.name, origin=Origin.FOUND, since=since))
+    row = assembly.journal.credential(spec.name)
+    adoption = Adoption(at=now, key_created_at=created)
+    due = first_due(spec.policy, spec.name, adoption, now=now, calendar=world.calendar)
+    row = replace(row, current=current, current_since=created or now, next_due=row.next_due or due, drift=())
+    event = Event(kind=EventKind.OPERATOR, action="adopt", subject=current or "", detail={"credential": spec.name})
+    assembly.journal.save(row, now, Change(events=(event,), keys=tuple(learned)))
+
+
+def _foreign(assembly: Assembly, spec: Credential, others: tuple[Key, ...]) -> tuple[Key, ...]:
+    known = {key.key_id for key in assembly.journal.keys(spec.name)}
+    marker = assembly.installation.marker()
+    ours = {key.id for key in others for name in assembly.config.credentials if marker.read(name, key.mark)}
+    return tuple(key for key in others if key.id not in known and key.id not in ours)

@@ -1,0 +1,170 @@
+"""From a config to the ports of each credential. Drivers and the journal are made when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from rotator.adapters.calendar import CronCalendar
+from rotator.adapters.consumers import Untold
+from rotator.adapters.limits import LimitedProvider
+from rotator.adapters.machine import MachineClock, RandomIds
+from rotator.adapters.observe import Quiet
+from rotator.adapters.probe import HttpProber
+from rotator.app.drivers import make_provider, make_store
+from rotator.config.errors import ConfigError
+from rotator.config.installation import Installation, read_installation
+from rotator.config.reading import Config, DriverConfig
+from rotator.config.references import Resolver, from_prompt, read_reference
+from rotator.domain.credential import Credential, Place, PlaceKind
+from rotator.domain.failures import Failure
+from rotator.engine.world import Timing, World
+from rotator.ports import Clock, Ids, Journal, Observer, Provider, Store
+
+
+@dataclass(kw_only=True)
+class Assembly:
+    """One config, put together. Safe for many threads.
+
+    `admin`: for this run, the admin credential of a provider from another reference, `-` for standard input.
+    """
+
+    config: Config
+    observer: Observer = field(default_factory=Quiet)
+    admin: Mapping[str, str] = field(default_factory=dict)
+    store_wait: timedelta | None = None
+    grace: timedelta | None = None
+    clock: Clock = field(default_factory=MachineClock)
+    ids: Ids = field(default_factory=RandomIds)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.RLock()
+        self._providers: dict[str, Provider] = {}
+        self._stores: dict[str, Store] = {}
+        self._worlds: dict[str, World] = {}
+        self._prober = HttpProber(self.timing.request)
+
+    @cached_property
+    def timing(self) -> Timing:
+        """How long the engine waits for whom."""
+        standard = Timing(lease=self.config.lease)
+        wait = self.store_wait if self.store_wait is not None else standard.store_wait
+        return Timing(lease=self.config.lease, store_wait=wait)
+
+    @cached_property
+    def installation(self) -> Installation:
+        """The installation's key. Raises `ConfigError`."""
+        return read_installation(self.resolver(self.config.installation))
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Turns references into text."""
+        return Resolver(self.config.base, self._from_store)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal, opened and migrated. Raises `ConfigError`."""
+        from rotator.app.journals import open_journal
+
+        with self._lock:
+            return open_journal(self.config, self.installation)
+
+    def provider(self, name: str) -> Provider:
+        """A provider's driver, limited to its rate. Raises `ConfigError`."""
+        with self._lock:
+            if name not in self._providers:
+                config = self.config.providers[name]
+                driver = make_provider(config, self._admin(config), self.timing.request)
+                limited = LimitedProvider(driver, parallel=self.config.parallel, rate=config.rate)
+                self._providers[name] = limited
+            return self._providers[name]
+
+    def store(self, name: str) -> Store:
+        """A store's driver. Raises `ConfigError`."""
+        with self._lock:
+            if name not in self._stores:
+                config = self.config.stores[name]
+                self._stores[name] = make_store(self._absolute(config), self._resolve_text, self.timing.request)
+            return self._stores[name]
+
+    def _absolute(self, config: DriverConfig) -> DriverConfig:
+        """Relative paths in settings are relative to the config file."""
+        settings = dict(config.settings)
+        for name in ("root", "ca"):
+            if isinstance(settings.get(name), str):
+                settings[name] = str(self.config.base / Path(settings[name]))
+        return replace(config, settings=settings)
+
+    def _admin(self, config: DriverConfig) -> str:
+        given = self.admin.get(config.name)
+        if given == "-":
+            return from_prompt(config.name)
+        if given is not None:
+            return self.resolver(read_reference(given, self.config.stores, f"--admin {config.name}"))
+        assert config.admin is not None
+        try:
+            return self.resolver(config.admin)
+        except ConfigError as error:
+            raise ConfigError(f"the admin credential of {config.name}: {error.message}", error.hint) from None
+
+    def _resolve_text(self, text: str) -> str:
+        return self.resolver(read_reference(text, self.config.stores, "the setting"))
+
+    def _from_store(self, store: str, target: str) -> str:
+        ref, _, name = target.partition("#")
+        if not name:
+            raise ConfigError(f"{store}:{target} names no field", f"write {store}:{target}#FIELD")
+        try:
+            stored = self.store(store).read(Place(ref=ref, kind=PlaceKind.CURRENT, fields=(name,)))
+        except Failure as failure:
+            raise ConfigError(f"{store}:{target} cannot be read: {failure.message}", failure.hint) from None
+        text = (stored.fields or {}).get(name, "")
+        if not text:
+            raise ConfigError(f"{store}:{target} does not exist", "check the reference and the field's name")
+        return text
+
+    def world_of(self, spec: Credential) -> World:
+        """The ports of one credential. Raises `ConfigError`, and `Failure` where a driver cannot say what it can do."""
+        with self._lock:
+            if spec.name not in self._worlds:
+                self._worlds[spec.name] = self._make_world(spec)
+            return self._worlds[spec.name]
+
+    def _make_world(self, spec: Credential) -> World:
+        provider = self.provider(spec.provider)
+        capabilities = provider.capabilities(spec.principal)
+        for publication in spec.publish:
+            unknown = publication.parts() ^ set(capabilities.parts)
+            if unknown:
+                parts = ", ".join(f"{{{part}}}" for part in capabilities.parts)
+                where = f"{spec.name}: the fields of {publication.store}:{publication.ref}"
+                raise ConfigError(
+                    f"{where} must mention {parts}", "a consumer needs every part of the key, and no other"
+                )
+        return World(
+            provider=provider,
+            stores={name: self.store(name) for name in {each.store for each in spec.publish}},
+            journal=self.journal,
+            clock=self.clock,
+            ids=self.ids,
+            calendar=CronCalendar(),
+            prober=self._prober,
+            consumers=Untold(),
+            observer=self.observer,
+            marker=self.installation.marker(),
+            fingerprinter=self.installation.fingerprinter(),
+            timing=self.timing,
+        )
+
+    def specs(self) -> dict[str, Credential]:
+        """The credentials as this run sees them: with `--grace`, another overlap in an emergency."""
+        if self.grace is None:
+            return dict(self.config.credentials)
+        return {
+            name: replace(spec, policy=replace(spec.policy, compromise_grace=self.grace))
+            for name, spec in self.config.credentials.items()
+        }

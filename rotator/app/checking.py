@@ -1,0 +1,112 @@
+"""Everything that can be asked without changing anything: drivers, reachability, permissions, the places' values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rotator.app.assembly import Assembly
+from rotator.config.errors import ConfigError
+from rotator.domain.credential import Credential
+from rotator.domain.failures import Failure
+from rotator.domain.keys import Disabling
+from rotator.engine.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `check`. `ok` None: worth knowing, and no fault."""
+
+    subject: str
+    ok: bool | None
+    text: str
+    hint: str = ""
+
+
+def check(assembly: Assembly) -> Iterator[Finding]:
+    """Check the installation's key, the journal, then every credential's provider and stores."""
+    yield _tried("installation", lambda: f"installation {assembly.installation.id}")
+    journal = _tried("journal", lambda: _journal(assembly))
+    yield journal
+    for name, error in assembly.config.broken.items():
+        yield Finding(subject=name, ok=False, text=error.message, hint=error.hint)
+    if journal.ok is False:
+        return
+    for spec in assembly.config.credentials.values():
+        yield from check_credential(assembly, spec)
+
+
+def _journal(assembly: Assembly) -> str:
+    older = assembly.journal.older_than_world()
+    if older is not None:
+        raise ConfigError(older, "`rotator reconcile --rebuild`")
+    return f"{len(assembly.journal.credentials())} credentials known"
+
+
+def _tried(subject: str, look: object) -> Finding:
+    try:
+        return Finding(subject=subject, ok=True, text=str(look()))  # type: ignore[operator]
+    except (ConfigError, Failure) as error:
+        return Finding(subject=subject, ok=False, text=error.message, hint=error.hint)
+
+
+def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
+    """The admin credential's permissions, each place, and whether the published value works."""
+    try:
+        world = assembly.world_of(spec)
+        world.provider.check_admin(spec.principal)
+        listed = world.provider.keys(spec.principal)
+    except (ConfigError, Failure) as error:
+        yield Finding(subject=spec.name, ok=False, text=f"{spec.provider}: {error.message}", hint=error.hint)
+        return
+    live = sum(key.live for key in listed)
+    yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {live} living keys")
+    for publication in spec.publish:
+        where = f"{publication.store}:{publication.ref}"
+        try:
+            yield _place(spec, world, where, publication.store)
+        except (ConfigError, Failure) as error:
+            yield Finding(subject=spec.name, ok=False, text=f"{where}: {error.message}", hint=error.hint)
+    yield from _worth_knowing(spec, world)
+
+
+def _place(spec: Credential, world: World, where: str, store: str) -> Finding:
+    publication = next(each for each in spec.publish if f"{each.store}:{each.ref}" == where)
+    stored = world.stores[store].read(publication.place)
+    world.stores[store].places(publication.ref)
+    if not stored.fields or not any(stored.fields.values()):
+        return Finding(subject=spec.name, ok=None, text=f"{where}: empty; the first rotation fills it")
+    value = publication.extract(stored.fields)
+    if value is None:
+        names = ", ".join(publication.fields)
+        return Finding(
+            subject=spec.name, ok=False, text=f"{where}: {names} does not look like its template", hint="mend publish:"
+        )
+    if not world.provider.verify(spec.principal, value).authentic:
+        return Finding(
+            subject=spec.name, ok=False, text=f"{where}: the provider refuses the value", hint="publish a working key"
+        )
+    return Finding(subject=spec.name, ok=True, text=f"{where}: holds a key that works")
+
+
+def _worth_knowing(spec: Credential, world: World) -> Iterator[Finding]:
+    capabilities = world.provider.capabilities(spec.principal)
+    if not capabilities.strategy.overlap:
+        yield Finding(subject=spec.name, ok=None, text="no overlap: every rotation is a short outage")
+    if capabilities.disabling is Disabling.NONE:
+        yield Finding(subject=spec.name, ok=None, text="keys cannot be disabled, only deleted")
+    for name, store in world.stores.items():
+        if not store.capabilities().exact:
+            text = f"{name} only detects other writers: an old write may land late, until the reconciler's next pass"
+            yield Finding(subject=spec.name, ok=None, text=text)
+
+
+def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str]]:
+    """For each provider and store, the least that its credential must be allowed to do."""
+    for spec in assembly.config.credentials.values():
+        text = assembly.provider(spec.provider).capabilities(spec.principal).least_permission
+        yield f"{spec.provider} for {spec.name}", text or "not stated by the driver"
+    for name in assembly.config.stores:
+        policy = getattr(assembly.store(name), "least_policy", None)
+        if policy is not None:
+            yield name, policy()

@@ -1,0 +1,129 @@
+"""What a rotation would do, found by looking only: for `--dry-run` and for the question before an emergency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from rotator.app.assembly import Assembly
+from rotator.config.errors import ConfigError
+from rotator.domain.credential import Credential
+from rotator.domain.failures import Failure
+from rotator.domain.keys import Capabilities, Disabling, Key
+from rotator.domain.rotation import RULES, Mode, Rotation
+from rotator.engine import starting
+
+ROUND_TRIP = timedelta(milliseconds=300)
+"""What a request is reckoned with in estimates; the bounds say so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One credential's plan. `problem`: why it cannot be done, with a hint; then the rest may be missing."""
+
+    credential: str
+    provider: str
+    places: tuple[str, ...]
+    consumers: tuple[str, ...]
+    old_keys: tuple[str, ...] = ()
+    open_rotation: str | None = None
+    takes: str = "a new rotation"
+    outage: timedelta | None = None
+    overlap: timedelta = timedelta(0)
+    critical_path: timedelta = timedelta(0)
+    cannot: tuple[str, ...] = ()
+    problem: tuple[str, str] | None = None
+    foreign: tuple[Key, ...] = field(default=())
+
+
+def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
+    """Look at provider, stores and journal, and say what would happen. Changes nothing."""
+    base = Planned(
+        credential=spec.name,
+        provider=spec.provider,
+        places=tuple(f"{each.store}:{each.ref}" for each in spec.publish),
+        consumers=spec.consumers,
+    )
+    try:
+        world = assembly.world_of(spec)
+        capabilities = world.provider.capabilities(spec.principal)
+        listed = world.provider.keys(spec.principal)
+        for publication in spec.publish:
+            world.stores[publication.store].read(publication.place)
+    except (ConfigError, Failure) as error:
+        return replace(base, problem=(error.message, error.hint))
+    open_row = assembly.journal.open_rotation(spec.name)
+    return replace(
+        base,
+        old_keys=_old_keys(assembly, spec, mode, listed),
+        foreign=_foreign(assembly, spec, listed),
+        open_rotation=open_row.id if open_row else None,
+        takes=_takes(assembly, open_row, mode),
+        overlap=RULES[mode].overlap(spec.policy) if capabilities.strategy.overlap else timedelta(0),
+        outage=_outage(capabilities, mode, len(spec.publish)),
+        critical_path=_critical_path(capabilities, len(spec.publish)),
+        cannot=_cannot(capabilities, mode, spec),
+    )
+
+
+def _old_keys(assembly: Assembly, spec: Credential, mode: Mode, listed: tuple[Key, ...]) -> tuple[str, ...]:
+    current = assembly.journal.credential(spec.name).current
+    if not RULES[mode].every_key:
+        return (current,) if current else ()
+    known = {key.key_id for key in assembly.journal.keys(spec.name) if key.alive}
+    marker = assembly.installation.marker()
+    belonging = {
+        key.id for key in listed if key.live and (spec.principal.exclusive or marker.read(spec.name, key.mark))
+    }
+    return tuple(sorted(known | belonging))
+
+
+def _foreign(assembly: Assembly, spec: Credential, listed: tuple[Key, ...]) -> tuple[Key, ...]:
+    if spec.principal.exclusive:
+        return ()
+    known = {key.key_id for name in assembly.config.credentials for key in assembly.journal.keys(name)}
+    marker = assembly.installation.marker()
+    names = list(assembly.config.credentials)
+    return tuple(
+        key
+        for key in listed
+        if key.live and key.id not in known and not any(marker.read(name, key.mark) for name in names)
+    )
+
+
+def _takes(assembly: Assembly, row: Rotation | None, mode: Mode) -> str:
+    if row is None:
+        return "a new rotation"
+    if not RULES[mode].emergency:
+        return f"goes on with {row.id}, which is open"
+    joined = starting.joins(row, assembly.clock.now())
+    return f"joins {row.id}" if joined else f"supersedes {row.id}, which is {row.phase.value}"
+
+
+def _outage(capabilities: Capabilities, mode: Mode, places: int) -> timedelta | None:
+    """How long consumers cannot work, if they read the store every time; None: not at all."""
+    if capabilities.strategy.overlap and not RULES[mode].contains:
+        return None
+    if RULES[mode].contains and capabilities.disabling is Disabling.NONE and capabilities.strategy.overlap:
+        return None
+    return ROUND_TRIP * (4 + 3 * places)
+
+
+def _critical_path(capabilities: Capabilities, places: int) -> timedelta:
+    """From now to the proof of the last death, if nothing is in the way."""
+    calls = 8 + 6 * places
+    proof = capabilities.death_window
+    return ROUND_TRIP * calls + proof
+
+
+def _cannot(capabilities: Capabilities, mode: Mode, spec: Credential) -> tuple[str, ...]:
+    cannot = []
+    if RULES[mode].contains and capabilities.disabling is Disabling.NONE:
+        cannot.append("the provider cannot disable a key, so nothing is contained before the new key is live")
+    if not capabilities.strategy.overlap:
+        cannot.append("the provider has no overlap: the old key dies when the new one is minted")
+    if not capabilities.usage and RULES[mode].waits_for_quiet:
+        cannot.append("the provider does not tell when a key was last used: time alone decides")
+    if not capabilities.strategy.marked and not spec.principal.exclusive:
+        cannot.append("keys carry no mark and the principal is shared: a lost mint must be found by a person")
+    return tuple(cannot)

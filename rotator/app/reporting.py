@@ -1,0 +1,141 @@
+"""Rows as the JSON object that every command prints with `--json`, and the exit code that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rotator.domain.keys import Key
+from rotator.domain.rotation import OldKey, Phase, Proof, Rotation
+from rotator.domain.times import format_time
+
+PLANNED_OUTCOME, FINDINGS, BAD_INPUT, INCOMPLETE = 0, 1, 2, 3
+"""The exit codes."""
+
+
+def report(
+    rows: Sequence[Rotation],
+    *,
+    selected: int,
+    incident: str | None = None,
+    foreign: Iterable[tuple[str, str, Key]] = (),
+    errors: Mapping[str, tuple[str, str]] | None = None,
+) -> dict[str, Any]:
+    """The one object. `foreign`: (provider, principal, key). `errors`: credentials that could not be begun."""
+    rotations = [rotation(row) for row in rows]
+    rotations += [_not_begun(name, *error) for name, error in (errors or {}).items()]
+    return {
+        "incident": incident,
+        "rotations": rotations,
+        "foreign_keys": [_foreign(*each) for each in foreign],
+        "coverage": coverage(rows, selected, len(errors or {})),
+    }
+
+
+def rotation(row: Rotation) -> dict[str, Any]:
+    """One rotation."""
+    return {
+        "credential": row.credential,
+        "rotation": row.id,
+        "mode": row.mode.value,
+        "phase": row.phase.value,
+        "waiting": _waiting(row),
+        "exposed": exposed(row),
+        "old_keys": [_old_key(each) for each in row.old_keys],
+        "new_key": {"key_id": row.new_key, "minted_at": time(row.minted_at)} if row.new_key else None,
+        "stores": [
+            {
+                "store": each.store,
+                "ref": each.ref,
+                "version": each.version,
+                "promoted_at": time(each.promoted_at),
+                "left_behind": each.left_behind is not None,
+            }
+            for each in row.stores
+        ],
+        "started_at": time(row.started_at),
+        "ended_at": time(row.ended_at),
+        "error": {"message": row.problem.message, "hint": row.problem.hint} if row.problem else None,
+    }
+
+
+def exposed(row: Rotation) -> bool | None:
+    """In an emergency: whether an old key may still live; None where nothing was exposed."""
+    if not row.rules.emergency:
+        return None
+    return not proven(row)
+
+
+def proven(row: Rotation) -> bool:
+    """Whether every old key is proven dead by a rotation that is done."""
+    dead = all(old.proof in (Proof.REFUSED, Proof.ABSENT) for old in row.old_keys)
+    return row.phase is Phase.DONE and dead
+
+
+def coverage(rows: Sequence[Rotation], selected: int, not_begun: int = 0) -> dict[str, int]:
+    """How many there are of each."""
+    return {
+        "selected": selected,
+        "done": sum(row.phase is Phase.DONE for row in rows),
+        "rolled_back": sum(row.phase is Phase.ROLLED_BACK for row in rows),
+        "stuck": sum(row.phase is Phase.STUCK for row in rows) + not_begun,
+        "waiting": sum(row.open and row.phase is not Phase.STUCK for row in rows),
+        "proven": sum(proven(row) for row in rows),
+        "exposed": sum(exposed(row) is True for row in rows) + not_begun,
+        "unknown": 0,
+    }
+
+
+def exit_code(rows: Iterable[Rotation]) -> int:
+    """0 all as planned, waiting included; 1 rolled back; 3 incomplete."""
+    worst = PLANNED_OUTCOME
+    for row in rows:
+        if row.phase is Phase.STUCK or exposed(row) is True or row.phase is Phase.SUPERSEDED:
+            return INCOMPLETE
+        if row.phase is Phase.ROLLED_BACK:
+            worst = max(worst, FINDINGS)
+        if row.open and row.problem is not None and row.phase is not Phase.LIVE:
+            return INCOMPLETE
+    return worst
+
+
+def time(instant: datetime | None) -> str | None:
+    """RFC 3339 in UTC."""
+    return format_time(instant) if instant is not None else None
+
+
+def _waiting(row: Rotation) -> dict[str, Any] | None:
+    if row.waiting is None or not row.open:
+        return None
+    until = None if row.waiting.until.year >= 9999 else time(row.waiting.until)
+    return {"for": row.waiting.for_.value, "until": until}
+
+
+def _old_key(old: OldKey) -> dict[str, Any]:
+    state = "deleted" if old.deleted_at else "disabled" if old.disabled_at else "enabled"
+    proof = old.proof or Proof.UNPROVEN
+    return {"key_id": old.key_id, "state": state, "proof": proof.value, "dead_at": time(old.dead_at)}
+
+
+def _foreign(provider: str, principal: str, key: Key) -> dict[str, Any]:
+    return {
+        "provider": provider,
+        "principal": principal,
+        "key_id": key.id,
+        "created_at": time(key.created_at),
+        "last_used_at": time(key.last_used_at),
+    }
+
+
+def _not_begun(name: str, message: str, hint: str) -> dict[str, Any]:
+    empty: dict[str, Any] = dict.fromkeys(("rotation", "mode", "waiting", "new_key", "started_at", "ended_at"))
+    return {
+        "credential": name,
+        **empty,
+        "phase": None,
+        "exposed": "unknown",
+        "old_keys": [],
+        "stores": [],
+        "error": {"message": message, "hint": hint},
+    }

@@ -1,0 +1,83 @@
+"""Which credentials a command means. Exposure adds up; tags and owners narrow, and what they leave out is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rotator.config.errors import ConfigError, nearest
+from rotator.config.reading import Config
+from rotator.domain.credential import Credential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What was selected, in the config's order. `left_out`: selected, and narrowed away. `broken`: cannot be used."""
+
+    credentials: tuple[Credential, ...]
+    left_out: tuple[str, ...] = ()
+    broken: tuple[tuple[str, ConfigError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selectors:
+    """What was typed."""
+
+    names: Sequence[str] = ()
+    every: bool = False
+    providers: Sequence[str] = ()
+    stores: Sequence[str] = ()
+    consumers: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    owners: Sequence[str] = ()
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was selected; nothing never means "all"."""
+        return bool(
+            self.names or self.every or self.providers or self.stores or self.consumers or self.tags or self.owners
+        )
+
+
+def select(config: Config, selectors: Selectors) -> Selection:
+    """Select. Raises `ConfigError` for a name that is not there, and then nothing is done."""
+    _must_exist("credential", selectors.names, [*config.credentials, *config.broken])
+    _must_exist("provider", selectors.providers, list(config.providers))
+    _must_exist("store", selectors.stores, list(config.stores))
+    everything = config.credentials.values()
+    _must_exist("consumer", selectors.consumers, sorted({c for spec in everything for c in spec.consumers}))
+    _must_exist("tag", selectors.tags, sorted({tag for spec in everything for tag in spec.tags}))
+    _must_exist("owner", selectors.owners, sorted({spec.owner for spec in everything} - {""}))
+    wide = [spec for spec in everything if _exposed(spec, selectors)]
+    kept = [spec for spec in wide if _within(spec, selectors)]
+    left_out = tuple(spec.name for spec in wide if spec not in kept)
+    broken = tuple((name, why) for name, why in config.broken.items() if selectors.every or name in selectors.names)
+    return Selection(credentials=tuple(kept), left_out=left_out, broken=broken)
+
+
+def _exposed(spec: Credential, selectors: Selectors) -> bool:
+    narrow_only = not (
+        selectors.names or selectors.every or selectors.providers or selectors.stores or selectors.consumers
+    )
+    return (
+        narrow_only
+        or selectors.every
+        or spec.name in selectors.names
+        or spec.provider in selectors.providers
+        or any(place.store in selectors.stores for place in spec.publish)
+        or any(consumer in selectors.consumers for consumer in spec.consumers)
+    )
+
+
+def _within(spec: Credential, selectors: Selectors) -> bool:
+    if selectors.tags and not set(selectors.tags) & set(spec.tags):
+        return False
+    return not selectors.owners or spec.owner in selectors.owners
+
+
+def _must_exist(what: str, words: Sequence[str], known: Sequence[str]) -> None:
+    for word in words:
+        if word not in known:
+            near = nearest(word, known)
+            hint = f"did you mean {near}?" if near else f"`rotator status` lists every {what}"
+            raise ConfigError(f"there is no {what} {word!r}", hint)

@@ -1,0 +1,42 @@
+"""What most verbs begin with: the config, put together."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from rotator.app.assembly import Assembly
+from rotator.cli.errors import Told
+from rotator.config.errors import nearest
+from rotator.config.location import checked, find
+from rotator.config.reading import Config, read_config
+from rotator.domain.credential import Credential
+
+
+def load(args: argparse.Namespace, *, lenient: bool = False) -> Config:
+    """The config that counts. Raises `ConfigError`."""
+    path = find(args.config)
+    config = read_config(path, lenient=lenient)
+    return replace(config, state=args.state) if args.state else config
+
+
+def assemble(args: argparse.Namespace, *, lenient: bool = False) -> Assembly:
+    """The config, put together. Raises `ConfigError`."""
+    return Assembly(config=load(args, lenient=lenient))
+
+
+def named(config: Config, name: str) -> Credential:
+    """The credential of that name; a misspelt one names the nearest, and nothing is done."""
+    if name in config.credentials:
+        return config.credentials[name]
+    if name in config.broken:
+        raise config.broken[name]
+    near = nearest(name, config.credentials)
+    hint = f"did you mean {near}?" if near else "`rotator status` lists the credentials"
+    raise Told(f"there is no credential {name!r}", hint)
+
+
+def config_path(text: str) -> Path:
+    """A path given on the command line, checked."""
+    return checked(Path(text))

@@ -1,0 +1,44 @@
+"""`rotator plugins`: which drivers are installed, and what one of them offers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rotator.app.drivers import PROVIDERS, STORES, installed
+from rotator.cli.errors import Told
+from rotator.cli.terminal import table, terminal
+from rotator.config.errors import nearest
+
+
+def options(parser: argparse.ArgumentParser, verb: str) -> None:
+    """List, or show one."""
+    parser.add_argument("action", nargs="?", choices=["list", "show"], default="list")
+    parser.add_argument("name", nargs="?", metavar="NAME")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them."""
+    drivers, out = installed(), terminal(sys.stdout, no_color=args.no_color)
+    if args.action == "list":
+        cells = [[each.kind, each.name, each.distribution, each.module] for each in drivers]
+        for line in table(["kind", "name", "brought by", "module"], cells, out):
+            out.line(line)
+        return 0
+    return show(args.name)
+
+
+def show(name: str | None) -> int:
+    """What a driver says of itself."""
+    from importlib.metadata import entry_points
+
+    known = sorted({each.name for each in installed()})
+    if name is None or name not in known:
+        near = nearest(name or "", known)
+        raise Told(f"there is no driver {name!r}", f"did you mean {near}?" if near else "known: " + ", ".join(known))
+    for group in (PROVIDERS, STORES):
+        for entry in entry_points(group=group, name=name):
+            module = sys.modules.get(entry.module) or __import__(entry.module, fromlist=["_"])
+            print(f"{name} ({group.removeprefix('rotator.').removesuffix('s')}), from {entry.value}\n")
+            print((module.__doc__ or "").strip())
+    return 0

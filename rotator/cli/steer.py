@@ -1,0 +1,78 @@
+"""`resume`, `rollback`, `hold`, `release`: an operator's word, read by the owner of the row before its next intent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+from rotator.app.assembly import Assembly
+from rotator.cli import words
+from rotator.cli.context import assemble, named
+from rotator.cli.errors import Told
+from rotator.cli.terminal import terminal
+from rotator.domain.failures import Fenced
+from rotator.domain.records import Event, EventKind, Verb
+from rotator.domain.rotation import Phase, Rotation
+from rotator.engine.outcomes import BEFORE_PIVOT
+from rotator.ports import Change
+
+
+def options(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Which credential; `resume` alone means every stuck one."""
+    if verb == "resume":
+        parser.add_argument("name", nargs="?", metavar="NAME")
+    else:
+        parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="for the trail")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Leave the request; whoever runs rotations next acts on it."""
+    assembly = assemble(args)
+    verb = Verb(args.verb)
+    names = [named(assembly.config, args.name).name] if args.name else _stuck(assembly)
+    out = terminal(sys.stdout, no_color=args.no_color)
+    if not names:
+        out.line("nothing is stuck")
+    for name in names:
+        out.line(f"{name}: {_ask(assembly, name, verb, args.reason)}")
+    return 0
+
+
+def _stuck(assembly: Assembly) -> list[str]:
+    return sorted(row.credential for row in assembly.journal.rotations() if row.phase is Phase.STUCK)
+
+
+def _ask(assembly: Assembly, name: str, verb: Verb, reason: str) -> str:
+    row = assembly.journal.open_rotation(name)
+    if verb in (Verb.HOLD, Verb.RELEASE):
+        return _hold(assembly, name, verb, reason, row)
+    if row is None:
+        raise Told(f"{name} has no open rotation", f"`rotator history {name}` shows past ones")
+    if verb is Verb.RESUME and row.phase is not Phase.STUCK:
+        detail = words.detail(row, assembly.clock.now()) or row.phase.value
+        raise Told(f"{name} is not stuck: {detail}", "nothing to resume")
+    if verb is Verb.ROLLBACK and not _can_go_back(row):
+        raise Told(f"{name} cannot go back: it is {row.phase.value} and an old key dies", "forward is the only way")
+    assembly.journal.ask(name, verb, reason, assembly.clock.now())
+    return f"{verb.value} asked for; `rotate --due` or the daemon acts on it"
+
+
+def _can_go_back(row: Rotation) -> bool:
+    at = row.parked_from or row.phase
+    return at in BEFORE_PIVOT and not row.beyond_pivot and row.rules.may_go_back
+
+
+def _hold(assembly: Assembly, name: str, verb: Verb, reason: str, row: Rotation | None) -> str:
+    if row is not None:
+        assembly.journal.ask(name, verb, reason, assembly.clock.now())
+    else:
+        credential = assembly.journal.credential(name)
+        held = replace(credential, held=verb is Verb.HOLD, held_why=reason if verb is Verb.HOLD else "")
+        event = Event(kind=EventKind.OPERATOR, action=verb.value, subject=name, detail={"why": reason})
+        try:
+            assembly.journal.save(held, assembly.clock.now(), Change(events=(event,)))
+        except Fenced:
+            raise Told(f"{name} began to rotate at this very moment", "the same command again", code=3) from None
+    return "held until `rotator release`" if verb is Verb.HOLD else "released"

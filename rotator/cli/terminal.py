@@ -1,0 +1,123 @@
+"""Colours, tables and a live region, for terminals and for logs alike. Plain text where nobody looks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where text goes. `live`: lines may be written over; `color`: escapes are understood."""
+
+    stream: TextIO
+    color: bool
+    live: bool
+
+    def style(self, text: str, *names: str) -> str:
+        """The text in these styles, or as it is."""
+        if not self.color or not names:
+            return text
+        codes = ";".join(_CODES[name] for name in names)
+        return f"\x1b[{codes}m{text}\x1b[0m"
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return shutil.get_terminal_size((100, 24)).columns if self.live else 100
+
+    def line(self, text: str = "") -> None:
+        """One line."""
+        print(text, file=self.stream, flush=True)
+
+
+def terminal(stream: TextIO, *, no_color: bool = False) -> Terminal:
+    """What a stream can do: colour on a terminal, unless `NO_COLOR`, `TERM=dumb` or the option say no."""
+    tty = stream.isatty()
+    dumb = os.environ.get("TERM", "dumb") == "dumb"
+    color = tty and not dumb and not no_color and not os.environ.get("NO_COLOR")
+    return Terminal(stream, color, tty and not dumb)
+
+
+def clean(text: str) -> str:
+    """Text from elsewhere, without control characters."""
+    return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def columns(text: str) -> int:
+    """How many columns a text takes, escapes not counted."""
+    count, escape = 0, False
+    for character in text:
+        if escape:
+            escape = character != "m"
+        elif character == "\x1b":
+            escape = True
+        elif not unicodedata.combining(character):
+            count += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return count
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], out: Terminal) -> list[str]:
+    """Lines of a table without borders; the last column may be cut to the terminal's width."""
+    cells = [list(map(str, row)) for row in rows]
+    widths = [max([columns(name), *(columns(row[i]) for row in cells)]) for i, name in enumerate(head)]
+    lines = [_joined([out.style(name, "dim") for name in head], widths)]
+    return lines + [_joined(row, widths) for row in cells]
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell + " " * (width - columns(cell)) for cell, width in zip(cells, widths, strict=True)]
+    return "  ".join(padded).rstrip()
+
+
+class Region:
+    """Lines at the bottom of a terminal that are drawn over in place."""
+
+    def __init__(self, out: Terminal) -> None:
+        self._out = out
+        self._height = 0
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Replace what was drawn."""
+        shown = [_cut(line, self._out.width - 1) for line in lines]
+        up = f"\x1b[{self._height}A" if self._height else ""
+        text = "".join(f"\x1b[2K{line}\n" for line in shown) + "\x1b[0J"
+        self._out.stream.write(up + text)
+        self._out.stream.flush()
+        self._height = len(shown)
+
+    def above(self, line: str) -> None:
+        """Print a line for good, above the region."""
+        if self._height:
+            self._out.stream.write(f"\x1b[{self._height}A\x1b[0J")
+            self._height = 0
+        self._out.line(line)
+
+
+def _cut(text: str, width: int) -> str:
+    if columns(text) <= width:
+        return text
+    kept, count, escape = "", 0, False
+    for character in text:
+        if escape or character == "\x1b":
+            escape = character != "m"
+            kept += character
+        elif count < width - 1:
+            kept += character
+            count += 1
+    return kept + "…"

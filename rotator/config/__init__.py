@@ -1,0 +1,1 @@
+"""The config file: found, judged trustworthy, read, and made into the values of the domain."""

@@ -1,0 +1,1 @@
+"""The saga: what a rotation does, phase by phase, whatever dies."""

@@ -1,0 +1,100 @@
+"""Which keys there are, whose they are, and whether the journal can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rotator.domain.credential import PlaceKind
+from rotator.domain.failures import JournalOlder
+from rotator.domain.keys import Key
+from rotator.domain.records import KnownKey, Origin
+from rotator.engine.recorded import Recorded
+
+
+def belongs(rotation: Recorded, key: Key) -> bool:
+    """Whether a listed key is this credential's: known, of an exclusive principal, or with a valid mark of ours."""
+    if key.id in rotation.known or rotation.spec.principal.exclusive:
+        return True
+    return rotation.mark_of(key) is not None
+
+
+def alive(rotation: Recorded, listed: Iterable[Key]) -> set[str]:
+    """What lives: the list united with what the journal knows alive, less what it knows dead (rule 7)."""
+    dead = {key_id for key_id, key in rotation.known.items() if not key.alive}
+    dead |= {old.key_id for old in rotation.row.old_keys if old.deleted_at is not None}
+    known = {key_id for key_id, key in rotation.known.items() if key.alive}
+    return ({key.id for key in listed if key.live} | known) - dead
+
+
+def learn_belonging(rotation: Recorded, listed: Iterable[Key]) -> None:
+    """Let the journal know every living key of the list that belongs and that it did not know."""
+    for key in listed:
+        if key.live and key.id not in rotation.known and belongs(rotation, key):
+            mark = rotation.mark_of(key)
+            rotation.learn(
+                KnownKey(
+                    key_id=key.id,
+                    credential=rotation.spec.name,
+                    origin=Origin.FOUND,
+                    since=key.created_at or rotation.now(),
+                    rotation=mark.rotation if mark else None,
+                )
+            )
+
+
+def strays(rotation: Recorded, listed: Iterable[Key], *, below: int | None = None) -> tuple[str, ...]:
+    """Living keys that this rotation minted and nobody committed: by mark, with a fence smaller than `below`.
+
+    Without marks: keys of an exclusive principal outside the baseline that the journal does not know.
+    """
+    found = []
+    for key in listed:
+        if not key.live:
+            continue
+        mark = rotation.mark_of(key)
+        if mark is not None:
+            if mark.rotation == rotation.row.id and (below is None or mark.fence < below):
+                found.append(key.id)
+        elif _is_unmarked_stray(rotation, key):
+            found.append(key.id)
+    return tuple(found)
+
+
+def _is_unmarked_stray(rotation: Recorded, key: Key) -> bool:
+    strategy = rotation.capabilities.strategy
+    if strategy.marked or strategy.slots or not rotation.spec.principal.exclusive or not rotation.row.mint_fences:
+        return False
+    if key.id == rotation.row.new_key:
+        return True
+    return key.id not in rotation.row.baseline and key.id not in rotation.known
+
+
+def candidates(rotation: Recorded, listed: Iterable[Key]) -> tuple[str, ...]:
+    """Keys of a shared, unmarked principal that a lost mint of this rotation may have made; nobody can tell."""
+    strategy = rotation.capabilities.strategy
+    if strategy.marked or strategy.slots or rotation.spec.principal.exclusive or not rotation.row.mint_fences:
+        return ()
+    unknown = (key for key in listed if key.live and key.id not in rotation.known)
+    return tuple(key.id for key in unknown if key.id not in rotation.row.baseline)
+
+
+def check_journal_age(rotation: Recorded, listed: Iterable[Key]) -> None:
+    """Rule 9: a mark of ours that no mint intent in the journal accounts for, or a pending place of a rotation never
+
+    heard of, means that the journal is older than the world. Raises `JournalOlder`. The list before the journal
+    is asked, so that nothing minted meanwhile is mistaken.
+    """
+    marks = [(key.id, mark) for key in listed if key.live and (mark := rotation.mark_of(key)) is not None]
+    for key_id, mark in marks:
+        known = rotation.world.journal.rotation(mark.rotation)  # also our own: the row in memory may be outdated
+        if known is None or mark.fence not in known.mint_fences:
+            raise _older(f"key {key_id} was minted by a rotation that the journal does not know")
+    for publication in rotation.spec.publish:
+        for place in rotation.world.stores[publication.store].places(publication.ref):
+            if place.kind is PlaceKind.PENDING and place.of != rotation.row.id:
+                if rotation.world.journal.rotation(place.of) is None:
+                    raise _older(f"{publication.store}:{publication.ref} holds a value of a rotation unknown here")
+
+
+def _older(why: str) -> JournalOlder:
+    return JournalOlder(f"the journal is older than the world: {why}", "run `rotator reconcile --rebuild`")

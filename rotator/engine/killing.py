@@ -1,0 +1,51 @@
+"""Rule 6: no key is deleted while some store's current value is that key, or some credential has it as current."""
+
+from __future__ import annotations
+
+from rotator.domain.failures import Permanent
+from rotator.domain.keys import KeyState
+from rotator.engine import places
+from rotator.engine.recorded import Recorded
+
+
+class InUse(Permanent):
+    """Rule 6 forbids it: the key is still somebody's current one."""
+
+
+def holder(rotation: Recorded, key_id: str) -> str | None:
+    """Who has the key as current, as text; None when nobody has.
+
+    Stores left behind by this rotation are not asked: they hold it, and are named. Any other store that cannot be read
+    raises, and so forbids the deletion.
+    """
+    for name in rotation.world.journal.holders(key_id):
+        if name != rotation.spec.name:
+            return f"credential {name}"
+    if rotation.credential.current == key_id:
+        return f"credential {rotation.spec.name}"
+    known = rotation.known.get(key_id)
+    fingerprint = known.fingerprint if known is not None else None
+    for publication in places.not_left_behind(rotation):
+        found = places.current(rotation, publication)
+        if found.value is None:
+            continue
+        same = found.fingerprint == fingerprint if fingerprint else _is_that(rotation, found, key_id)
+        if same:
+            return f"{publication.store}:{publication.ref}"
+    return None
+
+
+def _is_that(rotation: Recorded, found: places.Found, key_id: str) -> bool:
+    if found.key is not None:
+        return found.key.key_id == key_id
+    if found.value is None:
+        return False
+    return rotation.identify(found.value) in (key_id, None)  # nobody can say: forbids
+
+
+def kill(rotation: Recorded, key_id: str, state: KeyState, action: str) -> None:
+    """Disable or delete a key that nobody has as current. Raises `InUse`. Twice: nothing more."""
+    who = holder(rotation, key_id)
+    if who is not None:
+        raise InUse(f"{key_id} is current in {who}", "nothing was deleted; see `rotator status`")
+    rotation.set_state(action, key_id, state)

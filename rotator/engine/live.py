@@ -1,0 +1,93 @@
+"""`live`: consumers read the new key and the old one still works, until the old one is quiet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rotator.domain.credential import Publication
+from rotator.domain.failures import Conflict, Permanent
+from rotator.domain.keys import Key
+from rotator.domain.policy import AtMaxOverlap
+from rotator.domain.rotation import WaitFor, Waiting
+from rotator.engine import places, promoting
+from rotator.engine.planning import foreign_hint
+from rotator.engine.recorded import Recorded
+from rotator.policy.windows import Closed, may_act
+
+
+def watch(rotation: Recorded) -> Waiting | None:
+    """Wait for the overlap, for quiet and for the window; in the last minute look at every store once more."""
+    live_at = rotation.row.live_at or rotation.row.since
+    overlap_ends = live_at + rotation.row.rules.overlap(rotation.spec.policy)
+    if rotation.now() < overlap_ends:
+        return Waiting(until=overlap_ends, note="both keys work until then")
+    waiting = until_quiet(rotation, live_at) or until_window(rotation)
+    if waiting is not None:
+        return waiting
+    check_new_key_everywhere(rotation)
+    return None
+
+
+def until_quiet(rotation: Recorded, live_at: datetime) -> Waiting | None:
+    """What the old keys' last use says; where the provider does not tell, the overlap's time alone has decided."""
+    policy = rotation.spec.policy
+    if not rotation.row.rules.waits_for_quiet or not rotation.capabilities.usage or not rotation.row.old_keys:
+        return None
+    old = {each.key_id for each in rotation.row.old_keys}
+    used = [key for key in rotation.keys() if key.id in old and key.live and key.last_used_at is not None]
+    latest = max(used, key=lambda key: key.last_used_at or live_at, default=None)
+    if latest is None or latest.last_used_at is None or rotation.now() - latest.last_used_at >= policy.quiet_for:
+        return None
+    if rotation.now() >= live_at + policy.max_overlap:
+        return at_max_overlap(rotation, latest)
+    quiet = latest.last_used_at + policy.quiet_for
+    return Waiting(until=quiet, for_=WaitFor.QUIET, note=still_used(latest))
+
+
+def still_used(key: Key) -> str:
+    """Which key is used, and by whom as far as the provider tells."""
+    return f"{key.id} is still used" + (f" by {key.last_used_by}" if key.last_used_by else "")
+
+
+def at_max_overlap(rotation: Recorded, key: Key) -> Waiting | None:
+    """A key used still at `max_overlap` is never killed unless the policy says so; it is an alert."""
+    if rotation.spec.policy.at_max_overlap is AtMaxOverlap.RETIRE:
+        return None
+    message = f"{still_used(key)} beyond max_overlap; a sign of compromise if every consumer has moved"
+    rotation.world.observer.alert("overlap over", rotation.spec.name, message)
+    return rotation.wait(max(rotation.spec.policy.quiet_for, rotation.world.timing.poll), WaitFor.PERSON, message)
+
+
+def until_window(rotation: Recorded) -> Waiting | None:
+    """A scheduled retirement keeps to the window."""
+    if not rotation.row.rules.obeys_windows:
+        return None
+    allowed = may_act(rotation.spec.policy, rotation.now())
+    if isinstance(allowed, Closed):
+        return Waiting(until=allowed.until, for_=WaitFor.WINDOW, note=allowed.why)
+    return None
+
+
+def check_new_key_everywhere(rotation: Recorded) -> None:
+    """Every store's current value is the new key, and it works: asked before the pivot, and right behind it.
+
+    A store that has another of this credential's own keys is promoted again where there is no way back; a foreign value
+    is never overwritten.
+    """
+    value = places.new_value(rotation)
+
+    def check(publication: Publication) -> None:
+        found = places.current(rotation, publication)
+        if found.value == value:
+            return
+        where = f"{publication.store}:{publication.ref}"
+        if found.foreign:
+            raise Permanent(f"{where} holds a value that the rotator did not write", foreign_hint(rotation))
+        if not (rotation.row.beyond_pivot or rotation.row.rules.emergency):
+            raise Permanent(f"{where} no longer holds the new key", foreign_hint(rotation))
+        promoting.promote_in(rotation, publication, value)
+        raise Conflict(f"{where} held another key and was promoted again")
+
+    places.on_every_place(rotation, check)
+    if not rotation.verify(value).authentic:
+        raise Permanent("the provider refuses the new key", "look at the provider's console before anything else")

@@ -1,0 +1,211 @@
+"""`minting`: exactly one new key, its id committed and its value saved in the escrow before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rotator.domain.credential import Publication
+from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanent, Transient, Undecidable
+from rotator.domain.keys import Key, KeyState, Minter, MintRequest, slot_of
+from rotator.domain.records import KnownKey, Origin
+from rotator.domain.rotation import OldKey, Phase, Waiting
+from rotator.domain.secret import Secret
+from rotator.engine import places
+from rotator.engine.belonging import alive, belongs, candidates, strays
+from rotator.engine.killing import InUse, holder, kill
+from rotator.engine.planning import converge, full_for_good, secured
+from rotator.engine.recorded import Pause, Recorded
+
+ESCROW_CHECK = {"key_id": "", "rotation": ""}
+
+
+def mint(rotation: Recorded) -> Phase | Waiting | None:
+    """Adopt what the escrow already holds of this rotation; else clean up smaller fences, and mint."""
+    if adopt_saved(rotation):
+        return None
+    if rotation.row.mint_fences:
+        wait_for_the_list(rotation)
+    listed = rotation.keys()
+    if rotation.row.mint_fences and clean_up(rotation, listed):
+        return rotation.wait(rotation.capabilities.list_lag, note="until what was cleaned up is no longer counted")
+    expects = None
+    if rotation.row.slot is not None:
+        expects = expected_in_slot(rotation, listed)
+        if expects is None:
+            return Phase.PLANNED
+    elif not room_was_made(rotation, listed):
+        return rotation.wait(rotation.capabilities.list_lag, note="room was made; until the provider's cap knows")
+    publication, version = open_escrow(rotation)
+    rotation.update(escrow=publication.store)
+    try:
+        minted = rotation.mint(request(rotation, expects))
+    except CapFull as refusal:
+        raise full_for_good(rotation, refusal) from None
+    fields = places.document(minted.value, minted.key_id, rotation.row.id)
+    rotation.write("save in escrow", publication, publication.pending(rotation.row.id), fields, version)
+    return None
+
+
+def adopt_saved(rotation: Recorded) -> bool:
+    """Whether a pending place holds the key whose mint was committed, and it lives.
+
+    A save may land late: a key that a clean-up has begun to delete is no longer the row's, and never adopted.
+    """
+    new_key = rotation.row.new_key
+    if new_key is None:
+        return False
+    for publication in places.not_left_behind(rotation):
+        try:
+            found = places.private(rotation, publication, publication.pending(rotation.row.id))
+        except (Transient, Denied):
+            continue
+        if found.value is not None and found.key_id == new_key and _lives(rotation, new_key, found.value):
+            return True
+    return False
+
+
+def _lives(rotation: Recorded, key_id: str, value: Secret) -> bool:
+    if any(key.id == key_id and key.state is KeyState.ENABLED for key in rotation.keys()):
+        return True
+    if rotation.verify(value).authentic:
+        return True
+    wait_for_the_list(rotation)
+    return False
+
+
+def wait_for_the_list(rotation: Recorded) -> None:
+    """Rule 7: a look counts only a list lag after the last mint intent; a new key may still be on its way."""
+    if rotation.row.last_mint_at is None:
+        return
+    longest = max(rotation.capabilities.list_lag, rotation.world.timing.request)
+    until = rotation.row.last_mint_at + longest
+    if rotation.now() < until:
+        raise Pause(Waiting(until=until, note="until the list of keys can be believed"))
+
+
+def clean_up(rotation: Recorded, listed: Sequence[Key]) -> bool:
+    """Rule 2: keys of this rotation with a smaller fence, whose values nobody has, die. Never "all others".
+
+    Whether there were any; the list and the provider's count then lag behind.
+    """
+    unclear = candidates(rotation, listed)
+    if unclear:
+        hint = f"delete the one that nobody made, then `rotator resume {rotation.spec.name}`"
+        raise Undecidable("a mint got lost and may have made one of: " + ", ".join(unclear), hint)
+    rotation.update(new_key=None, minted_at=None)  # durable with the first intent below
+    doomed = strays(rotation, listed, below=rotation.row.fence)
+    for key_id in doomed:
+        remember_exposed(rotation, key_id)
+        kill(rotation, key_id, KeyState.DELETED, "clean up")
+        bury(rotation, key_id)
+    return bool(doomed)
+
+
+def remember_exposed(rotation: Recorded, key_id: str) -> None:
+    """In an emergency a stray is an old key: its death is proven like the others'."""
+    if not rotation.row.rules.emergency or rotation.row.old_key(key_id) is not None:
+        return
+    known = rotation.known.get(key_id)
+    old = OldKey(key_id=key_id, fingerprint=known.fingerprint if known else None)
+    if known is None:
+        rotation.learn(
+            KnownKey(
+                key_id=key_id,
+                credential=rotation.spec.name,
+                origin=Origin.FOUND,
+                since=rotation.now(),
+                rotation=rotation.row.id,
+            )
+        )
+    rotation.row = rotation.row.with_old_key(secured(rotation, old))
+
+
+def bury(rotation: Recorded, key_id: str) -> None:
+    """Note a deletion: of an old key, whose proof follows, or of a stray, which nothing knows from now on."""
+    old = rotation.row.old_key(key_id)
+    if old is not None:
+        rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
+    elif key_id in rotation.known:
+        rotation.learn(replace(rotation.known[key_id], dead_at=rotation.now()))
+
+
+def expected_in_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
+    """Rule 10: what the slot holds now, which the mint is conditional on. None: the slot is somebody's current one.
+
+    A mint into a slot that holds a living key is its deletion, so rule 6 is asked right before the intent.
+    """
+    slot = rotation.row.slot
+    key = next((each for each in listed if slot_of(each.id) == slot), None)
+    if key is None:
+        return slot
+    if key.live and rotation.capabilities.strategy.overlap and holder(rotation, key.id) is not None:
+        if rotation.row.rules.emergency:
+            return None
+        raise InUse(f"slot {slot} holds a key that is current", f"see `rotator status {rotation.spec.name}`")
+    return key.id
+
+
+def room_was_made(rotation: Recorded, listed: Sequence[Key]) -> bool:
+    """Whether there is room under the cap at once. In an emergency an exposed key that no store holds dies for it."""
+    cap = rotation.capabilities.cap
+    live = alive(rotation, listed)
+    if cap is None or len(live) < cap:
+        return True
+    if not rotation.row.rules.emergency:
+        raise full_for_good(
+            rotation, CapFull(f"the provider allows {cap} keys and {cap} live", "delete a key that is not needed")
+        )
+    ours = [old.key_id for old in rotation.row.old_keys if old.key_id in live]
+    for key_id in ours:
+        if holder(rotation, key_id) is None:
+            kill(rotation, key_id, KeyState.DELETED, "make room")
+            bury(rotation, key_id)
+            return False
+    foreign = [key.id for key in listed if key.live and not belongs(rotation, key)]
+    if foreign and len(ours) < 2:
+        hint = f"revoke it by hand, then `rotator resume {rotation.spec.name}`"
+        raise Undecidable("the cap is filled by foreign keys: " + ", ".join(foreign), hint)
+    converge(rotation)
+    return False
+
+
+def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
+    """The first store that accepts a write, and the version to expect when the key is saved there."""
+    failure: Failure | None = None
+    for publication in places.not_left_behind(rotation):
+        place = publication.pending(rotation.row.id)
+        try:
+            found = places.private(rotation, publication, place)
+            if found.key is not None and found.value is not None and found.key.alive:
+                keep_for_proof(rotation, found)
+            fields = {**ESCROW_CHECK, "rotation": rotation.row.id}
+            return publication, rotation.write("open escrow", publication, place, fields, found.version)
+        except (Transient, Denied, Permanent, Conflict) as problem:
+            failure = failure or problem
+    raise failure or Permanent("no store can take a new key", "publish the credential to a store")
+
+
+def keep_for_proof(rotation: Recorded, found: places.Found) -> None:
+    """No place is overwritten while it is the only copy of the value of a key that is not proven dead."""
+    assert found.key is not None
+    assert found.value is not None
+    old = rotation.row.old_key(found.key.key_id)
+    if old is not None and old.kept_in is None:
+        rotation.row = rotation.row.with_old_key(places.keep(rotation, old, found.value))
+
+
+def request(rotation: Recorded, expects: str | None) -> MintRequest:
+    """What is asked of the provider."""
+    row = rotation.row
+    chosen: Secret | None = None
+    if rotation.capabilities.strategy.minter is Minter.CHOSEN:
+        chosen = Secret({rotation.capabilities.secret_part: rotation.world.ids.value()})
+    return MintRequest(
+        mark=rotation.world.marker.write(rotation.spec.name, row.id, row.fence),
+        fingerprint=rotation.fingerprint(chosen) if chosen is not None else None,
+        chosen=chosen,
+        slot=row.slot,
+        expects=expects,
+        scopes=rotation.spec.scopes,
+    )

@@ -1,0 +1,212 @@
+"""The logic of places, written once for every store: current, pending, previous, and putting back.
+
+A pending or previous place is a document of ours that consumers cannot read: the parts of the value beneath `value.`,
+and whose they are. The current place holds the rendered fields, and from them the value is read backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from rotator.domain.credential import Place, Publication
+from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.records import KnownKey
+from rotator.domain.rotation import OldKey
+from rotator.domain.secret import Secret
+from rotator.engine.recorded import Recorded
+from rotator.ports import ABSENT, Stored
+
+_VALUE = "value."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a look at a place found. `foreign`: fields that are no rendering of a value this credential has or had."""
+
+    version: str
+    value: Secret | None = field(default=None, repr=False)
+    fingerprint: str | None = None
+    key: KnownKey | None = None
+    foreign: bool = False
+    key_id: str | None = None  # as a document of ours says
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing at all."""
+        return self.value is None and not self.foreign
+
+
+def key_of(rotation: Recorded, fingerprint: str | None) -> KnownKey | None:
+    """The key of this credential with that fingerprint; the living one where a value came back."""
+    found = [key for key in rotation.known.values() if key.fingerprint == fingerprint and fingerprint is not None]
+    return next((key for key in found if key.alive), found[0] if found else None)
+
+
+def current(rotation: Recorded, publication: Publication) -> Found:
+    """What consumers read."""
+    stored = rotation.read(publication, publication.place)
+    if not stored.fields or not any(stored.fields.values()):
+        return Found(version=stored.version)
+    value = publication.extract(stored.fields)
+    if value is None:
+        return Found(version=stored.version, foreign=True)
+    fingerprint = rotation.fingerprint(value)
+    key = key_of(rotation, fingerprint)
+    return Found(version=stored.version, value=value, fingerprint=fingerprint, key=key, foreign=key is None)
+
+
+def private(rotation: Recorded, publication: Publication, place: Place) -> Found:
+    """What a pending or previous place holds."""
+    stored = rotation.read(publication, place)
+    value = document_value(stored)
+    if value is None:
+        return Found(version=stored.version)
+    fingerprint = rotation.fingerprint(value)
+    key_id = (stored.fields or {}).get("key_id")
+    key = rotation.known.get(key_id or "") or key_of(rotation, fingerprint)
+    return Found(version=stored.version, value=value, fingerprint=fingerprint, key=key, key_id=key_id)
+
+
+def document_value(stored: Stored) -> Secret | None:
+    """The value in a document of ours."""
+    parts = {name[len(_VALUE) :]: text for name, text in (stored.fields or {}).items() if name.startswith(_VALUE)}
+    return Secret(parts) if parts else None
+
+
+def document(value: Secret, key_id: str, rotation_id: str) -> dict[str, str]:
+    """A document of ours for a value."""
+    parts = {_VALUE + name: text for name, text in value.parts().items()}
+    return {**parts, "key_id": key_id, "rotation": rotation_id}
+
+
+# -- over all places ----------------------------------------------------------------------------------------------
+
+
+def not_left_behind(rotation: Recorded) -> Iterator[Publication]:
+    """The credential's places, but those that this rotation left behind."""
+    for publication in rotation.spec.publish:
+        if rotation.row.store(publication.store, publication.ref).left_behind is None:
+            yield publication
+
+
+def on_every_place(rotation: Recorded, act: Callable[[Publication], None]) -> None:
+    """`act` on each place that is not left behind.
+
+    One that fails stops a scheduled rotation at once. In an emergency the others are served first; what fails for
+    longer than `store_wait` is left behind, as long as one place is left that takes the new key.
+    """
+    failures = [on_one_place(rotation, publication, act) for publication in tuple(not_left_behind(rotation))]
+    first = next((failure for failure in failures if failure is not None), None)
+    if first is not None:
+        raise first if isinstance(first, Transient) else Transient(first.message, first.hint)
+    if rotation.spec.publish and not any(True for _ in not_left_behind(rotation)):
+        raise _nowhere()
+
+
+def on_one_place(rotation: Recorded, publication: Publication, act: Callable[[Publication], None]) -> Failure | None:
+    """`act` on one place; in an emergency its failure is returned, or the place is left behind in time."""
+    try:
+        act(publication)
+    except (Transient, Denied, Permanent) as failure:
+        if not rotation.row.rules.emergency:
+            raise
+        return None if _leave_behind_in_time(rotation, publication, failure) else failure
+    _no_trouble(rotation, publication)
+    return None
+
+
+def _nowhere() -> Permanent:
+    return Permanent("no store takes the new key", "mend one of the stores, then `rotator resume`")
+
+
+def _leave_behind_in_time(rotation: Recorded, publication: Publication, failure: Failure) -> bool:
+    state = rotation.row.store(publication.store, publication.ref)
+    since = state.trouble_since or rotation.now()
+    rotation.row = rotation.row.with_store(replace(state, trouble_since=since))
+    if rotation.now() - since < rotation.world.timing.store_wait:
+        return False
+    if sum(1 for _ in not_left_behind(rotation)) <= 1:
+        raise _nowhere()
+    leave_behind(rotation, publication, failure.message)
+    return True
+
+
+def leave_behind(rotation: Recorded, publication: Publication, why: str) -> None:
+    """Let this rotation go on without the place; it is drift, named, and mended by the reconciler."""
+    state = rotation.row.store(publication.store, publication.ref)
+    rotation.row = rotation.row.with_store(replace(state, left_behind=why))
+    rotation.note("left behind", f"{publication.store}:{publication.ref}", why=why)
+    drift = {*rotation.credential.drift, f"{publication.store}:{publication.ref}"}
+    rotation.credential = replace(rotation.credential, drift=tuple(sorted(drift)))
+
+
+def _no_trouble(rotation: Recorded, publication: Publication) -> None:
+    state = rotation.row.store(publication.store, publication.ref)
+    if state.trouble_since is not None:
+        rotation.row = rotation.row.with_store(replace(state, trouble_since=None))
+
+
+# -- values ---------------------------------------------------------------------------------------------------------
+
+
+def find_value(rotation: Recorded, key: KnownKey) -> Secret | None:
+    """The value of a key of this credential, from wherever it is kept.
+
+    None only when every place could be read and none has it; Transient when one that might could not be read.
+    """
+    failure: Failure | None = None
+    for publication in rotation.spec.publish:
+        try:
+            for found in _everywhere(rotation, publication, key):
+                if found.value is not None and key.fingerprint in (None, found.fingerprint):
+                    return found.value
+        except (Transient, Denied) as problem:
+            failure = failure or problem
+    if failure is not None:
+        raise failure
+    return None
+
+
+def _everywhere(rotation: Recorded, publication: Publication, key: KnownKey) -> Iterator[Found]:
+    previous = private(rotation, publication, publication.previous(key.key_id))
+    if previous.value is not None:
+        yield previous
+    now = current(rotation, publication)
+    if now.key is not None and now.key.key_id == key.key_id:
+        yield now
+    for rotation_id in {key.rotation, rotation.row.id, *rotation.row.supersedes} - {None}:
+        pending = private(rotation, publication, publication.pending(str(rotation_id)))
+        if pending.key_id == key.key_id:
+            yield pending
+
+
+def new_value(rotation: Recorded) -> Secret:
+    """The value of this rotation's new key; Permanent when no place has it any more."""
+    key = rotation.known.get(rotation.row.new_key or "")
+    value = find_value(rotation, key) if key is not None else None
+    if value is None:
+        raise Permanent("the new key's value is in no store any more", "rotate again; the key itself is withdrawn")
+    return value
+
+
+def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
+    """Copy the value of a key that is to die to its `previous` place in the first store that takes it. Twice: no more."""
+    failure: Failure | None = None
+    for publication in not_left_behind(rotation):
+        place = publication.previous(old.key_id)
+        try:
+            found = private(rotation, publication, place)
+            if found.fingerprint != rotation.fingerprint(value):
+                fields = document(value, old.key_id, rotation.row.id)
+                rotation.write("keep previous", publication, place, fields, found.version)
+        except (Transient, Denied, Conflict) as problem:
+            failure = failure or problem
+            continue
+        return replace(old, had=True, kept_in=publication.store)
+    raise failure or Permanent("there is no store to keep the old value in", "publish the credential to a store")
+
+
+def place_is_absent(found: Found) -> bool:
+    """Whether the place does not exist."""
+    return found.version == ABSENT and found.empty

@@ -1,0 +1,190 @@
+"""`planned`: look at everything, fix the old keys and secure their values, before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rotator.domain.credential import Publication
+from rotator.domain.failures import CapFull, Failure, Permanent, Transient
+from rotator.domain.keys import Key, slot_of
+from rotator.domain.rotation import OldKey, Phase, Waiting
+from rotator.engine import places
+from rotator.engine.belonging import alive, belongs, check_journal_age, learn_belonging
+from rotator.engine.recorded import Recorded
+
+
+def plan(rotation: Recorded) -> Phase | Waiting | None:
+    """Look at each place, the principal's keys and the journal's age; fix and secure the old keys; find a free slot."""
+    listed = rotation.keys()
+    check_journal_age(rotation, listed)
+    rewrite_superseded(rotation)
+    refuse_foreign_values(rotation)
+    rotation.update(old_current=rotation.credential.current, baseline=tuple(sorted(alive(rotation, listed))))
+    fix_old_keys(rotation, listed)
+    rotation.update(slot=choose_slot(rotation, listed))
+    if rotation.row.slot is None:
+        refuse_without_room(rotation, listed)
+    return Phase.CONTAINING if rotation.row.rules.contains else None
+
+
+def rewrite_superseded(rotation: Recorded) -> None:
+    """Rule 4: where a superseded rotation intended a promotion, write what is current again as a new version.
+
+    So a promotion of it that is still under way finds another version and is refused. Fields and value stay as they
+    are: a foreign value stays foreign.
+    """
+    for rotation_id in rotation.row.supersedes:
+        superseded = rotation.world.journal.rotation(rotation_id)
+        for state in superseded.stores if superseded else ():
+            ours = rotation.row.store(state.store, state.ref)
+            if state.expected is None or ours.rewritten_at is not None or ours.left_behind is not None:
+                continue
+            publication = _still_published(rotation, state.store, state.ref)
+            if publication is not None:
+                places.on_one_place(rotation, publication, lambda each: _rewrite(rotation, each))
+
+
+def _still_published(rotation: Recorded, store: str, ref: str) -> Publication | None:
+    return next((each for each in rotation.spec.publish if (each.store, each.ref) == (store, ref)), None)
+
+
+def _rewrite(rotation: Recorded, publication: Publication) -> None:
+    stored = rotation.read(publication, publication.place)
+    if stored.fields:
+        rotation.write("rewrite", publication, publication.place, stored.fields, stored.version)
+    state = rotation.row.store(publication.store, publication.ref)
+    rotation.row = rotation.row.with_store(replace(state, rewritten_at=rotation.now()))
+
+
+def refuse_foreign_values(rotation: Recorded) -> None:
+    """A value that nobody here wrote: a scheduled rotation ends, an emergency leaves that place behind."""
+
+    def look(publication: Publication) -> None:
+        if not places.current(rotation, publication).foreign:
+            return
+        where = f"{publication.store}:{publication.ref}"
+        if not rotation.row.rules.emergency:
+            raise Permanent(f"{where} holds a value that the rotator did not write", foreign_hint(rotation))
+        places.leave_behind(rotation, publication, "holds a value that the rotator did not write")
+
+    places.on_every_place(rotation, look)
+
+
+def foreign_hint(rotation: Recorded) -> str:
+    """What to do about a foreign value."""
+    return f"`rotator adopt {rotation.spec.name}` takes it over"
+
+
+def fix_old_keys(rotation: Recorded, listed: Sequence[Key]) -> None:
+    """Fix which keys this rotation replaces, say of each whether its value can be had, and secure the value."""
+    learn_belonging(rotation, listed)
+    wanted = old_key_ids(rotation, listed)
+    for key_id in sorted(wanted):
+        old = rotation.row.old_key(key_id)
+        if old is None:
+            old = OldKey(key_id=key_id, fingerprint=rotation.known[key_id].fingerprint)
+        rotation.row = rotation.row.with_old_key(secured(rotation, old))
+    rotation.update(fixed=True)
+
+
+def old_key_ids(rotation: Recorded, listed: Sequence[Key]) -> set[str]:
+    """The current key; in an emergency all that belong. Where the mint goes into a slot, also what lives in it."""
+    if not rotation.row.rules.every_key:
+        return {rotation.credential.current} - {None, rotation.row.new_key}  # type: ignore[return-value]
+    listed_ids = {key.id for key in listed if key.live and belongs(rotation, key)}
+    ids = alive(rotation, ()) | {key_id for key_id in listed_ids if rotation.known[key_id].alive}
+    return ids - {rotation.row.new_key}
+
+
+def secured(rotation: Recorded, old: OldKey) -> OldKey:
+    """The old key, its value in a `previous` place if it can be had at all."""
+    if old.kept_in is not None or old.proof is not None:
+        return old
+    value = places.find_value(rotation, rotation.known[old.key_id])
+    return old if value is None else places.keep(rotation, old, value)
+
+
+def choose_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
+    """A slot that no store's current value and no credential lives in; None where there are no slots."""
+    slots = rotation.capabilities.slots
+    if not slots:
+        return None
+    if not rotation.capabilities.strategy.overlap:
+        return slots[0]
+    taken = {slot_of(rotation.credential.current)} if rotation.credential.current else set()
+    for publication in places.not_left_behind(rotation):
+        found = places.current(rotation, publication)
+        if found.key is not None:
+            taken.add(slot_of(found.key.key_id))
+    free = [slot for slot in slots if slot not in taken]
+    if not free:
+        return converge(rotation)
+    key = next((key for key in listed if key.live and slot_of(key.id) == free[0]), None)
+    if key is not None:
+        _accept_overwriting(rotation, key)
+    return free[0]
+
+
+def _accept_overwriting(rotation: Recorded, key: Key) -> None:
+    """A mint into a slot kills what lives there: that key must be ours, and its death is proven like any other."""
+    known = rotation.known.get(key.id)
+    if known is None:
+        raise Permanent(
+            f"slot {slot_of(key.id)} holds a key that nobody adopted",
+            f"empty it by hand, or `rotator adopt {rotation.spec.name} --key-id {key.id}`",
+        )
+    if rotation.row.old_key(key.id) is None:
+        old = OldKey(key_id=key.id, fingerprint=known.fingerprint)
+        rotation.row = rotation.row.with_old_key(secured(rotation, old))
+
+
+def converge(rotation: Recorded) -> str:
+    """Every room is taken by keys that stores hold, in the middle of somebody's promotion: finish that one first.
+
+    In an emergency this is the one time a key that is to die is written; it is named in the trail. Raises, always:
+    afterwards everything is looked at again.
+    """
+    if not rotation.row.rules.emergency:
+        raise CapFull("every slot is current in some store", f"see `rotator status {rotation.spec.name}`")
+    newest = _newest_current(rotation)
+    if newest is None:
+        raise CapFull("no room for another key", "delete a key by hand, then `rotator resume`")
+
+    def write(publication: Publication) -> None:
+        found = places.current(rotation, publication)
+        if found.key is None or found.key.key_id == newest.key.key_id:  # type: ignore[union-attr]
+            return
+        assert newest.value is not None
+        rendered = publication.render(newest.value)
+        rotation.write("finish promotion", publication, publication.place, rendered, found.version)
+
+    places.on_every_place(rotation, write)
+    rotation.credential = replace(rotation.credential, current=newest.key.key_id)  # type: ignore[union-attr]
+    raise Transient("the promotion that was under way is finished first")
+
+
+def _newest_current(rotation: Recorded) -> places.Found | None:
+    found = [places.current(rotation, each) for each in places.not_left_behind(rotation)]
+    known = [each for each in found if each.key is not None]
+    ids = {each.key.key_id for each in known if each.key} | {rotation.credential.current}
+    if len(ids) < 2:
+        return None
+    return max(known, key=lambda each: each.key.since if each.key else rotation.row.started_at, default=None)
+
+
+def refuse_without_room(rotation: Recorded, listed: Sequence[Key]) -> None:
+    """A full cap ends a scheduled rotation before it made anything; an emergency makes room when it mints."""
+    cap = rotation.capabilities.cap
+    if cap is None or rotation.row.rules.emergency or len(alive(rotation, listed)) < cap:
+        return
+    hint = "delete a key that is not needed, or take it over with `rotator adopt`"
+    raise full_for_good(rotation, CapFull(f"the provider allows {cap} keys and {cap} live", hint))
+
+
+def full_for_good(rotation: Recorded, refusal: CapFull) -> Failure:
+    """Rule 7: a cap's refusal may count a key that is gone, until a list lag has passed in this phase."""
+    lag = rotation.capabilities.list_lag
+    if rotation.now() < rotation.row.since + lag:
+        return Transient(refusal.message, refusal.hint, retry_after=lag)
+    return refusal

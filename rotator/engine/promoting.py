@@ -1,0 +1,90 @@
+"""`promoting`: the new value becomes what consumers read, in every store by compare-and-set on what was read before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.domain.credential import Publication
+from rotator.domain.failures import Conflict, Permanent
+from rotator.domain.records import KnownKey
+from rotator.domain.rotation import OldKey, Waiting
+from rotator.domain.secret import Secret
+from rotator.engine import places, staging
+from rotator.engine.planning import foreign_hint
+from rotator.engine.recorded import Recorded
+
+
+def promote(rotation: Recorded) -> Waiting | None:
+    """Promote everywhere, read back everywhere; then the new key is the credential's current one."""
+    value = places.new_value(rotation)
+    verified = rotation.row.verified_at
+    if verified is None or rotation.now() - verified > rotation.world.timing.verified_for:
+        refusal = staging.not_yet_accepted(rotation, value)
+        if refusal is not None:
+            return refusal
+        rotation.update(verified_at=rotation.now())
+    places.on_every_place(rotation, lambda publication: promote_in(rotation, publication, value))
+    make_current(rotation, rotation.row.new_key)
+    rotation.update(live_at=rotation.now(), outage=False)
+    rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)
+    return None
+
+
+def make_current(rotation: Recorded, key_id: str | None) -> None:
+    """Let the credential's row say which key consumers should read."""
+    drift = tuple(f"{s.store}:{s.ref}" for s in rotation.row.stores if s.left_behind is not None)
+    rotation.credential = replace(
+        rotation.credential, current=key_id, current_since=rotation.now(), drift=tuple(sorted(drift)), outage=False
+    )
+
+
+def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> None:
+    """One store: look, secure what is there, compare-and-set on the version that was looked at, read back."""
+    found = places.current(rotation, publication)
+    if found.value == value:
+        _promoted(rotation, publication, found.version)
+        return
+    if found.foreign:
+        _foreign(rotation, publication)
+        return
+    if found.key is not None and found.value is not None:
+        secure_before_overwriting(rotation, found.key, found.value)
+    state = rotation.row.store(publication.store, publication.ref)
+    rotation.row = rotation.row.with_store(replace(state, expected=found.version, promoted_at=None))
+    rotation.write("promote", publication, publication.place, publication.render(value), found.version)
+    after = places.current(rotation, publication)
+    if after.value != value:
+        raise Conflict(f"{publication.store}:{publication.ref} was written by somebody else at the same time")
+    _promoted(rotation, publication, after.version)
+
+
+def _promoted(rotation: Recorded, publication: Publication, version: str) -> None:
+    state = rotation.row.store(publication.store, publication.ref)
+    if state.promoted_at is None or state.version != version:
+        state = replace(state, version=version, promoted_at=rotation.now())
+        rotation.row = rotation.row.with_store(state)
+
+
+def _foreign(rotation: Recorded, publication: Publication) -> None:
+    where = f"{publication.store}:{publication.ref}"
+    why = "holds a value that the rotator did not write"
+    if not rotation.row.rules.emergency:
+        raise Permanent(f"{where} {why}", foreign_hint(rotation))
+    others = [each for each in places.not_left_behind(rotation) if each is not publication]
+    if not others:
+        raise Permanent(f"{where} {why}, and no other store takes the new key", foreign_hint(rotation))
+    places.leave_behind(rotation, publication, why)
+
+
+def secure_before_overwriting(rotation: Recorded, key: KnownKey, value: Secret) -> None:
+    """A current value of another key than was planned for is kept before it is overwritten."""
+    if not key.alive:
+        return
+    old = rotation.row.old_key(key.key_id)
+    if old is not None and old.kept_in is not None:
+        return
+    if old is None and key.key_id == rotation.row.old_current:
+        old = OldKey(key_id=key.key_id, fingerprint=key.fingerprint)
+    kept = places.keep(rotation, old or OldKey(key_id=key.key_id, fingerprint=key.fingerprint), value)
+    if rotation.row.old_key(key.key_id) is not None or key.key_id == rotation.row.old_current:
+        rotation.row = rotation.row.with_old_key(kept)

@@ -1,0 +1,163 @@
+"""The reconciler: what woke up too late, what was left behind, and what somebody else changed.
+
+Every few hours it looks at each credential's provider and stores. It revokes an orphan only after two sightings a list
+lag apart and only if rule 6 allows; with no rotation open it writes the current key where another of the credential's
+own is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from rotator.domain.credential import Credential, Publication
+from rotator.domain.failures import Failure, Fenced
+from rotator.domain.keys import Key, KeyState
+from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin
+from rotator.engine import places
+from rotator.engine.belonging import check_journal_age
+from rotator.engine.killing import holder
+from rotator.engine.recorded import Recorded
+from rotator.engine.world import World
+from rotator.ports import Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What one pass over one credential found and did; `problems` are lines for people."""
+
+    credential: str
+    orphans: tuple[str, ...] = ()  # seen, not yet revoked
+    revoked: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()  # store:ref written again
+    foreign_values: tuple[str, ...] = ()  # store:ref with a value nobody here wrote
+    foreign_keys: tuple[Key, ...] = ()
+    problems: tuple[str, ...] = field(default=())
+
+
+def reconcile(spec: Credential, world: World, *, revoke: bool = True) -> Reconciled:
+    """One pass. Raises `JournalOlder`, and `Failure` where provider or journal cannot be asked. Twice: a new pass."""
+    look = _Look.looking(spec, world)
+    listed = look.keys()
+    check_journal_age(look, listed)
+    result = Reconciled(credential=spec.name, foreign_keys=_foreign_keys(look, listed))
+    if world.journal.open_rotation(spec.name) is not None:
+        return result
+    result = _mend(look, result)
+    return _revoke_orphans(look, listed, result, revoke=revoke)
+
+
+class _Look(Recorded):
+    """A credential with no rotation open, seen with the same eyes; effects are fenced by the credential's row."""
+
+    def intend(self, action: str, subject: str) -> None:
+        """Commit an intent under the credential's own fence; `Fenced` when a rotation began or another pass wrote."""
+        self._within_lease()
+        event = Event(kind=EventKind.INTENT, action=action, subject=subject)
+        self.credential = self.world.journal.save(self.credential, self.now(), Change(events=(event,)))
+        self._within_lease()
+
+    def save_with(self, row: CredentialRow, *events: Event, keys: tuple[KnownKey, ...] = ()) -> None:
+        """Save the credential's row, fenced the same way."""
+        self.credential = self.world.journal.save(row, self.now(), Change(events=events, keys=keys))
+
+
+def _foreign_keys(look: _Look, listed: tuple[Key, ...]) -> tuple[Key, ...]:
+    exclusive = look.spec.principal.exclusive
+    return tuple(
+        key for key in listed if key.live and not exclusive and key.id not in look.known and look.mark_of(key) is None
+    )
+
+
+def _mend(look: _Look, result: Reconciled) -> Reconciled:
+    """Write the current key where the credential's value is another of its own, or nothing."""
+    current = look.known.get(look.credential.current or "")
+    if current is None:
+        return result
+    for publication in look.spec.publish:
+        where = f"{publication.store}:{publication.ref}"
+        try:
+            found = places.current(look, publication)
+            if found.foreign:
+                look.world.observer.alert("foreign value", look.spec.name, f"{where} holds a value nobody here wrote")
+                result = replace(result, foreign_values=(*result.foreign_values, where))
+            elif found.key is None or found.key.key_id != current.key_id:
+                _write_current(look, publication, found, current)
+                result = replace(result, mended=(*result.mended, where))
+            elif where in look.credential.drift:
+                _no_drift(look, where)
+        except Fenced:
+            return result
+        except Failure as failure:
+            result = replace(result, problems=(*result.problems, f"{where}: {failure.message}"))
+    return result
+
+
+def _write_current(look: _Look, publication: Publication, found: places.Found, current: KnownKey) -> None:
+    value = places.find_value(look, current)
+    where = f"{publication.store}:{publication.ref}"
+    if value is None:
+        raise Failure(f"the current key's value is in no store, so {where} cannot be mended")
+    if not look.verify(value).authentic:
+        raise Failure(f"the provider refuses the current key, so {where} is not mended")
+    look.intend("mend", where)
+    look.world.stores[publication.store].write(publication.place, publication.render(value), found.version)
+    _no_drift(look, where)
+
+
+def _no_drift(look: _Look, where: str) -> None:
+    drift = tuple(each for each in look.credential.drift if each != where)
+    event = Event(kind=EventKind.OUTCOME, action="mended", subject=where)
+    look.save_with(replace(look.credential, drift=drift), event)
+
+
+def orphans(look: Recorded, listed: tuple[Key, ...]) -> tuple[str, ...]:
+    """Living keys with our mark, or unknown ones of an unmarked exclusive principal, that nobody has."""
+    others = (key for key in listed if key.live and key.id != look.credential.current)
+    return tuple(key.id for key in others if _looks_orphaned(look, key))
+
+
+def _looks_orphaned(look: Recorded, key: Key) -> bool:
+    known = look.known.get(key.id)
+    if look.mark_of(key) is not None or (known is not None and known.rotation is not None):
+        return True
+    unmarked = look.spec.principal.exclusive and not look.capabilities.strategy.marked
+    return known is None and unmarked and not _in_a_baseline(look, key)
+
+
+def _in_a_baseline(look: Recorded, key: Key) -> bool:
+    rotations = look.world.journal.rotations(look.spec.name)
+    return not rotations or any(key.id in row.baseline for row in rotations)
+
+
+def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *, revoke: bool) -> Reconciled:
+    now = look.now()
+    seen = orphans(look, listed)
+    sightings = look.world.journal.sight(look.spec.name, seen, now)
+    ripe = {s.key_id for s in sightings if now - s.first_seen >= look.capabilities.list_lag and s.first_seen < now}
+    for key_id in seen:
+        if not revoke or key_id not in ripe:
+            result = replace(result, orphans=(*result.orphans, key_id))
+            continue
+        try:
+            who = holder(look, key_id)
+            if who is not None:
+                problem = f"{key_id} looks like an orphan and is current in {who}"
+                result = replace(result, problems=(*result.problems, problem))
+                continue
+            look.intend("revoke orphan", key_id)
+            look.world.provider.set_state(look.spec.principal, key_id, KeyState.DELETED)
+            _buried(look, key_id)
+        except Fenced:
+            return result
+        except Failure as failure:
+            result = replace(result, problems=(*result.problems, f"{key_id}: {failure.message}"))
+        else:
+            result = replace(result, revoked=(*result.revoked, key_id))
+    return result
+
+
+def _buried(look: _Look, key_id: str) -> None:
+    known = look.known.get(key_id)
+    keys = (replace(known, dead_at=look.now()),) if known is not None else ()
+    event = Event(kind=EventKind.OUTCOME, action="revoke orphan", subject=key_id, detail={"result": "ok"})
+    look.save_with(look.credential, event, keys=keys)

@@ -1,0 +1,248 @@
+"""The world as the owner of one rotation may touch it: the only place of intents, fences and outcomes.
+
+Steps call `write`, `remove`, `mint` and `set_state` here. Each commits its intent under the fence, does the effect with
+nothing in between, and notes the outcome. What a step changes in the row by `update`, in the credential or its keys,
+becomes durable with the next commit, so a crash point lies before or after an effect and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Self, TypeVar
+
+from rotator.domain.credential import Credential, Place, Publication
+from rotator.domain.failures import Ambiguous, Failure, LeaseOver
+from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.marks import Mark
+from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin, Request
+from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor, Waiting
+from rotator.domain.secret import Secret
+from rotator.engine.world import World
+from rotator.ports import Change, Stored
+
+T = TypeVar("T")
+
+
+class Asked(Exception):
+    """An operator asked for something before the intent was committed; nothing was written."""
+
+    def __init__(self, requests: tuple[Request, ...]) -> None:
+        super().__init__("an operator asked")
+        self.requests = requests
+
+
+class Pause(Exception):
+    """There is nothing to do now: the step ends in this `Waiting`."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        super().__init__(waiting.note)
+        self.waiting = waiting
+
+
+class Recorded:
+    """One claimed rotation and its world. Made for each claim and used by one thread."""
+
+    def __init__(self, row: Rotation, spec: Credential, world: World, *, claimed_at: float) -> None:
+        """`claimed_at`: `Clock.boottime` from before the claim was sent."""
+        self.spec = spec
+        self.world = world
+        self.row = row
+        self.capabilities: Capabilities = world.provider.capabilities(spec.principal)
+        self._committed = row
+        self._events: list[Event] = []
+        self._learned: dict[str, KnownKey] = {}
+        self._expires = claimed_at + (world.timing.lease - world.timing.request).total_seconds()
+        self._load()
+
+    @classmethod
+    def looking(cls, spec: Credential, world: World) -> Self:
+        """A credential seen with the same eyes and no rotation of its own: for looking, never for an effect."""
+        now = world.clock.now()
+        nothing = Rotation(
+            id="", credential=spec.name, mode=Mode.SCHEDULED, reason="", started_at=now, next_at=now, since=now
+        )
+        return cls(nothing, spec, world, claimed_at=world.clock.boottime())
+
+    def _load(self) -> None:
+        self.credential: CredentialRow = self.world.journal.credential(self.spec.name)
+        self._credential_committed = self.credential
+        self.known: dict[str, KnownKey] = {key.key_id: key for key in self.world.journal.keys(self.spec.name)}
+
+    # -- what the row says, and saying it anew ---------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The instant."""
+        return self.world.clock.now()
+
+    def update(self, **changes: Any) -> None:
+        """Change the row in memory; durable with the next commit."""
+        self.row = replace(self.row, **changes)
+
+    def learn(self, key: KnownKey) -> None:
+        """Let the journal know a key of this credential; durable with the next commit."""
+        if self.known.get(key.key_id) != key:
+            self.known[key.key_id] = key
+            self._learned[key.key_id] = key
+
+    def note(self, action: str, subject: str = "", **detail: str) -> None:
+        """Add an observation to the trail; durable with the next commit."""
+        self._events.append(Event(kind=EventKind.OBSERVATION, action=action, subject=subject, detail=detail))
+
+    def fingerprint(self, value: Secret) -> str:
+        """The value's fingerprint."""
+        return self.world.fingerprinter.of(value, self.capabilities.secret_part)
+
+    def mark_of(self, key: Key) -> Mark | None:
+        """The key's mark, if this installation wrote it for this credential."""
+        return self.world.marker.read(self.spec.name, key.mark)
+
+    def wait(self, duration: timedelta, for_: WaitFor = WaitFor.TIME, note: str = "") -> Waiting:
+        """A waiting that ends so much later."""
+        return Waiting(until=self.now() + duration, for_=for_, note=note)
+
+    # -- commits -----------------------------------------------------------------------------------------------
+
+    def commit(self, *events: Event, heed: bool = True, answered: tuple[int, ...] = ()) -> None:
+        """Make everything changed since the last commit durable, and the lease new.
+
+        Raises `Fenced` when the row is another's, and with `heed` `Asked` when an operator's request waits; then the
+        row is again as it was last committed.
+        """
+        now, sent = self.now(), self.world.clock.boottime()
+        row = self.row
+        if row.owner is not None:
+            row = replace(row, next_at=now + self.world.timing.lease)
+        change = Change(
+            events=(*self._events, *events),
+            credential=self.credential if self.credential != self._credential_committed else None,
+            keys=tuple(self._learned.values()),
+            answered=answered,
+        )
+        requests = self.world.journal.commit(row, now, change, heed=heed)
+        if requests:
+            self.forget()
+            raise Asked(requests)
+        self.row = self._committed = row
+        self._credential_committed = self.credential
+        self._events, self._learned = [], {}
+        self._expires = sent + (self.world.timing.lease - self.world.timing.request).total_seconds()
+        self.world.observer.committed(row, change.events)
+
+    def forget(self) -> None:
+        """Drop what was changed since the last commit."""
+        self.row = self._committed
+        self._events, self._learned = [], {}
+        self._load()
+
+    def save(self, row: Rotation) -> None:
+        """Commit the end of a step; a row with nothing to do now is released."""
+        before, self.row = self.row.phase, row
+        now = self.now()
+        if row.phase.terminal or row.phase is Phase.STUCK or row.next_at > now:
+            self.row = replace(row, owner=None)
+        events = []
+        if row.phase is not before:
+            detail = {"from": before.value, **({"why": row.problem.message} if row.problem else {})}
+            events.append(Event(kind=EventKind.PHASE, action="phase", subject=row.phase.value, detail=detail))
+        self.commit(*events)
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    def read(self, publication: Publication, place: Place) -> Stored:
+        """What a place of this store holds."""
+        return self.world.stores[publication.store].read(place)
+
+    def keys(self) -> tuple[Key, ...]:
+        """The principal's keys as listed."""
+        return self.world.provider.keys(self.spec.principal)
+
+    def verify(self, value: Secret) -> Verdict:
+        """What the provider says to a value."""
+        return self.world.provider.verify(self.spec.principal, value)
+
+    def identify(self, value: Secret) -> str | None:
+        """The id of the key with this value, if the provider tells."""
+        if not self.capabilities.identifies:
+            return None
+        return self.world.provider.identify(self.spec.principal, value)
+
+    def probe(self, value: Secret) -> Verdict:
+        """The verdict that proofs rest on: the engine's own request where there is a probe, else the driver's word."""
+        if self.capabilities.probe is None:
+            return self.verify(value)
+        return self.world.prober.probe(self.capabilities.probe, value)
+
+    # -- effects -------------------------------------------------------------------------------------------------
+
+    def write(
+        self, action: str, publication: Publication, place: Place, fields: Mapping[str, str], expected: str
+    ) -> str:
+        """Compare-and-set a place; the version was read before, and nothing is read in between."""
+        store = self.world.stores[publication.store]
+        subject = f"{publication.store}:{publication.ref}"
+        return self._effect(action, subject, lambda: store.write(place, fields, expected), place=place.kind.value)
+
+    def remove(self, action: str, publication: Publication, place: Place, expected: str) -> None:
+        """Remove a place."""
+        store = self.world.stores[publication.store]
+        subject = f"{publication.store}:{publication.ref}"
+        self._effect(action, subject, lambda: store.remove(place, expected), place=place.kind.value)
+
+    def set_state(self, action: str, key_id: str, state: KeyState) -> None:
+        """Disable, enable or delete one key. Rule 6 is asked by the caller (`rotator.engine.killing`)."""
+        provider, principal = self.world.provider, self.spec.principal
+        self._effect(action, key_id, lambda: provider.set_state(principal, key_id, state), state=state.value)
+
+    def mint(self, request: MintRequest) -> Minted:
+        """One mint under this fence, its key id committed before anything else. Raises `Pause` for a second one."""
+        row, now = self.row, self.now()
+        if row.fence in row.mint_fences:
+            raise Pause(Waiting(until=now, note="a mint needs a fence of its own"))
+        self.update(mint_fences=(*row.mint_fences, row.fence), first_mint_at=row.first_mint_at or now, last_mint_at=now)
+        if not self.capabilities.strategy.overlap:
+            self.update(beyond_pivot=True, outage=True)
+        provider, principal = self.world.provider, self.spec.principal
+        subject = request.slot or self.spec.provider
+        try:
+            minted = self._effect("mint", subject, lambda: provider.mint(principal, request))
+        except Ambiguous:
+            self.update(clean=False)
+            raise
+        at = self.row.last_mint_at or now
+        self.update(new_key=minted.key_id, minted_at=at)
+        self.learn(
+            KnownKey(
+                key_id=minted.key_id,
+                credential=self.spec.name,
+                origin=Origin.MINTED,
+                since=at,
+                fingerprint=self.fingerprint(minted.value),
+                rotation=self.row.id,
+            )
+        )
+        self.commit(heed=False)
+        return minted
+
+    def _effect(self, action: str, subject: str, effect: Callable[[], T], **detail: str) -> T:
+        self._within_lease()
+        if self.credential.held and not self.row.rules.emergency:
+            raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, "held; `rotator release` lets it go on"))
+        self.commit(Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail))
+        self._within_lease()
+        try:
+            result = effect()
+        except Failure as failure:
+            self._outcome(action, subject, type(failure).__name__.lower())
+            raise
+        self._outcome(action, subject, "ok")
+        return result
+
+    def _outcome(self, action: str, subject: str, result: str) -> None:
+        event = Event(kind=EventKind.OUTCOME, action=action, subject=subject, detail={"result": result})
+        self._events.append(event)
+
+    def _within_lease(self) -> None:
+        if self.world.clock.boottime() > self._expires:
+            raise LeaseOver

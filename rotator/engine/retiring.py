@@ -1,0 +1,134 @@
+"""`retiring`: the pivot. The old keys die, each death is proven by refusal, with the new key as positive control."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from rotator.domain.failures import Permanent, Undecidable
+from rotator.domain.keys import Disabling, KeyState, Verdict
+from rotator.domain.rotation import OldKey, Proof, WaitFor, Waiting
+from rotator.domain.secret import Secret
+from rotator.engine import places
+from rotator.engine.killing import kill
+from rotator.engine.live import check_new_key_everywhere
+from rotator.engine.planning import fix_old_keys
+from rotator.engine.recorded import Recorded
+
+
+def retire(rotation: Recorded) -> Waiting | None:
+    """Kill and prove each old key; waits for the earliest of them."""
+    if not rotation.row.fixed:
+        fix_old_keys(rotation, rotation.keys())
+    check_new_key_everywhere(rotation)
+    rotation.update(beyond_pivot=True)
+    waits = [wait for old in rotation.row.old_keys if (wait := retire_key(rotation, old)) is not None]
+    return min(waits, key=lambda wait: wait.until, default=None)
+
+
+def retire_key(rotation: Recorded, old: OldKey) -> Waiting | None:
+    """One old key: disable where that exists, wait, delete, prove. None when it is proven."""
+    if old.proof is not None:
+        return None
+    if old.deleted_at is None:
+        old = _disabled(rotation, old)
+        settled = _settled(rotation, old)
+        if settled is not None:
+            return settled
+        kill(rotation, old.key_id, KeyState.DELETED, "delete")
+        old = replace(old, deleted_at=rotation.now())
+        rotation.row = rotation.row.with_old_key(old)
+    return prove(rotation, old)
+
+
+def _disabled(rotation: Recorded, old: OldKey) -> OldKey:
+    if rotation.capabilities.disabling is Disabling.NONE or old.disabled_at is not None:
+        return old
+    kill(rotation, old.key_id, KeyState.DISABLED, "disable")
+    old = replace(old, disabled_at=rotation.now())
+    rotation.row = rotation.row.with_old_key(old)
+    return old
+
+
+def _settled(rotation: Recorded, old: OldKey) -> Waiting | None:
+    """Between disabling and deleting lies a death window, so that who needed the key is heard; not in an emergency."""
+    if old.disabled_at is None or rotation.row.rules.emergency:
+        return None
+    until = old.disabled_at + rotation.capabilities.death_window
+    return Waiting(until=until, note="disabled; deleted then") if rotation.now() < until else None
+
+
+def prove(rotation: Recorded, old: OldKey) -> Waiting | None:
+    """The next step of the proof of one deleted key; None when it is there."""
+    value = places.find_value(rotation, rotation.known[old.key_id])
+    if value is not None:
+        return prove_refused(rotation, old, value)
+    return prove_absent(rotation, old)
+
+
+def prove_refused(rotation: Recorded, old: OldKey, value: Secret) -> Waiting | None:
+    """`refused`: twice, a death window apart, "invalid" to the old key, between two successes of the new one."""
+    _positive_control(rotation)
+    verdict = rotation.probe(value)
+    _positive_control(rotation)
+    now = rotation.now()
+    if verdict is not Verdict.INVALID:
+        rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=None))
+        return _lives_on(rotation, old, verdict)
+    if old.first_refused_at is None:
+        rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=now))
+        return Waiting(until=now + rotation.capabilities.death_window, note="refused once; asked again then")
+    again = old.first_refused_at + rotation.capabilities.death_window
+    if now < again:
+        return Waiting(until=again, note="refused once; asked again then")
+    _proven(rotation, old, Proof.REFUSED, dead_at=old.first_refused_at)
+    return None
+
+
+def _positive_control(rotation: Recorded) -> None:
+    """A provider that says "invalid" to everybody proves nothing."""
+    if not rotation.probe(places.new_value(rotation)).authentic:
+        raise Undecidable(
+            "the provider refuses the new key too, so a refusal proves nothing", "look at the provider's status page"
+        )
+
+
+def _lives_on(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting:
+    deleted = old.deleted_at or rotation.now()
+    patience = max(rotation.capabilities.death_window * 5, rotation.world.timing.longest_death)
+    if rotation.now() - deleted > patience:
+        raise Undecidable(
+            f"{old.key_id} was deleted and still {verdict.value}",
+            f"delete it in the provider's console, then `rotator resume {rotation.spec.name}`",
+        )
+    poll = max(min(rotation.capabilities.death_window, rotation.world.timing.poll), timedelta(milliseconds=100))
+    return rotation.wait(poll, note=f"{old.key_id} is deleted but not yet refused")
+
+
+def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
+    """`absent`: two full lists, a list lag apart, lack it. Only for a key whose value could never be had."""
+    listed = any(key.id == old.key_id and key.live for key in rotation.keys())
+    now, lag = rotation.now(), rotation.capabilities.list_lag
+    if listed:
+        rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=None))
+        return _lives_on(rotation, old, Verdict.WORKS)
+    if old.first_refused_at is None:
+        rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=now))
+        return Waiting(until=now + lag, for_=WaitFor.TIME, note="not listed; looked again then")
+    if now < old.first_refused_at + lag:
+        return Waiting(until=old.first_refused_at + lag, note="not listed; looked again then")
+    if not old.had:
+        _proven(rotation, old, Proof.ABSENT, dead_at=old.first_refused_at)
+    elif rotation.row.rules.emergency:
+        raise Permanent(
+            f"the value of {old.key_id} is lost, so its death cannot be proven", "see the provider's console"
+        )
+    else:
+        _proven(rotation, old, Proof.UNPROVEN, dead_at=old.first_refused_at)
+    return None
+
+
+def _proven(rotation: Recorded, old: OldKey, proof: Proof, *, dead_at: datetime) -> None:
+    rotation.row = rotation.row.with_old_key(replace(old, proof=proof, dead_at=dead_at))
+    rotation.learn(replace(rotation.known[old.key_id], dead_at=dead_at))
+    rotation.note("proven", old.key_id, proof=proof.value)

@@ -1,0 +1,59 @@
+"""`rolling_back`: the old value is written again wherever a promotion was ever intended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rotator.domain.credential import Publication
+from rotator.domain.failures import Permanent
+from rotator.domain.secret import Secret
+from rotator.engine import places
+from rotator.engine.outcomes import OLD_KEY_DEAD
+from rotator.engine.promoting import make_current
+from rotator.engine.recorded import Recorded
+
+
+def roll_back(rotation: Recorded) -> None:
+    """Verify the old key, then write it as a new version in every store where a promotion may have landed or may yet.
+
+    A label moved back would let a stalled promotion win (rule 4). A foreign value stays.
+    """
+    if not rotation.row.promotion_intended:
+        return
+    old = old_value(rotation)
+    for publication in rotation.spec.publish:
+        if rotation.row.store(publication.store, publication.ref).expected is not None:
+            put_back(rotation, publication, old)
+    make_current(rotation, rotation.row.old_current)
+    rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)
+
+
+def old_value(rotation: Recorded) -> Secret | None:
+    """The value to go back to, seen to work; None where there was no key before."""
+    if rotation.row.old_current is None:
+        return None
+    value = places.find_value(rotation, rotation.known[rotation.row.old_current])
+    if value is None:
+        raise Permanent(
+            "the old key's value is in no store any more", f"`rotator resume {rotation.spec.name}` tries again"
+        )
+    if not rotation.verify(value).authentic:
+        hint = f"forward is the only way: `rotator resume {rotation.spec.name}`"
+        raise Permanent(f"{OLD_KEY_DEAD}, so there is nothing to go back to", hint)
+    return value
+
+
+def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -> None:
+    """One store: the old value as a new version, once, unless a foreign value is current there."""
+    found = places.current(rotation, publication)
+    state = rotation.row.store(publication.store, publication.ref)
+    if found.foreign:
+        rotation.note("foreign value stays", f"{publication.store}:{publication.ref}")
+        return
+    if state.put_back_at is not None and found.value == old:
+        return
+    if old is not None:
+        rotation.write("put back", publication, publication.place, publication.render(old), found.version)
+    elif found.value is not None:
+        rotation.remove("put back", publication, publication.place, found.version)
+    rotation.row = rotation.row.with_store(replace(state, put_back_at=rotation.now(), promoted_at=None))

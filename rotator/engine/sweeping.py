@@ -1,0 +1,97 @@
+"""`sweeping`: what a crash or a stall may have left behind is looked for, and only a list that adds nothing ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from rotator.domain.credential import Place, Publication
+from rotator.domain.keys import Key, KeyState
+from rotator.domain.rotation import Phase, Waiting
+from rotator.engine import places
+from rotator.engine.belonging import belongs, strays
+from rotator.engine.killing import InUse, kill
+from rotator.engine.minting import bury
+from rotator.engine.planning import fix_old_keys
+from rotator.engine.recorded import Recorded
+from rotator.engine.withdrawing import drop_pending, empty_slot
+from rotator.policy.due import next_due
+
+AFTER_A_ROLLBACK = timedelta(hours=1)
+
+
+def sweep(rotation: Recorded) -> Phase | Waiting | None:
+    """Unless the rotation is clean wait out every stalled effect and look again; drop values; plan the next one."""
+    ends_as = rotation.row.ends_as or Phase.DONE
+    emergency = rotation.row.rules.emergency and ends_as is Phase.DONE
+    if emergency or not rotation.row.clean:
+        quiet = rotation.row.since + 2 * rotation.world.timing.lease + rotation.capabilities.list_lag
+        if rotation.now() < quiet:
+            return Waiting(until=quiet, note="until nothing can be under way any more")
+        listed = rotation.keys()
+        if emergency and found_more(rotation, listed):
+            return Phase.RETIRING
+        if not emergency:
+            sweep_strays(rotation, listed, ends_as)
+    if ends_as is Phase.ROLLED_BACK:
+        empty_slot(rotation)
+    drop_values(rotation)
+    plan_next(rotation, ends_as)
+    return ends_as
+
+
+def found_more(rotation: Recorded, listed: Sequence[Key]) -> bool:
+    """Whatever belongs, lives, is not the new key and not proven dead becomes an old key."""
+    known = {old.key_id for old in rotation.row.old_keys}
+    more = [k for k in listed if k.live and belongs(rotation, k) and k.id not in known and k.id != rotation.row.new_key]
+    if more:
+        fix_old_keys(rotation, listed)
+    return bool(more)
+
+
+def sweep_strays(rotation: Recorded, listed: Sequence[Key], ends_as: Phase) -> None:
+    """Keys of this rotation that are not its new key; one that somebody uses stays, for the reconciler to tell of."""
+    spared = {rotation.credential.current} | ({rotation.row.new_key} if ends_as is Phase.DONE else set())
+    for key_id in strays(rotation, listed):
+        if key_id in spared or rotation.row.old_key(key_id) is not None:
+            continue
+        try:
+            kill(rotation, key_id, KeyState.DELETED, "sweep")
+        except InUse as refusal:
+            rotation.note("stray in use", key_id, why=refusal.message)
+        else:
+            bury(rotation, key_id)
+
+
+def drop_values(rotation: Recorded) -> None:
+    """Remove the values that nothing needs any more: pending, and `previous` of every key that is proven dead."""
+    drop_pending(rotation)
+    for publication in places.not_left_behind(rotation):
+        for place in rotation.world.stores[publication.store].places(publication.ref):
+            if _needless(rotation, place):
+                _drop(rotation, publication, place)
+
+
+def _needless(rotation: Recorded, place: Place) -> bool:
+    if place.of in rotation.row.supersedes:
+        return True
+    known = rotation.known.get(place.of)
+    return known is not None and not known.alive
+
+
+def _drop(rotation: Recorded, publication: Publication, place: Place) -> None:
+    stored = rotation.read(publication, place)
+    if stored.fields is not None:
+        rotation.remove("drop value", publication, place, stored.version)
+
+
+def plan_next(rotation: Recorded, ends_as: Phase) -> None:
+    """When the credential is due again; after a rollback not before an hour is over, so that failures do not chase."""
+    row, now = rotation.credential, rotation.now()
+    rotated_at = row.current_since or rotation.row.started_at
+    world = rotation.world
+    due = next_due(rotation.spec.policy, row.name, rotated_at=rotated_at, now=now, calendar=world.calendar)
+    if ends_as is Phase.ROLLED_BACK:
+        due = max(due, now + AFTER_A_ROLLBACK)
+    rotation.credential = replace(row, next_due=due)

@@ -1,0 +1,312 @@
+"""What the engine needs of the world, on one page. Nothing else may be asked of an adapter or a driver.
+
+Every method raises the types of `rotator.domain.failures` and no others: `Transient` when it may work later, `Denied` when
+the admin credential may not, `Permanent` when it never will. Whatever crosses a port is a frozen dataclass with a JSON form
+(`rotator.domain.codec`). "Twice" says what happens when a call is repeated because its answer was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
+
+from rotator.domain.credential import Place, Principal
+from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Probe, Verdict
+from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
+from rotator.domain.rotation import Rotation
+from rotator.domain.secret import Secret
+
+
+class Provider(Protocol):
+    """Who issues keys, seen with one admin credential."""
+
+    def capabilities(self, principal: Principal) -> Capabilities:
+        """What the provider offers for this principal. No request. Twice: the same."""
+        ...
+
+    def mint(self, principal: Principal, request: MintRequest) -> Minted:
+        """Make one key. Exactly one request, retried by nobody.
+
+        Raises `Ambiguous` when the request may have arrived and no answer came; `CapFull` when there is no room;
+        `Conflict` when the slot does not hold `request.expects`. Every other failure means that nothing was made.
+        Twice: two keys, but for a slot, where the second is a `Conflict`.
+        """
+        ...
+
+    def keys(self, principal: Principal) -> tuple[Key, ...]:
+        """All keys of the principal over all pages, the disabled ones too; as old as `list_lag`. Twice: a new look.
+
+        Slots are listed even when empty, as a deleted key whose id carries the slot's fresh tag.
+        """
+        ...
+
+    def verify(self, principal: Principal, value: Secret) -> Verdict:
+        """Use the value once for something that changes nothing. `INVALID` only for "no such key"; a throttle, a broken
+
+        server or a page of HTML is `Transient`. Twice: asked again.
+        """
+        ...
+
+    def identify(self, principal: Principal, value: Secret) -> str | None:
+        """The id of the key with this value, or None where the provider does not tell. Twice: asked again."""
+        ...
+
+    def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
+        """Disable, enable or delete exactly this key. Twice: nothing more; of a key that is gone: nothing.
+
+        For a slot it acts only if the slot still holds this id, else it does nothing; deleting writes a fresh tag.
+        """
+        ...
+
+    def check_admin(self, principal: Principal) -> None:
+        """Use the admin credential without changing anything; `Denied` names the permission it lacks."""
+        ...
+
+
+ABSENT = ""
+"""The version of a place that does not exist; expecting it means: only if it still does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a place holds: our fields, or None where there are none, and the version to expect when writing."""
+
+    version: str
+    fields: Mapping[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Stored(version={self.version!r}, fields={'<secret>' if self.fields else None})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreCapabilities:
+    """`exact`: compare-and-set is the store's own; else only detected: compared, written, looked at again."""
+
+    exact: bool
+    readable: bool = True
+    history: bool = False
+    max_bytes: int | None = None
+
+
+class Store(Protocol):
+    """Where consumers read: a key-value store with compare-and-set over places."""
+
+    def capabilities(self) -> StoreCapabilities:
+        """What the store can do. No request."""
+        ...
+
+    def read(self, place: Place) -> Stored:
+        """The place's fields and version; an absent place has version `ABSENT`. Twice: a new look."""
+        ...
+
+    def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
+        """Write these fields, leave the document's others alone, and return the new version.
+
+        Raises `Conflict` when the version is not `expected` any more. Durable on return. Twice: the second is a
+        `Conflict`, because the first one changed the version.
+        """
+        ...
+
+    def remove(self, place: Place, expected: str) -> None:
+        """Remove the place's fields, and its document if no others are in it. Of an absent place: nothing."""
+        ...
+
+    def places(self, ref: str) -> tuple[Place, ...]:
+        """The pending and previous places that exist for a reference. Twice: a new look."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one commit writes beside the row: all of it, or nothing."""
+
+    events: tuple[Event, ...] = ()
+    credential: CredentialRow | None = None
+    keys: tuple[KnownKey, ...] = ()
+    answered: tuple[int, ...] = ()  # operators' requests that are now dealt with
+    successor: Rotation | None = None  # opened in the same breath as the row ends
+
+
+class Journal(Protocol):
+    """What survives a crash. Holds no secret. Safe for many threads and processes.
+
+    A write that carries a fence raises `Fenced` when the row's is another, and then nothing was written.
+    """
+
+    # rotations
+    def begin(self, rotation: Rotation, change: Change) -> bool:
+        """Open a rotation and let the credential's fence grow; False, and nothing written, if one is open already."""
+        ...
+
+    def claim(
+        self, *, owner: str, now: datetime, lease: timedelta, limit: int, only: Collection[str] | None = None
+    ) -> tuple[Rotation, ...]:
+        """Take up to `limit` open rows with `next_at <= now`, most urgent first: `fence + 1`, `next_at = now + lease`.
+
+        `only` restricts to these credentials. A row that its last owner did not release comes back with `clean` False.
+        A journal that was found older than the world gives none.
+        """
+        ...
+
+    def commit(self, row: Rotation, now: datetime, change: Change, *, heed: bool = False) -> tuple[Request, ...]:
+        """Save the row and the change where the fence is still `row.fence`.
+
+        With `heed`, an operator's waiting request forbids: the requests are returned and nothing was written.
+        Otherwise returns (). Raises `Fenced`.
+        """
+        ...
+
+    def seize(self, rotation_id: str, *, owner: str, now: datetime, lease: timedelta) -> Rotation | None:
+        """For an emergency: take the open row whoever holds it, `fence + 1`, not clean if it was held. None: it is over."""
+        ...
+
+    def rotation(self, rotation_id: str) -> Rotation | None:
+        """The row as committed."""
+        ...
+
+    def open_rotation(self, credential: str) -> Rotation | None:
+        """The credential's one open rotation."""
+        ...
+
+    def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
+        """Rotations, newest first."""
+        ...
+
+    def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
+        """The earliest `next_at` of an open row that is not stuck; None when there is none."""
+        ...
+
+    # credentials and keys
+    def credential(self, name: str) -> CredentialRow:
+        """The credential's row; a fresh one for a name never saved."""
+        ...
+
+    def credentials(self) -> tuple[CredentialRow, ...]:
+        """All rows, by name."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
+        """Credentials with `next_due <= now`, not held, no rotation open; by an index, the longest due first."""
+        ...
+
+    def save(self, row: CredentialRow, now: datetime, change: Change) -> CredentialRow:
+        """Save a credential where its fence is still `row.fence` and no rotation is open; returns it with `fence + 1`.
+
+        Raises `Fenced`.
+        """
+        ...
+
+    def keys(self, credential: str) -> tuple[KnownKey, ...]:
+        """The keys that belong to a credential as far as known, dead ones too."""
+        ...
+
+    def holders(self, key_id: str) -> tuple[str, ...]:
+        """The names of the credentials whose current key this is."""
+        ...
+
+    # operators
+    def ask(self, credential: str, verb: Verb, why: str, now: datetime) -> Request:
+        """Leave a request for the owner of the open rotation, and wake it if nobody holds it."""
+        ...
+
+    # reconciler
+    def sight(self, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
+        """Remember first sightings of these keys, forget those of others, return them all."""
+        ...
+
+    # the trail
+    def events(self, rotation_id: str | None = None, *, after: int = 0, limit: int = 10000) -> tuple[ChainedEvent, ...]:
+        """Events in the order they were committed."""
+        ...
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """All signed checkpoints, oldest first."""
+        ...
+
+    def checkpoint(self, now: datetime) -> Checkpoint | None:
+        """Close what happened since the last one into a signed checkpoint; None when nothing did."""
+        ...
+
+    # small things that must outlive a process
+    def recall(self, name: str) -> str | None:
+        """What was remembered under a name; never a secret."""
+        ...
+
+    def remember(self, name: str, text: str | None) -> None:
+        """Remember a short text under a name; None forgets it."""
+        ...
+
+    # its own age
+    def restore(self, row: Rotation, now: datetime) -> None:
+        """Enter or overwrite a terminal row that the world remembers, while rebuilding. Twice: the same."""
+        ...
+
+    def older_than_world(self) -> str | None:
+        """Why this journal was found older than the world, or None."""
+        ...
+
+    def set_older_than_world(self, why: str | None) -> None:
+        """Remember it, so that nothing is claimed; None after it was rebuilt."""
+        ...
+
+
+class Consumers(Protocol):
+    """Who reads the stores."""
+
+    def tell(self, consumers: Sequence[str], rotation: Rotation) -> None:
+        """Say that the value changed; never raises, may be called twice."""
+        ...
+
+
+class Prober(Protocol):
+    """The engine's own look at a key, past a driver that may have an interest."""
+
+    def probe(self, probe: Probe, value: Secret) -> Verdict:
+        """Send the probe once. `Transient` for everything that is neither "works" nor "no such key"."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. Logic asks this and never the machine."""
+
+    def now(self) -> datetime:
+        """The instant, aware, in UTC."""
+        ...
+
+    def boottime(self) -> float:
+        """Seconds that never jump and go on while the machine sleeps (`CLOCK_BOOTTIME`): for leases."""
+        ...
+
+
+class Ids(Protocol):
+    """Everything random."""
+
+    def rotation(self, now: datetime) -> str:
+        """A new id of a rotation: at most 20 lower-case letters and digits, sorting by time."""
+        ...
+
+    def value(self, length: int = 40) -> str:
+        """A new secret text of letters and digits, for providers that take the value we choose."""
+        ...
+
+
+class Calendar(Protocol):
+    """Cron lines."""
+
+    def next_cron(self, expression: str, after: datetime, tz: tzinfo) -> datetime | None:
+        """The next time the line fires after an instant, in UTC; None: never."""
+        ...
+
+
+class Observer(Protocol):
+    """Told of everything that was committed: log, metrics, terminal."""
+
+    def committed(self, row: Rotation, events: Sequence[Event]) -> None:
+        """Never raises; told once per commit, after it."""
+        ...
+
+    def alert(self, action: str, subject: str, message: str) -> None:
+        """Something a person should know now."""
+        ...

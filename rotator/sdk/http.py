@@ -1,0 +1,301 @@
+"""An HTTP client for drivers that keeps the ports' promises: JSON in and out, and failures that say what was done.
+
+    client = Client("https://api.example.com", timeout=timeout, headers=bearer(admin), permission="keys.write")
+    client.get(path("v1", "keys"))                              # repeated a few times within the timeout
+    client.send("DELETE", path("v1", "keys", key_id), expect=(204, 404))       # once; the engine does it again
+    client.mint(path("v1", "keys"), {"name": mark}, expect=(201, 409))         # once, and `Ambiguous` if it got lost
+
+An answer with a status in `expect` is returned, every other one is a failure:
+
+    401  Denied: the admin credential is refused           404, other 4xx  Permanent
+    403  Denied: it may not do this                        5xx, HTML, broken JSON, no answer  Transient
+    409  Conflict                                          3xx  Permanent: no redirect is followed with credentials
+    429  Transient, throttled, with Retry-After            to a mint, what may have been done: Ambiguous
+
+No failure holds a header or a body that was sent; what the server says is bounded, quoted, and stripped of both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
+
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.secret import HIDDEN
+from rotator.domain.times import quoted
+from rotator.sdk.settings import SettingsError
+from rotator.sdk.transport import Lost, Reply, Unsent, exchange
+
+MOST_BYTES = 8 * 1024 * 1024
+"""Of one answer: some providers list thousands of keys at once."""
+MOST_TRIES = 3
+"""Of one read."""
+LONGEST_PAUSE = timedelta(hours=1)
+"""What a server may ask for by Retry-After; later it is asked again."""
+SECRETIVE = 8
+"""Characters from which on a text that was sent is taken out of what the server says."""
+
+_SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_NO_JSON = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An expected answer: its status, and its JSON, None where there is no body. May hold the value of a new key."""
+
+    status: int
+    body: Any = field(repr=False)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that shows a token. Raises `Permanent` for a text that fits into no header, without quoting it."""
+    if not _SENDABLE.fullmatch(token):
+        raise Permanent("the value fits into no header", "it may end in a line break or hold a space at its end")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def path(*segments: str, **query: str) -> str:
+    """A path of these segments, each quoted as one, with a query. Raises `Permanent` for a segment that names none."""
+    if not all(segment.strip(".") for segment in segments):
+        raise Permanent("a name is empty or nothing but dots", "give it another name")
+    text = "".join("/" + quote(segment, safe="", errors="replace") for segment in segments)
+    return text + ("?" + urlencode(query, errors="replace") if query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """Where an API is, as text and in its parts; `prefix` is the path before all paths."""
+
+    text: str
+    scheme: str
+    host: str
+    port: int | None
+    prefix: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}" if self.port else self.host
+
+    @classmethod
+    def parse(cls, text: str) -> BaseUrl:
+        """Read `https://host[:port][/path]`; `http` only to this machine itself. Raises `SettingsError`."""
+        hint = "write it like https://api.example.com"
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or not _SENDABLE.fullmatch(text) or " " in text or parts.scheme not in ("http", "https"):
+            raise SettingsError("base_url is no address of a server", hint)
+        if parts.username is not None or parts.query or parts.fragment:
+            raise SettingsError("base_url is more than an address", hint)
+        if parts.scheme == "http" and not _is_here(host):
+            raise SettingsError(f"base_url: {quoted(host)} is asked without encryption", "write https://")
+        return cls(text.rstrip("/"), parts.scheme, host, port, parts.path.rstrip("/"))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, Any] | None = field(repr=False)
+    once: bool  # a mint: doing it twice makes two keys
+
+    def strip(self, text: str) -> str:
+        """A server's words without anything that was sent: servers like to repeat a wrong key."""
+        sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        for each in sorted(sent, key=len, reverse=True):
+            if len(each) >= SECRETIVE:
+                text = text.replace(each, HIDDEN)
+        return text
+
+
+def _texts(body: Any) -> Collection[str]:
+    if isinstance(body, str):
+        return [body]
+    inner = body.values() if isinstance(body, Mapping) else body if isinstance(body, list | tuple) else ()
+    return [text for each in inner for text in _texts(each)]
+
+
+class Client:
+    """One API with one admin credential. Used by many threads.
+
+    headers: sent with every request that brings none of its own; here is the admin credential.
+    timeout: of every request, the repeated reads together.
+    permission: what the admin credential needs, for `Denied`.
+    Raises `SettingsError` for a `base_url` that is none.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: timedelta,
+        headers: Mapping[str, str] | None = None,
+        permission: str = "",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.base = BaseUrl.parse(base_url)
+        self._seconds = timeout.total_seconds()
+        self._headers = dict(headers or {})
+        self._permission = permission
+        self._now = now
+
+    def get(self, target: str, *, headers: Mapping[str, str] | None = None, expect: Collection[int] = (200,)) -> Answer:
+        """Read. What fails transiently is tried again while the timeout allows, but for a throttle."""
+        request = self._request("GET", target, None, headers)
+        deadline = time.monotonic() + self._seconds
+        again = Retrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_attempt(MOST_TRIES) | stop_before_delay(self._seconds),
+            wait=wait_random_exponential(multiplier=0.1, max=1),
+            reraise=True,
+        )
+        return again(lambda: self._once(request, expect, max(deadline - time.monotonic(), 0.001)))
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: Collection[int] = (200,),
+    ) -> Answer:
+        """Change something that may be changed twice: one request, and `Transient` when its answer is lost."""
+        return self._once(self._request(method, target, body, headers), expect, self._seconds)
+
+    def mint(self, target: str, body: Mapping[str, Any], *, expect: Collection[int] = (201,)) -> Answer:
+        """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
+        return self._once(self._request("POST", target, body, None, once=True), expect, self._seconds)
+
+    def _request(
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        once: bool = False,
+    ) -> _Request:
+        own = self._headers if headers is None else headers
+        typed = {"Content-Type": "application/json"} if body is not None else {}
+        return _Request(method, target, {"Accept": "application/json", **typed, **own}, body, once)
+
+    def _once(self, request: _Request, expect: Collection[int], seconds: float) -> Answer:
+        body = None if request.body is None else json.dumps(request.body).encode()
+        target, failure = self.base.prefix + request.target, Ambiguous if request.once else Transient
+        try:
+            reply = exchange(
+                self.base,
+                request.method,
+                target,
+                headers=request.headers,
+                body=body,
+                seconds=seconds,
+                most=MOST_BYTES,
+            )
+        except Unsent as unsent:
+            raise Transient(str(unsent)) from None
+        except Lost as lost:
+            raise failure(str(lost)) from None
+        content = _content(reply)
+        if reply.status in expect and content is not _NO_JSON:
+            return Answer(reply.status, content)
+        raise self._failure(request, reply, content)
+
+    # -- what went wrong ---------------------------------------------------------------------------------------------
+
+    def _failure(self, request: _Request, reply: Reply, content: Any) -> Failure:
+        host, status = self.base.name, reply.status
+        said = f"{host} answered {status}{_words(request, content)}"
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return Transient(f"{host} throttles", retry_after=self._retry_after(reply), throttled=True)
+        if 300 <= status < 400 and status != HTTPStatus.SEE_OTHER:
+            return Permanent(f"{host} redirects to {_host(reply)}", "write the right base_url; redirects carry no keys")
+        if content is _NO_JSON or not 400 <= status < 500:
+            if request.once:
+                return Ambiguous(f"{said}, so there may be a key")
+            return Transient(said, retry_after=self._retry_after(reply))
+        return self._refusal(status, said)
+
+    def _refusal(self, status: int, said: str) -> Failure:
+        permission = self._permission
+        match status:
+            case HTTPStatus.UNAUTHORIZED:
+                hint = "give this provider another admin credential"
+                return Denied(f"{self.base.name} refuses the admin credential", hint, permission=permission)
+            case HTTPStatus.FORBIDDEN:
+                hint = f"the admin credential needs {permission}" if permission else "it needs more permissions"
+                return Denied(said, hint, permission=permission)
+            case HTTPStatus.CONFLICT:
+                return Conflict(said)
+        return Permanent(said)
+
+    def _retry_after(self, reply: Reply) -> timedelta | None:
+        """Seconds or a date (RFC 9110, 10.2.3); a date counts from the server's own, whatever clock is here."""
+        given = reply.headers.get("Retry-After", "").strip()
+        if re.fullmatch("[0-9]{1,9}", given):
+            return min(timedelta(seconds=int(given)), LONGEST_PAUSE)
+        then = _date(given)
+        if then is None:
+            return None
+        now = _date(reply.headers.get("Date", "")) or self._now()
+        return min(max(then - now, timedelta(0)), LONGEST_PAUSE)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether a moment later it may be over. How long a throttle lasts is for the rate limit to know."""
+    return isinstance(error, Transient) and not error.throttled and error.retry_after is None
+
+
+def _content(reply: Reply) -> Any:
+    """The JSON of an answer, None without a body; never an error, which would hold the text."""
+    if not reply.body:
+        return None
+    try:
+        return json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
+def _words(request: _Request, content: Any) -> str:
+    """What the server says went wrong, wherever in its JSON the usual places are."""
+    while isinstance(content, Mapping):
+        content = next((content[name] for name in ("error", "message", "detail") if content.get(name)), None)
+    if content is _NO_JSON:
+        return " without JSON"
+    return f": {quoted(request.strip(content))}" if isinstance(content, str) else ""
+
+
+def _host(reply: Reply) -> str:
+    try:
+        return quoted(urlsplit(reply.headers.get("Location", "")).netloc or "itself")
+    except ValueError:
+        return "nowhere"
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,136 @@
+"""One HTTP exchange: sent once and never again, bounded in time and size, no redirect followed, no proxy asked.
+
+A process has one pool manager and one SSL context: a context for each connection costs 43 ms of processor time and half
+a megabyte. The context trusts what the machine trusts, or the file that SSL_CERT_FILE names.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol
+
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+
+MOST_CONNECTIONS = 64
+"""Kept to one host: as many as a process has threads."""
+CHUNK = 65_536
+
+_making = threading.Lock()
+
+
+class Unsent(Exception):
+    """The request did not leave this machine, so nothing was done. The message names the host."""
+
+
+class Lost(Exception):
+    """The request may have arrived, and no whole answer came. The message names the host."""
+
+
+class Address(Protocol):
+    """Where to connect. `name` is the host as people know it."""
+
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def exchange(
+    to: Address, method: str, target: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float, most: int
+) -> Reply:
+    """Send one request and read its answer of at most so many bytes.
+
+    `seconds` bounds connecting, each wait for the server, and the reading of the body. Raises `Unsent`, `Lost`.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        response = _pool(to).urlopen(
+            method,
+            target,
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            timeout=Timeout(total=seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+        return Reply(response.status, response.headers, _read(response, deadline, most, to.name))
+    except HTTPError as error:
+        problem = _problem(error, to.name)
+    raise problem  # without urllib3's error, which may hold half an answer with a secret in it
+
+
+def _read(response: BaseHTTPResponse, deadline: float, most: int, host: str) -> bytes:
+    body = bytearray()
+    try:
+        while chunk := response.read1(CHUNK, decode_content=False):
+            body += chunk
+            if len(body) > most:
+                raise Lost(f"{host} answered more than {most} bytes")
+            if time.monotonic() > deadline:
+                raise Lost(f"{host} did not finish its answer in time")
+    except BaseException:
+        response.close()  # what is left of the answer must not meet the connection's next user
+        raise
+    response.release_conn()
+    return bytes(body)
+
+
+def _problem(error: HTTPError, host: str) -> Unsent | Lost:
+    if isinstance(error, NameResolutionError):
+        return Unsent(f"{host} has no address")
+    if isinstance(error, ConnectTimeoutError):
+        return Unsent(f"{host} did not accept a connection in time")
+    if isinstance(error, NewConnectionError):
+        refused = isinstance(error.__cause__, ConnectionRefusedError)
+        return Unsent(f"{host} {'refused the connection' if refused else 'cannot be reached'}")
+    if isinstance(error, LocationValueError):
+        return Unsent(f"{host} is no host")
+    if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
+        return Unsent(f"the certificate of {host} is not trusted")
+    if isinstance(error, ReadTimeoutError):
+        return Lost(f"{host} did not answer in time")
+    return Lost(f"{host} broke the connection")
+
+
+def _pool(to: Address) -> HTTPConnectionPool:
+    with _making:
+        trust = {"ssl_context": _trusted()} if to.scheme == "https" else None
+        return _manager().connection_from_host(to.host, to.port, to.scheme, pool_kwargs=trust)
+
+
+@cache
+def _manager() -> PoolManager:
+    return PoolManager(num_pools=MOST_CONNECTIONS, maxsize=MOST_CONNECTIONS)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,213 @@
+"""What must always hold, asked after every effect with the truth that only the fakes know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from rotator.domain.credential import PlaceKind
+from rotator.domain.keys import KeyState
+from rotator.domain.rotation import Mode, Phase, Rotation
+from rotator.ports import Change
+from rotator.testing.simulator.journal import SimulatedJournal
+from rotator.testing.simulator.provider import PERSON, PREFIX, Act, SimulatedKey, SimulatedProvider
+from rotator.testing.simulator.schedule import START, Schedule
+from rotator.testing.simulator.store import SimulatedStore, Where, Written
+
+KILLS_OLD = ("deleted", "disabled")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Which invariant broke first, how, and when in seconds of virtual time."""
+
+    invariant: str
+    what: str
+    at: float
+
+
+class Broken(BaseException):
+    """The seed is over: an invariant broke."""
+
+
+@dataclass(eq=False, slots=True)
+class Estate:
+    """One installation as the invariants see it: its journal, its stores, and its credentials' principals by name."""
+
+    name: str
+    journal: SimulatedJournal
+    stores: Mapping[str, SimulatedStore]
+    principals: Mapping[str, str]
+    exposed_until: dict[str, float] = field(default_factory=dict)
+    restored: bool = False
+
+
+class Invariants:
+    """Watches every fake of one world."""
+
+    def __init__(self, schedule: Schedule, provider: SimulatedProvider, estates: Mapping[str, Estate]) -> None:
+        self._schedule = schedule
+        self._provider = provider
+        self._estates = estates
+        self._owners = {store: estate for estate in estates.values() for store in estate.stores.values()}
+        self._by_journal = {estate.journal: estate for estate in estates.values()}
+        self.violations: list[Violation] = []
+        provider.watcher = self
+        for estate in estates.values():
+            estate.journal.watcher = self
+            for store in estate.stores.values():
+                store.watcher = self
+
+    def broken(self, invariant: str, *what: object) -> None:
+        """Note it; the world ends at its next step."""
+        text = " ".join(str(each) for each in what)
+        self.violations.append(Violation(invariant, text, self._schedule.now))
+        self._schedule.tell("BROKEN", invariant, text)
+
+    # -- keys ------------------------------------------------------------------------------------------------------
+
+    def key_touched(self, key: SimulatedKey, by: Act, action: str) -> None:
+        """I8: nobody touches what another installation, or a person, made."""
+        if by.installation != PERSON and key.whose != by.installation and not key.mark_copied:
+            self.broken("I8", by.actor, action, key.id, "of", key.whose)
+
+    def key_refused(self, key: SimulatedKey, by: Act, action: str) -> None:
+        """I1 and I3, when a key was put out of use."""
+        if by.installation == PERSON:
+            return
+        for store, estate in self._owners.items():
+            for credential in estate.principals:
+                held = store.current(credential)
+                if held is not None and self._key_in(held) is key:
+                    self._check_current(estate, store, credential, held, key, by, f"{action} by {by.actor} {by.phase}")
+        if by.phase == Phase.RETIRING and action in KILLS_OLD:
+            self._check_retired(key, by)
+
+    def _check_retired(self, key: SimulatedKey, by: Act) -> None:
+        estate = self._estates[by.installation]
+        row = estate.journal.inner.rotation(by.rotation)
+        if row is None or row.phase is not Phase.RETIRING:
+            return
+        for store in estate.stores.values():
+            held = store.current(row.credential)
+            if held is None or held.blind or row.store(store.name, row.credential).left_behind is not None:
+                continue
+            if held.by.installation == PERSON and held.serial > by.seen:
+                continue
+            now = self._key_in(held)
+            if now is None or now.id != row.new_key or now.state is not KeyState.ENABLED:
+                self.broken("I3", key.id, "retired while", store.name, "holds", now and now.id, "not", row.new_key)
+
+    # -- places ----------------------------------------------------------------------------------------------------
+
+    def written(self, store: SimulatedStore, where: Where, now: Written | None, before: Written | None) -> None:
+        """I1, when a current value was written."""
+        ref, kind, _ = where
+        if kind is not PlaceKind.CURRENT or now is None:
+            return
+        key = self._key_in(now)
+        self._schedule.tell("current", store.name, ref, key.id if key else "?", "blind" if now.blind else "")
+        rewritten = before is not None and before.fields == now.fields
+        if key is not None and now.by.installation != PERSON and not rewritten:
+            estate = self._owners[store]
+            self._check_current(estate, store, ref, now, key, now.by, f"written by {now.by.actor} {now.by.phase}")
+
+    def _check_current(
+        self, estate: Estate, store: SimulatedStore, credential: str, held: Written, key: SimulatedKey, by: Act, how: str
+    ) -> None:
+        if not self._provider.refuses(key) or held.blind:
+            return
+        if key.refused_by is None or key.refused_by.installation == PERSON:
+            return
+        if held.by.installation == PERSON and held.serial > by.seen:
+            return
+        if not self._excepted(estate, store, credential):
+            row = estate.journal.inner.open_rotation(credential)
+            self.broken("I1", store.name, "has", key.id, how, row and (row.id, row.mode.value, row.phase.value))
+
+    def _excepted(self, estate: Estate, store: SimulatedStore, credential: str) -> bool:
+        """A store left behind; an outage that was accepted, until the new key is live."""
+        known = estate.journal.inner.credential(credential)
+        row = estate.journal.inner.open_rotation(credential)
+        if f"{store.name}:{credential}" in known.drift:
+            return True
+        if row is not None and row.store(store.name, credential).left_behind is not None:
+            return True
+        outage = known.outage or (row is not None and row.outage)
+        accepted = row is not None and row.mode is Mode.CONTAIN_FIRST
+        return outage and (accepted or not self._provider.offers.strategy.overlap)
+
+    def _key_in(self, held: Written) -> SimulatedKey | None:
+        return self._provider.by_value.get(held.fields.get("API_KEY", ""))
+
+    # -- rows ------------------------------------------------------------------------------------------------------
+
+    def committed(self, journal: SimulatedJournal, row: Rotation, before: Rotation | None, change: Change) -> None:
+        """I4, I5, I6, and that a rollback leads to something that works."""
+        estate = self._by_journal[journal]
+        if before is None or before.phase is not row.phase:
+            why = row.problem.message if row.problem else ""
+            self._schedule.tell("row", row.id, row.mode.value, row.phase.value, why)
+            self._check_phase(estate, row)
+        for event in change.events:
+            if any(PREFIX in text for text in (event.action, event.subject, *event.detail.values())):
+                self.broken("I4", "a value in the trail:", event.action)
+        if before is None or change.successor is not None:
+            still_open = [each.id for each in journal.inner.rotations(row.credential) if each.open]
+            if len(still_open) > 1:
+                self.broken("I5", *still_open)
+
+    def _check_phase(self, estate: Estate, row: Rotation) -> None:
+        if PREFIX in f"{row.problem}{row.waiting}{row.reason}":
+            self.broken("I4", "a value in the row of", row.id)
+        if row.phase is Phase.DONE and row.rules.emergency:
+            self._check_emergency(estate, row)
+        if row.phase is Phase.ROLLED_BACK:
+            self._check_rolled_back(estate, row)
+
+    def _check_emergency(self, estate: Estate, row: Rotation) -> None:
+        """I6: whatever was made before the exposure end lets nobody in any more."""
+        until = estate.exposed_until.get(row.credential, 0.0)
+        for key in self._provider.keys_by_id.values():
+            ours = key.whose == estate.name and key.principal == estate.principals[row.credential]
+            if ours and key.born < until and self._provider.accepts(key):
+                self.broken("I6", key.id, "made before the exposure end is accepted at done of", row.id)
+
+    def _check_rolled_back(self, estate: Estate, row: Rotation) -> None:
+        current = estate.journal.inner.credential(row.credential).current
+        key = self._provider.keys_by_id.get(current or "")
+        if key is None or (self._provider.refuses(key) and (key.refused_by and key.refused_by.installation != PERSON)):
+            self.broken("rolled back", row.id, "to", current, "which does not work")
+
+    # -- at the end ------------------------------------------------------------------------------------------------
+
+    def at_rest(self) -> None:
+        """I2, progress and drift, when nothing more is to come."""
+        for estate in self._estates.values():
+            if estate.restored:
+                continue
+            for credential in estate.principals:
+                self._at_rest(estate, credential)
+
+    def _at_rest(self, estate: Estate, credential: str) -> None:
+        row = estate.journal.inner.open_rotation(credential)
+        if row is not None:
+            why = row.problem.message if row.problem else row.waiting
+            self.broken("progress", row.id, row.mode.value, row.phase.value, why, row.parked_from)
+            return
+        current = estate.journal.inner.credential(credential).current
+        for key in self._provider.living(estate.principals[credential]):
+            if key.whose == estate.name and key.id != current and not key.mark_copied:
+                self.broken("I2", key.id, "lives, made by", key.rotation or "hand", "current is", current)
+        held = {store.name: self._key_in(now) for store in estate.stores.values() if (now := store.current(credential))}
+        off = [name for name, key in held.items() if key is None or key.id != current]
+        if off:
+            self.broken("drift", *off, "not at", current)
+
+    def exposed(self, estate: Estate, credential: str, until: timedelta) -> None:
+        """An emergency was declared: what was made before `START + until` may be stolen."""
+        estate.exposed_until[credential] = max(estate.exposed_until.get(credential, 0.0), until.total_seconds())
+
+
+__all__ = ["START", "Broken", "Estate", "Invariants", "Violation"]

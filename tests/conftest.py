@@ -1,0 +1,78 @@
+"""Fixtures for real servers, one of each kind per test process, started when the first test asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeVar
+
+import hypothesis
+import pytest
+
+from tests.servers import Unavailable, openbao, postgres
+from tests.servers.openbao import OpenBaoServer
+from tests.servers.postgres import Database, PostgresServer
+from tests.servers.proxy import FaultProxy
+
+pytest_plugins = ["tests.reality"]
+
+Server = TypeVar("Server")
+
+# No deadline for one example: a busy machine is not a defect.
+hypothesis.settings.register_profile("rotator", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("rotator")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The cluster of this test process; skips where there are no binaries. Most tests want `postgres_database`."""
+    with ExitStack() as ending:
+        server = _start(postgres.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A fresh database; it and all roles that the test makes are gone afterwards. Takes 50 ms."""
+    with postgres_server.database() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def openbao_server() -> Iterator[OpenBaoServer]:
+    """The unsealed server of this test process, in memory; skips where there is no binary."""
+    with ExitStack() as ending:
+        server = _start(openbao.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def openbao_mount(openbao_server: OpenBaoServer) -> Iterator[str]:
+    """The path of a fresh KV version 2 engine on `openbao_server`."""
+    with openbao_server.kv_mount() as mount:
+        yield mount
+
+
+@pytest.fixture
+def openbao_on_disk() -> Iterator[OpenBaoServer]:
+    """A server of the test's own that it may `seal` and `unseal`; nothing is mounted. Takes 2 s."""
+    with ExitStack() as ending:
+        server = _start(openbao.start_on_disk)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[Callable[[str, int], FaultProxy]]:
+    """Make a proxy in front of `(host, port)`; all of them are closed afterwards."""
+    with ExitStack() as ending:
+        yield lambda host, port: ending.enter_context(FaultProxy(host, port))
+
+
+def _start(start: Callable[[], Server]) -> Server:
+    try:
+        return start()
+    except Unavailable as missing:
+        pytest.skip(str(missing))

