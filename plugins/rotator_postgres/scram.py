@@ -1,8 +1,8 @@
 """What PostgreSQL stores in place of a password: a SCRAM-SHA-256 verifier (RFC 5802 §3, RFC 7677).
 
-Made here, so that no clear password reaches the server, its statement log or `pg_stat_statements`; libpq's
-`PQchangePassword` and psql's `\\password` do the same. Form: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`
-(PostgreSQL documentation, "pg_authid"; `src/common/scram-common.c`).
+Made here, as psql's `\\password` does, so that no clear password reaches the server, its statement log or
+`pg_stat_statements`. Form: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>` (PostgreSQL documentation,
+"pg_authid"; `src/common/scram-common.c`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Challenge:
 def verifier(password: str, challenge: Challenge) -> str:
     """The text that the server stores. Raises `Permanent` for a password that is not plain."""
     if not is_plain(password):
-        raise Permanent("a password for PostgreSQL is made of ASCII letters and digits here", "let the rotator choose it")
+        raise Permanent(
+            "a password for PostgreSQL is made of ASCII letters and digits here", "let the rotator choose it"
+        )
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), challenge.salt, challenge.iterations)
     stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server_key = hmac.digest(salted, b"Server Key", "sha256")

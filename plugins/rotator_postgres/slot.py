@@ -1,19 +1,21 @@
 """A role as a slot: what it holds, as its attributes and our note in its comment say. No SQL here.
 
 The note is `[rotator <tag> <mark> <state> <since> <digest>]`, with `-` for what there is not; whatever else the comment
-says is somebody's description and stays. The tag is the fingerprint of the key's value; `empty-…`, random, once the slot was
-emptied; `unmanaged` for a password that was there before us. The digest is of the verifier that we wrote. Where it can be
-compared with what the server has now, a password changed by hand shows as a key of its own, `changed-…`, without our mark.
+says is somebody's description and stays. The tag is the fingerprint of the key's value; `empty-…`, random, once the
+slot was emptied; `unmanaged` for a password that was there before us. The digest is of the verifier that we wrote.
+Where it can be compared with what the server has now, a password changed by hand shows as a key of its own,
+`changed-…`, without our mark; elsewhere the note is believed.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from rotator.sdk import Key, KeyState, format_time, parse_time
+from rotator.sdk import Key, KeyState, UnreadableError, format_time, parse_time
 
 ABSENT = "absent"
 UNMANAGED = "unmanaged"
@@ -28,7 +30,7 @@ _NOTE = re.compile(
 class Note:
     """Our part of a role's comment. `since`: when the slot began to hold this, by the server's clock.
 
-    `digest` is None where we wrote no verifier: never that of a password which we did not choose, because with the salt,
+    `digest` is None where we wrote no verifier. It is never that of a password which we did not choose: with the salt,
     which the server tells to everybody, it would let guesses be tried.
     """
 
@@ -56,13 +58,13 @@ def read_note(comment: str) -> Note | None:
     if found is None:
         return None
     mark, since, digest = (None if found[name] == NOTHING else found[name] for name in ("mark", "since", "digest"))
-    return Note(
-        tag=found["tag"],
-        state=KeyState(found["state"]),
-        mark=mark,
-        since=parse_time(since) if since else None,
-        digest=digest,
-    )
+    return Note(tag=found["tag"], state=KeyState(found["state"]), mark=mark, since=_time(since), digest=digest)
+
+
+def _time(text: str | None) -> datetime | None:
+    with suppress(UnreadableError):  # somebody edited the comment
+        return parse_time(text) if text else None
+    return None
 
 
 def _last(comment: str) -> re.Match[str] | None:

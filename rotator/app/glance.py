@@ -28,18 +28,18 @@ class Glance:
 
 def glance(config: str | None, state: str | None) -> Glance:
     """Look. A journal that does not exist yet is empty. Raises `ConfigError`."""
-    from rotator.adapters.journal.readonly import ReadOnlyJournal
+    from rotator.adapters.journal.location import path_of
+    from rotator.adapters.journal.readonly import look_at
 
     path = find(config)
     document = read_document(path).value
     if not isinstance(document, dict):
         raise ConfigError(f"{path} is no config", "`rotator init` writes one")
-    names = _names(path, document)
-    database = database_path(state or os.environ.get("ROTATOR_STATE") or _state(document), path)
-    now = datetime.now(UTC)
-    if not database.exists():
+    names, now, base = _names(path, document), datetime.now(UTC), path.resolve().parent
+    url = state or os.environ.get("ROTATOR_STATE") or _state(document)
+    if not path_of(url, base).exists():
         return Glance(now=now, names=names)
-    with ReadOnlyJournal(database) as journal:
+    with look_at(url, base=base) as journal:
         return Glance(
             now=now,
             names=names,
@@ -70,13 +70,3 @@ def _state(document: Mapping[str, object]) -> str:
     if not isinstance(state, str):
         raise ConfigError("the config says no state:", "write state: sqlite:///rotator.db")
     return state
-
-
-def database_path(url: str, config: Path) -> Path:
-    """The file of a SQLite URL; a relative one is relative to the config. Raises `ConfigError`."""
-    scheme, _, rest = url.partition(":///")
-    if scheme != "sqlite" or not rest:
-        raise ConfigError(
-            f"the state {url.partition('@')[2] or url!r} is not a SQLite file", "write sqlite:///rotator.db"
-        )
-    return config.resolve().parent / rest

@@ -7,17 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from rotator.app.assembly import Assembly
+from rotator.app.configs import load_config
 from rotator.cli.errors import Told
 from rotator.config.errors import nearest
 from rotator.config.location import checked, find
-from rotator.config.reading import Config, read_config
+from rotator.config.reading import Config
 from rotator.domain.credential import Credential
 
 
 def load(args: argparse.Namespace, *, lenient: bool = False) -> Config:
     """The config that counts. Raises `ConfigError`."""
     path = find(args.config)
-    config = read_config(path, lenient=lenient)
+    config = load_config(path, lenient=lenient)
     return replace(config, state=args.state) if args.state else config
 
 

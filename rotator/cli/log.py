@@ -29,7 +29,9 @@ def verify(args: argparse.Namespace) -> int:
 
     assembly = assemble(args, lenient=True)
     result = verify_trail(assembly.journal, assembly.installation, args.head)
-    terminal(sys.stdout, no_color=args.no_color).line(result.text)
+    out = terminal(sys.stdout, no_color=args.no_color)
+    for line in result.lines:
+        out.line(line)
     if not result.ok:
         raise Told(
             "the trail is not what was written",

@@ -1,18 +1,30 @@
-"""YAML with line numbers: every error can say where it is.
+"""YAML with line numbers: every error can say where it is, and none repeats what stands there.
 
-Keys are text, a key stands once, there are no anchors that expand without end, no tags, and dates stay text.
+A config needs little of YAML, and the rest is refused: anchors (a few lines of them expand without end), tags, keys
+that stand twice. Plain words are read as YAML 1.2 does, so that `off` and `no` are text, and so are dates.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rotator.config.errors import ConfigError
+from rotator.config.secrecy import shown
 
 LONGEST = 4 * 2**20
 """Bytes of a config file; more is no config."""
+DEEPEST = 32
+"""Tables and lists within each other."""
+
+Step = str | int
+
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,104 +38,145 @@ class Where:
         return f"{self.file}:{self.line}"
 
 
+@dataclass(slots=True)
 class Document:
-    """The plain value of a YAML file, and the line of everything in it by its path of keys and indices."""
+    """The plain value of a YAML file, None for an empty one, and the place of everything in it by its path.
 
-    def __init__(self, file: str, value: Any, lines: dict[tuple[Any, ...], int]) -> None:
-        self.file = file
-        self.value = value
-        self.lines = lines
+    A path is keys and indices from the top. `read` are the files that it was read from, with their bytes.
+    """
 
-    def where(self, path: tuple[Any, ...] = ()) -> Where:
-        """The line of the thing at a path, or of the nearest thing around it."""
-        while path and path not in self.lines:
+    file: str
+    value: Any
+    places: dict[tuple[Step, ...], Where]
+    read: list[tuple[Path, bytes]] = field(default_factory=list, repr=False)
+
+    def where(self, path: tuple[Step, ...] = ()) -> Where:
+        """The place of the thing at a path, or of the nearest thing around it."""
+        while path and path not in self.places:
             path = path[:-1]
-        return Where(self.file, self.lines.get(path, 1))
+        return self.places.get(path, Where(self.file, 1))
 
 
-def read_document(path: Path, shown: str | None = None) -> Document:
+def read_document(path: Path) -> Document:
     """Read a file. Raises `ConfigError`."""
     try:
         with path.open("rb") as file:
             data = file.read(LONGEST + 1)
     except OSError as error:
-        raise ConfigError(
-            f"{shown or path} cannot be read: {error.strerror}", "check the path and its permissions"
-        ) from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from None
     if len(data) > LONGEST:
-        raise ConfigError(f"{shown or path} is larger than {LONGEST // 2**20} MiB", "split it with include:")
-    return parse_document(data, shown or str(path))
+        raise ConfigError(f"{path} is larger than {LONGEST // 2**20} MiB", "split it with include:")
+    document = parse_document(data, str(path))
+    document.read.append((path, data))
+    return document
 
 
-def parse_document(data: bytes, shown: str) -> Document:
+def parse_document(data: bytes, file: str) -> Document:
     """Parse the text of a file. Raises `ConfigError`."""
     import yaml
 
     try:
-        node = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{shown} is not UTF-8 text", "save it as UTF-8") from None
+        raise ConfigError(f"{file} is not UTF-8 text", "name the config, or save it as UTF-8") from None
+    # The composers of PyYAML recurse, and libyaml's dies of deep nesting; events are read one by one.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _Builder(file, yaml.parse(text, Loader=loader)).document()
     except yaml.MarkedYAMLError as error:
-        line = (error.problem_mark.line + 1) if error.problem_mark else 1
-        raise ConfigError(
-            f"{shown}:{line}: {error.problem or 'this is no YAML'}", "check indentation and quotes"
-        ) from None
+        raise _explained(file, text, error) from None
     except yaml.YAMLError:
-        raise ConfigError(f"{shown} is no YAML", "it holds characters that YAML does not allow") from None
-    reader = _Reader(shown)
-    value = reader.read(node, ()) if node is not None else {}
-    return Document(shown, value, reader.lines)
+        raise ConfigError(f"{file} is no YAML", "it holds characters that YAML does not allow") from None
 
 
-class _Reader:
-    def __init__(self, shown: str) -> None:
-        self.shown = shown
-        self.lines: dict[tuple[Any, ...], int] = {}
-        self.nodes = 0
+def _explained(file: str, text: str, error: Any) -> ConfigError:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    lines = text.splitlines()
+    begins = lines[line - 1][mark.column : mark.column + 1] if mark and line <= len(lines) else ""
+    if begins == "\t":
+        return ConfigError(f"{file}:{line}: a tab stands where spaces must be", "indent with spaces")
+    if begins and begins in "@`%|>":
+        return ConfigError(f"{file}:{line}: a value cannot begin with {begins}", "put the value in quotes")
+    # What is quoted in a parser's message may be a piece of a secret.
+    problem = re.sub(r"\s*'[^'<]{2,}'", "", error.problem or "this is no YAML")
+    return ConfigError(f"{file}:{line}: {problem}", "check indentation, quotes and brackets, here and just above")
 
-    def read(self, node: Any, path: tuple[Any, ...]) -> Any:
+
+class _Builder:
+    """Makes plain values of a parser's events."""
+
+    def __init__(self, file: str, events: Iterator[Any]) -> None:
+        self._file = file
+        self._events = events
+        self._places: dict[tuple[Step, ...], Where] = {}
+
+    def document(self) -> Document:
         import yaml
 
-        self.nodes += 1
-        line = node.start_mark.line + 1
-        self.lines.setdefault(path, line)
-        if self.nodes > 1_000_000 or len(path) > 32:
-            raise ConfigError(f"{self.shown}:{line}: too large or too deep", "do not nest anchors")
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.read(each, (*path, index)) for index, each in enumerate(node.value)]
-        return self._scalar(node, line)
+        value = None
+        next(self._events)
+        if isinstance(next(self._events), yaml.DocumentStartEvent):
+            value = self._value(next(self._events), ())
+            next(self._events)
+            after = next(self._events)
+            if isinstance(after, yaml.DocumentStartEvent):
+                raise self._error(after, "a second document begins", "remove the line ---")
+        return Document(self._file, value, self._places)
 
-    def _mapping(self, node: Any, path: tuple[Any, ...]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            key = key_node.value
-            if not isinstance(key, str):
-                raise ConfigError(f"{self.shown}:{line}: a key is not text", "write name: value")
-            if key in values:
-                raise ConfigError(f"{self.shown}:{line}: {key!r} stands twice", "remove one of the two")
-            self.lines[(*path, key)] = line
-            values[key] = self.read(value_node, (*path, key))
-        return values
+    def _value(self, event: Any, path: tuple[Step, ...]) -> Any:
+        import yaml
 
-    def _scalar(self, node: Any, line: int) -> Any:
-        tag, text = node.tag.rpartition(":")[2], node.value
-        if tag == "null":
-            return None
-        if tag == "bool":
-            return text.lower() in ("true", "yes", "on")
-        if tag == "int":
-            try:
-                return int(text.replace("_", ""))
-            except ValueError:
-                return text
-        if tag == "float":
-            try:
-                return float(text)
-            except ValueError:
-                return text
-        if tag in ("str", "timestamp", "merge", "value"):
+        if getattr(event, "anchor", None) is not None:
+            raise self._error(event, "anchors (& and *) are not known here", "write it out, or put it in quotes")
+        if event.tag is not None:
+            raise self._error(event, "tags (!) are not known here", "put the value in quotes")
+        if len(path) > DEEPEST:
+            raise self._error(event, f"this is nested more than {DEEPEST} deep", "check the brackets")
+        self._places.setdefault(path, self._where(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            return dict(self._entries(path))
+        if isinstance(event, yaml.SequenceStartEvent):
+            return list(self._items(path))
+        return self._scalar(event)
+
+    def _items(self, path: tuple[Step, ...]) -> Iterator[Any]:
+        import yaml
+
+        index = 0
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            yield self._value(event, (*path, index))
+            index += 1
+
+    def _entries(self, path: tuple[Step, ...]) -> Iterator[tuple[str, Any]]:
+        import yaml
+
+        names: set[str] = set()
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            if isinstance(event, yaml.CollectionStartEvent):
+                raise self._error(event, "a name is a list or a table", "write name: value, templates in quotes")
+            self._value(event, path)
+            name = str(event.value)
+            if name in names:
+                raise self._error(event, f"{shown(name)} stands twice", "remove one of the two")
+            names.add(name)
+            self._places[*path, name] = self._where(event)
+            yield name, self._value(next(self._events), (*path, name))
+
+    def _scalar(self, event: Any) -> Any:
+        text: str = event.value
+        if not text.replace("\n", "").replace("\t", "").isprintable():
+            raise self._error(event, "this holds a control character", "write plain text")
+        if not event.implicit[0]:
             return text
-        raise ConfigError(f"{self.shown}:{line}: the tag {node.tag} is not known here", "write plain text in quotes")
+        if text.lower() in _WORDS:
+            return _WORDS[text.lower()]
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        return float(text) if _DECIMAL.fullmatch(text) else text
+
+    def _where(self, event: Any) -> Where:
+        return Where(self._file, event.start_mark.line + 1)
+
+    def _error(self, event: Any, message: str, hint: str) -> ConfigError:
+        return ConfigError(f"{self._where(event)}: {message}", hint)

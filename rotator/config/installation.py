@@ -17,7 +17,7 @@ from rotator.domain.secret import Fingerprinter
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-_FORM = re.compile(r"rotator-installation-1 ([a-z0-9]{8}) ([A-Za-z0-9+/]{43}=)")
+_FORM = re.compile(r"rotator-installation-1 ([a-z2-7]{8}) ([A-Za-z0-9+/]{43}=)")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -71,5 +71,5 @@ def read_installation(text: str) -> Installation:
     """Read the key's file. Raises `ConfigError`."""
     found = _FORM.fullmatch(text.strip())
     if found is None:
-        raise ConfigError("the installation key is not one", "`rotator init` writes one; never copy part of it")
+        raise ConfigError("the installation key is not one", "`rotator init` writes one; copy it as a whole")
     return Installation(found[1], base64.b64decode(found[2]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from rotator.config.errors import ConfigError
+from rotator.config.including import digest, load_document
+from rotator.config.permissions import checked
+
+__all__ = ["NAME", "SYSTEM", "checked", "find", "trust", "trusted"]
 
 SYSTEM = Path("/etc/rotator/rotator.yaml")
 NAME = "rotator.yaml"
@@ -22,9 +24,9 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
     """
     if given or environment.get("ROTATOR_CONFIG"):
         return checked(Path(given or environment["ROTATOR_CONFIG"]))
-    home = environment.get("XDG_CONFIG_HOME") or str(Path(environment.get("HOME", "~")).expanduser() / ".config")
-    for path in (SYSTEM, Path(home) / "rotator" / NAME):
-        if path.exists():
+    for path in (SYSTEM, _folder(environment, "XDG_CONFIG_HOME", ".config") / NAME):
+        # Unlike Path.exists this takes a folder that we may not look into for one without a config.
+        if os.path.exists(path):  # noqa: PTH110
             return checked(path)
     here = Path(NAME)
     if not here.exists():
@@ -38,46 +40,26 @@ def find(given: str | None, environment: Mapping[str, str] = os.environ) -> Path
     return here
 
 
-def checked(path: Path) -> Path:
-    """The path, if nobody else may write the file or the folder it is in. Raises `ConfigError`."""
-    try:
-        file = path.stat()
-        folder = path.resolve().parent.stat()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from None
-    if not stat.S_ISREG(file.st_mode):
-        raise ConfigError(f"{path} is not a file", "name the config file itself")
-    if file.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{path} may be written by others", f"chmod go-w {path}")
-    if file.st_uid not in (0, os.geteuid()):
-        raise ConfigError(f"{path} belongs to somebody else", f"chown it to yourself or root: {path}")
-    if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
-        raise ConfigError(f"the folder of {path} may be written by everybody", f"chmod o-w {path.resolve().parent}")
-    return path
-
-
 def trusted(path: Path, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether exactly this content at exactly this path was trusted."""
-    return _trusted(environment).get(str(path.resolve())) == _digest(path)
+    """Whether exactly this content, included files and all, was trusted at exactly this path. Raises `ConfigError`."""
+    return _trusted(environment).get(str(path.resolve())) == digest(load_document(path))
 
 
 def trust(path: Path, environment: Mapping[str, str] = os.environ) -> None:
     """Trust a config as it is now; a change asks again. Raises `ConfigError`."""
     checked(path)
     book = _book(environment)
-    known = _trusted(environment)
-    known[str(path.resolve())] = _digest(path)
+    known = {**_trusted(environment), str(path.resolve()): digest(load_document(path))}
+    fresh = book.with_suffix(f".{os.getpid()}")
     try:
         book.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = book.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(known, file, indent=1, sort_keys=True)
         fresh.replace(book)
     except OSError as error:
-        raise ConfigError(
-            f"{book} cannot be written: {error.strerror}", "set XDG_STATE_HOME to a folder of yours"
-        ) from None
+        fresh.unlink(missing_ok=True)
+        raise ConfigError(f"{book} cannot be written: {error.strerror}", "set XDG_STATE_HOME to your folder") from None
 
 
 def _trusted(environment: Mapping[str, str]) -> dict[str, str]:
@@ -89,11 +71,14 @@ def _trusted(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _book(environment: Mapping[str, str]) -> Path:
-    state = environment.get("XDG_STATE_HOME") or str(
-        Path(environment.get("HOME", "~")).expanduser() / ".local" / "state"
-    )
-    return Path(state) / "rotator" / "trusted.json"
+    return _folder(environment, "XDG_STATE_HOME", ".local/state") / "trusted.json"
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _folder(environment: Mapping[str, str], variable: str, beneath_home: str) -> Path:
+    if environment.get(variable):
+        return Path(environment[variable]) / "rotator"
+    try:
+        home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+    except RuntimeError:
+        raise ConfigError("you have no home folder", f"set HOME or {variable}, or use --config FILE") from None
+    return home / beneath_home / "rotator"

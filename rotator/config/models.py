@@ -1,128 +1,204 @@
-"""The shape of the config, by pydantic: names, types and nothing else. What it means is made in `reading`."""
+"""The shape of the config, by pydantic: names, types and nothing else. What it means is made in `making`.
+
+Every docstring of a field is what an editor shows (`rotator.config.schema`).
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4096)]
+Isolation = Literal["off", "process", "sandbox"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_url(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
+def _name_or_table(value: Any) -> Any:
+    if isinstance(value, str | dict):
+        return value
+    raise PydanticCustomError("policy", "is neither the name of a policy nor a table")
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, str | bool) or (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+        return value
+    raise PydanticCustomError("principal", "is neither text nor a list of texts")
 
 
 class Strict(BaseModel):
-    """Nothing that is not declared."""
+    """Nothing that is not declared; what is declared and left empty is as if it were not there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: each for name, each in value.items() if each is not None or name not in cls.model_fields}
+
+
+class WithSettings(Strict):
+    """What is not declared are the driver's own settings, which the driver judges."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The driver's own."""
+        return dict(self.model_extra or {})
 
 
 class State(Strict):
-    """Where the journal is. `password` is a reference."""
+    """Where the journal is."""
 
     url: Text
+    """sqlite:///PATH, relative to this file, sqlite:////ABSOLUTE/PATH, or postgresql://USER@HOST/DATABASE."""
     password: Text | None = None
+    """A reference to the password: file:PATH or env:NAME."""
 
 
 class Installation(Strict):
-    """Where the installation's key is kept."""
+    """This deployment of the rotator."""
 
     key: Text
+    """A reference to its key, which `rotator init` writes: file:PATH, env:NAME or STORE:REF#FIELD."""
 
 
 class Defaults(Strict):
     """For everything that does not say otherwise."""
 
-    isolation: Literal["off", "process", "sandbox"] = "off"
+    isolation: Isolation = "off"
+    """How drivers are kept apart."""
     parallel: Annotated[StrictInt, Field(ge=1, le=256)] = 32
+    """How many rotations are worked on at the same time."""
     lease: Text = "60s"
+    """How long a worker that no longer answers keeps a rotation."""
     policy: Name | None = None
+    """The policy of credentials that name none."""
 
 
-class ProviderEntry(BaseModel):
-    """One account at a provider; what is not declared here are the driver's own settings, which the driver judges."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
+class ProviderEntry(WithSettings):
+    """One account at a provider; what else it takes, its driver says."""
 
     driver: Name
+    """The name of an installed driver: `rotator plugins list`."""
     admin: Text
+    """A reference to the credential that makes and deletes keys: file:PATH, env:NAME or STORE:REF#FIELD."""
     hosts: list[Text] = []
+    """Where the driver may connect to."""
     rate: Text | None = None
-    isolation: Literal["off", "process", "sandbox"] | None = None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The driver's own."""
-        return dict(self.model_extra or {})
+    """At most so many requests, like 5/s or 100/m."""
+    isolation: Isolation | None = None
+    """Instead of the default."""
 
 
-class StoreEntry(BaseModel):
-    """One store; likewise."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
+class StoreEntry(WithSettings):
+    """One store; what else it takes, its driver says."""
 
     driver: Name
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The driver's own."""
-        return dict(self.model_extra or {})
+    """The name of an installed driver: `rotator plugins list`."""
 
 
 class PublishEntry(Strict):
-    """One place."""
+    """One place where consumers read the value."""
 
     store: Name
+    """A name beneath stores:."""
     ref: Text
+    """The document in the store."""
     fields: Annotated[dict[Text, StrictStr], Field(min_length=1)]
+    """What is written into which field of it: "{secret}", or "postgresql://{user}:{password}@db/app"."""
 
 
 class Needs(Strict):
     """What a key may do."""
 
     scopes: list[Text] = []
+    """In the provider's words; nothing is copied from the old key."""
 
 
 class CredentialEntry(Strict):
-    """One credential."""
+    """A logical secret under management."""
 
     provider: Name
-    principal: dict[Text, StrictStr | StrictBool | list[StrictStr]] = {}
+    """A name beneath providers:."""
+    principal: Annotated[
+        dict[
+            Text, Annotated[Any, BeforeValidator(_identity, json_schema_input_type=StrictStr | StrictBool | list[str])]
+        ],
+        Field(),
+    ] = {}
+    """The identity at the provider, in its driver's words; exclusive: true when all its keys are this credential's."""
     owner: Text | None = None
+    """Who answers for it."""
     publish: Annotated[list[PublishEntry], Field(min_length=1)]
-    policy: Name | dict[str, Any] | None = None
+    """All places that must hold the value: all of them get it, or none."""
+    policy: Annotated[Any, BeforeValidator(_name_or_table, json_schema_input_type=Name | dict[str, JsonValue])] = None
+    """The name of a policy, or one written out here."""
     tags: list[Text] = []
+    """For selecting."""
     needs: Needs = Needs()
     consumers: list[Name] = []
+    """Who reads it."""
 
 
 class ConsumerEntry(Strict):
-    """Who reads a store; how it is told comes later."""
+    """Who reads a store, and how it is told."""
 
     owner: Text | None = None
     environment: Text | None = None
     lockfiles: list[Text] = []
-    reload: dict[str, Any] = {}
+    reload: dict[str, JsonValue] = {}
 
 
 class ConfigFile(Strict):
-    """The whole file."""
+    """The config of the rotator. Secrets are referred to, never written here."""
 
-    state: Text | State
+    state: Annotated[State, BeforeValidator(_as_url, json_schema_input_type=Text | State)]
+    """Where the journal is."""
     installation: Installation
-    include: Text | list[Text] = []
+    include: Annotated[list[Text], BeforeValidator(_as_list, json_schema_input_type=Text | list[Text])] = []
+    """Files beneath this one's folder that hold more credentials: credentials/*.yaml."""
     defaults: Defaults = Defaults()
     providers: dict[Name, ProviderEntry] = {}
+    """Who issues keys."""
     stores: dict[Name, StoreEntry] = {}
+    """Where consumers read them."""
     credentials: dict[Name, CredentialEntry] = {}
-    policies: dict[Name, dict[str, Any]] = {}
+    """What is rotated."""
+    policies: dict[Name, dict[str, JsonValue]] = {}
+    """When: every or cron, jitter, window, blackout, overlap, quiet_for, max_overlap, at_max_overlap, compromise_grace."""
     consumers: dict[Name, ConsumerEntry] = {}
+    """Who reads the stores."""
 
 
 class Environment(BaseSettings):
     """What the environment may override, and nothing more."""
 
-    model_config = SettingsConfigDict(env_prefix="ROTATOR_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ROTATOR_", extra="ignore", env_ignore_empty=True)
 
     state: str | None = None
     parallel: Annotated[int, Field(ge=1, le=256)] | None = None

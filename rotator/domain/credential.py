@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 
 from rotator.domain.failures import Permanent
 from rotator.domain.policy import Policy
@@ -80,15 +81,17 @@ class Publication:
         return {name: _PART.sub(lambda m: value.reveal(m[1]), text) for name, text in self.fields.items()}
 
     def extract(self, fields: Mapping[str, str]) -> Secret | None:
-        """The value whose rendering these fields are, or None when they are no such rendering."""
+        """The value whose rendering these fields are, or None when they are no such rendering.
+
+        Text that can be read in several ways is read with the earlier parts as short as possible: ask whether
+        `extract(render(value))` is `value` before publishing it. Takes time linear in the text, whoever wrote it.
+        """
         parts: dict[str, str] = {}
-        for name, template in self.fields.items():
-            found = _pattern(template).fullmatch(fields.get(name, ""))
+        for name in sorted(self.fields, key=lambda each: len(_pieces(self.fields[each])[1])):
+            found = _read(self.fields[name], fields.get(name, ""), parts)
             if found is None:
                 return None
-            for part, text in found.groupdict().items():
-                if parts.setdefault(part, text) != text:
-                    return None
+            parts = found
         return Secret(parts) if parts else None
 
     def parts(self) -> frozenset[str]:
@@ -96,22 +99,60 @@ class Publication:
         return frozenset(part for text in self.fields.values() for part in _PART.findall(text))
 
 
-_PATTERNS: dict[str, re.Pattern[str]] = {}
+_READINGS = 1000
+"""How many ways to split a text are tried where a template mentions a part twice; more is nobody's honest value."""
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    """The template read backwards: each part once as a group, later mentions as references to it."""
-    if template not in _PATTERNS:
-        seen: set[str] = set()
-        text, end = "", 0
-        for found in _PART.finditer(template):
-            part = found[1]
-            text += re.escape(template[end : found.start()])
-            text += f"(?P={part})" if part in seen else f"(?P<{part}>(?s:.+?))"
-            seen.add(part)
-            end = found.end()
-        _PATTERNS[template] = re.compile(text + re.escape(template[end:]))
-    return _PATTERNS[template]
+@cache
+def _pieces(template: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The text before the first part, and each part with the text behind it."""
+    first, *rest = _PART.split(template)
+    return first, tuple(zip(rest[::2], rest[1::2], strict=True))
+
+
+def _read(template: str, text: str, known: Mapping[str, str]) -> dict[str, str] | None:
+    """The template read backwards, with what is known of the parts already; None when the text is no rendering."""
+    first, pieces = _pieces(template)
+    if not text.startswith(first):
+        return None
+    return _Reading(text).onwards(pieces, len(first), dict(known))
+
+
+class _Reading:
+    """One text read by a template. No regular expression: documents are written by strangers, and backtracking is slow."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._readings = 0
+
+    def onwards(self, pieces: tuple[tuple[str, str], ...], at: int, known: dict[str, str]) -> dict[str, str] | None:
+        """The parts of these pieces as they stand from `at` to the very end."""
+        if not pieces:
+            return known if at == len(self._text) else None
+        (part, behind), rest = pieces[0], pieces[1:]
+        if part in known:
+            mention = known[part] + behind
+            return self.onwards(rest, at + len(mention), known) if self._text.startswith(mention, at) else None
+        # Text behind a part that comes earlier leaves most room, so a later one helps only where a part is mentioned again.
+        ends = self._ends(behind, at + 1, last=not rest)
+        repeats = len({part, *known, *(each for each, _ in rest)}) < 1 + len(known) + len(rest)
+        for end in ends:
+            self._readings += 1
+            found = self.onwards(rest, end + len(behind), {**known, part: self._text[at:end]})
+            if found is not None or not repeats or self._readings >= _READINGS:
+                return found
+        return None
+
+    def _ends(self, behind: str, start: int, *, last: bool) -> Iterator[int]:
+        """Where a part that begins before `start` may end: at the end of everything, or wherever `behind` follows."""
+        if last:
+            end = len(self._text) - len(behind)
+            if end >= start and self._text.endswith(behind):
+                yield end
+            return
+        while (end := self._text.find(behind, start)) >= 0:
+            yield end
+            start = end + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ class Secret:
     __slots__ = ("_parts",)
 
     def __init__(self, parts: Mapping[str, str]) -> None:
-        if not parts or not all(isinstance(text, str) for text in parts.values()):
+        if not parts or not all(isinstance(text, str) for part in parts.items() for text in part):
             raise TypeError("a secret is a non-empty mapping of names to text")
         self._parts = dict(parts)
 
@@ -70,7 +70,9 @@ class Fingerprinter:
 
     def of(self, value: Secret, part: str) -> str:
         """The fingerprint of a value by its secret part, 16 hexadecimal digits."""
-        return hmac.new(self.key, value.reveal(part).encode(), hashlib.sha256).hexdigest()[:16]
+        # What UTF-8 cannot say must not fail: `UnicodeEncodeError` holds the whole text.
+        text = value.reveal(part).encode("utf-8", "surrogatepass")
+        return hmac.new(self.key, text, hashlib.sha256).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return "Fingerprinter()"

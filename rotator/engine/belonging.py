@@ -45,7 +45,8 @@ def learn_belonging(rotation: Recorded, listed: Iterable[Key]) -> None:
 def strays(rotation: Recorded, listed: Iterable[Key], *, below: int | None = None) -> tuple[str, ...]:
     """Living keys that this rotation minted and nobody committed: by mark, with a fence smaller than `below`.
 
-    Without marks: keys of an exclusive principal outside the baseline that the journal does not know.
+    Without marks: keys of an exclusive principal that the journal knows as this rotation's, or that it does not know
+    and that are outside the baseline.
     """
     found = []
     for key in listed:
@@ -64,9 +65,10 @@ def _is_unmarked_stray(rotation: Recorded, key: Key) -> bool:
     strategy = rotation.capabilities.strategy
     if strategy.marked or strategy.slots or not rotation.spec.principal.exclusive or not rotation.row.mint_fences:
         return False
-    if key.id == rotation.row.new_key:
-        return True
-    return key.id not in rotation.row.baseline and key.id not in rotation.known
+    known = rotation.known.get(key.id)
+    if known is not None:
+        return known.rotation == rotation.row.id
+    return key.id not in rotation.row.baseline
 
 
 def candidates(rotation: Recorded, listed: Iterable[Key]) -> tuple[str, ...]:
@@ -91,9 +93,9 @@ def check_journal_age(rotation: Recorded, listed: Iterable[Key]) -> None:
             raise _older(f"key {key_id} was minted by a rotation that the journal does not know")
     for publication in rotation.spec.publish:
         for place in rotation.world.stores[publication.store].places(publication.ref):
-            if place.kind is PlaceKind.PENDING and place.of != rotation.row.id:
-                if rotation.world.journal.rotation(place.of) is None:
-                    raise _older(f"{publication.store}:{publication.ref} holds a value of a rotation unknown here")
+            ours = place.kind is not PlaceKind.PENDING or place.of == rotation.row.id
+            if not ours and rotation.world.journal.rotation(place.of) is None:
+                raise _older(f"{publication.store}:{publication.ref} holds a value of a rotation unknown here")
 
 
 def _older(why: str) -> JournalOlder:

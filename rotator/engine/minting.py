@@ -14,7 +14,7 @@ from rotator.domain.secret import Secret
 from rotator.engine import places
 from rotator.engine.belonging import alive, belongs, candidates, strays
 from rotator.engine.killing import InUse, holder, kill
-from rotator.engine.planning import converge, full_for_good, secured
+from rotator.engine.planning import converge, fix_old_keys, full_for_good, secured
 from rotator.engine.recorded import Pause, Recorded
 
 ESCROW_CHECK = {"key_id": "", "rotation": ""}
@@ -29,14 +29,14 @@ def mint(rotation: Recorded) -> Phase | Waiting | None:
     listed = rotation.keys()
     if rotation.row.mint_fences and clean_up(rotation, listed):
         return rotation.wait(rotation.capabilities.list_lag, note="until what was cleaned up is no longer counted")
-    expects = None
-    if rotation.row.slot is not None:
-        expects = expected_in_slot(rotation, listed)
-        if expects is None:
-            return Phase.PLANNED
-    elif not room_was_made(rotation, listed):
+    if rotation.row.slot is None and not room_was_made(rotation, listed):
         return rotation.wait(rotation.capabilities.list_lag, note="room was made; until the provider's cap knows")
     publication, version = open_escrow(rotation)
+    expects = None
+    if rotation.row.slot is not None:
+        expects = expected_in_slot(rotation, rotation.keys())
+        if expects is None:
+            return Phase.PLANNED
     rotation.update(escrow=publication.store)
     try:
         minted = rotation.mint(request(rotation, expects))
@@ -78,8 +78,7 @@ def wait_for_the_list(rotation: Recorded) -> None:
     """Rule 7: a look counts only a list lag after the last mint intent; a new key may still be on its way."""
     if rotation.row.last_mint_at is None:
         return
-    longest = max(rotation.capabilities.list_lag, rotation.world.timing.request)
-    until = rotation.row.last_mint_at + longest
+    until = rotation.row.last_mint_at + rotation.world.timing.request + rotation.capabilities.list_lag
     if rotation.now() < until:
         raise Pause(Waiting(until=until, note="until the list of keys can be believed"))
 
@@ -156,6 +155,7 @@ def room_was_made(rotation: Recorded, listed: Sequence[Key]) -> bool:
         raise full_for_good(
             rotation, CapFull(f"the provider allows {cap} keys and {cap} live", "delete a key that is not needed")
         )
+    fix_old_keys(rotation, listed)  # the list of `planned` may have lacked one that fills the cap now
     ours = [old.key_id for old in rotation.row.old_keys if old.key_id in live]
     for key_id in ours:
         if holder(rotation, key_id) is None:

@@ -101,7 +101,7 @@ def on_every_place(rotation: Recorded, act: Callable[[Publication], None]) -> No
     if first is not None:
         raise first if isinstance(first, Transient) else Transient(first.message, first.hint)
     if rotation.spec.publish and not any(True for _ in not_left_behind(rotation)):
-        raise _nowhere()
+        raise _nowhere("")
 
 
 def on_one_place(rotation: Recorded, publication: Publication, act: Callable[[Publication], None]) -> Failure | None:
@@ -116,8 +116,8 @@ def on_one_place(rotation: Recorded, publication: Publication, act: Callable[[Pu
     return None
 
 
-def _nowhere() -> Permanent:
-    return Permanent("no store takes the new key", "mend one of the stores, then `rotator resume`")
+def _nowhere(because: str) -> Permanent:
+    return Permanent(f"{because}no store takes the new key", "mend one of the stores, then `rotator resume`")
 
 
 def _leave_behind_in_time(rotation: Recorded, publication: Publication, failure: Failure) -> bool:
@@ -126,14 +126,17 @@ def _leave_behind_in_time(rotation: Recorded, publication: Publication, failure:
     rotation.row = rotation.row.with_store(replace(state, trouble_since=since))
     if rotation.now() - since < rotation.world.timing.store_wait:
         return False
-    if sum(1 for _ in not_left_behind(rotation)) <= 1:
-        raise _nowhere()
     leave_behind(rotation, publication, failure.message)
     return True
 
 
 def leave_behind(rotation: Recorded, publication: Publication, why: str) -> None:
-    """Let this rotation go on without the place; it is drift, named, and mended by the reconciler."""
+    """Let this rotation go on without the place; it is drift, named, and mended by the reconciler.
+
+    Permanent when it is the last one, because at least one place must take the new key.
+    """
+    if all(each is publication for each in not_left_behind(rotation)):
+        raise _nowhere(f"{publication.store}:{publication.ref}: {why}, and ")
     state = rotation.row.store(publication.store, publication.ref)
     rotation.row = rotation.row.with_store(replace(state, left_behind=why))
     rotation.note("left behind", f"{publication.store}:{publication.ref}", why=why)
@@ -191,7 +194,7 @@ def new_value(rotation: Recorded) -> Secret:
 
 
 def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
-    """Copy the value of a key that is to die to its `previous` place in the first store that takes it. Twice: no more."""
+    """Copy the value of a key that is to die to its `previous` place in the first store that takes it."""
     failure: Failure | None = None
     for publication in not_left_behind(rotation):
         place = publication.previous(old.key_id)

@@ -112,10 +112,11 @@ def choose_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
         return None
     if not rotation.capabilities.strategy.overlap:
         return slots[0]
+    living = {key.id for key in listed if key.live}
     taken = {slot_of(rotation.credential.current)} if rotation.credential.current else set()
     for publication in places.not_left_behind(rotation):
         found = places.current(rotation, publication)
-        if found.key is not None:
+        if found.key is not None and found.key.key_id in living:
             taken.add(slot_of(found.key.key_id))
     free = [slot for slot in slots if slot not in taken]
     if not free:
@@ -166,7 +167,7 @@ def converge(rotation: Recorded) -> str:
 
 def _newest_current(rotation: Recorded) -> places.Found | None:
     found = [places.current(rotation, each) for each in places.not_left_behind(rotation)]
-    known = [each for each in found if each.key is not None]
+    known = [each for each in found if each.key is not None and each.key.alive]
     ids = {each.key.key_id for each in known if each.key} | {rotation.credential.current}
     if len(ids) < 2:
         return None

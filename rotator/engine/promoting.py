@@ -70,9 +70,6 @@ def _foreign(rotation: Recorded, publication: Publication) -> None:
     why = "holds a value that the rotator did not write"
     if not rotation.row.rules.emergency:
         raise Permanent(f"{where} {why}", foreign_hint(rotation))
-    others = [each for each in places.not_left_behind(rotation) if each is not publication]
-    if not others:
-        raise Permanent(f"{where} {why}, and no other store takes the new key", foreign_hint(rotation))
     places.leave_behind(rotation, publication, why)
 
 

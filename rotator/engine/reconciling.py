@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from rotator.domain.credential import Credential, Publication
-from rotator.domain.failures import Failure, Fenced
+from rotator.domain.failures import Failure, Fenced, LeaseOver
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin
 from rotator.engine import places
@@ -50,10 +50,14 @@ class _Look(Recorded):
     """A credential with no rotation open, seen with the same eyes; effects are fenced by the credential's row."""
 
     def intend(self, action: str, subject: str) -> None:
-        """Commit an intent under the credential's own fence; `Fenced` when a rotation began or another pass wrote."""
-        self._within_lease()
+        """Commit an intent under the credential's own fence, in time for the effect.
+
+        Raises `Fenced` when a rotation began or another pass wrote, and `LeaseOver`.
+        """
+        sent = self.world.clock.boottime()
         event = Event(kind=EventKind.INTENT, action=action, subject=subject)
         self.credential = self.world.journal.save(self.credential, self.now(), Change(events=(event,)))
+        self._expires = sent + (self.world.timing.lease - self.world.timing.request).total_seconds()
         self._within_lease()
 
     def save_with(self, row: CredentialRow, *events: Event, keys: tuple[KnownKey, ...] = ()) -> None:
@@ -85,7 +89,7 @@ def _mend(look: _Look, result: Reconciled) -> Reconciled:
                 result = replace(result, mended=(*result.mended, where))
             elif where in look.credential.drift:
                 _no_drift(look, where)
-        except Fenced:
+        except (Fenced, LeaseOver):
             return result
         except Failure as failure:
             result = replace(result, problems=(*result.problems, f"{where}: {failure.message}"))
@@ -120,13 +124,18 @@ def _looks_orphaned(look: Recorded, key: Key) -> bool:
     known = look.known.get(key.id)
     if look.mark_of(key) is not None or (known is not None and known.rotation is not None):
         return True
-    unmarked = look.spec.principal.exclusive and not look.capabilities.strategy.marked
-    return known is None and unmarked and not _in_a_baseline(look, key)
+    unknown = known is None or known.origin is Origin.FOUND
+    return unknown and not look.capabilities.strategy.marked and _may_be_a_lost_mint(look, key)
 
 
-def _in_a_baseline(look: Recorded, key: Key) -> bool:
-    rotations = look.world.journal.rotations(look.spec.name)
-    return not rotations or any(key.id in row.baseline for row in rotations)
+def _may_be_a_lost_mint(look: Recorded, key: Key) -> bool:
+    """Whether a rotation of this exclusive principal intended a mint and did not see the key before.
+
+    Later rotations saw it, so their baselines say nothing.
+    """
+    if not look.spec.principal.exclusive:
+        return False
+    return any(row.mint_fences and key.id not in row.baseline for row in look.world.journal.rotations(look.spec.name))
 
 
 def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *, revoke: bool) -> Reconciled:
@@ -147,7 +156,7 @@ def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *,
             look.intend("revoke orphan", key_id)
             look.world.provider.set_state(look.spec.principal, key_id, KeyState.DELETED)
             _buried(look, key_id)
-        except Fenced:
+        except (Fenced, LeaseOver):
             return result
         except Failure as failure:
             result = replace(result, problems=(*result.problems, f"{key_id}: {failure.message}"))

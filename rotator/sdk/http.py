@@ -27,7 +27,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
@@ -91,18 +91,24 @@ class BaseUrl:
     def parse(cls, text: str) -> BaseUrl:
         """Read `https://host[:port][/path]`; `http` only to this machine itself. Raises `SettingsError`."""
         hint = "write it like https://api.example.com"
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or not _SENDABLE.fullmatch(text) or " " in text or parts.scheme not in ("http", "https"):
+        parts = _split(text)
+        if parts is None or not parts.hostname or parts.scheme not in ("http", "https"):
             raise SettingsError("base_url is no address of a server", hint)
         if parts.username is not None or parts.query or parts.fragment:
             raise SettingsError("base_url is more than an address", hint)
+        host = parts.hostname
         if parts.scheme == "http" and not _is_here(host):
             raise SettingsError(f"base_url: {quoted(host)} is asked without encryption", "write https://")
-        return cls(text.rstrip("/"), parts.scheme, host, port, parts.path.rstrip("/"))
+        return cls(text.rstrip("/"), parts.scheme, host, parts.port, parts.path.rstrip("/"))
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # read here, because reading it may raise
+    except ValueError:
+        return None
+    return parts if _SENDABLE.fullmatch(text) and " " not in text else None
 
 
 def _is_here(host: str) -> bool:

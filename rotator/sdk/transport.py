@@ -9,20 +9,14 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, Timeout
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationValueError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError
 
 MOST_CONNECTIONS = 64
 """Kept to one host: as many as a process has threads."""
@@ -104,20 +98,61 @@ def _read(response: BaseHTTPResponse, deadline: float, most: int, host: str) -> 
 
 
 def _problem(error: HTTPError, host: str) -> Unsent | Lost:
-    if isinstance(error, NameResolutionError):
-        return Unsent(f"{host} has no address")
-    if isinstance(error, ConnectTimeoutError):
-        return Unsent(f"{host} did not accept a connection in time")
-    if isinstance(error, NewConnectionError):
-        refused = isinstance(error.__cause__, ConnectionRefusedError)
-        return Unsent(f"{host} {'refused the connection' if refused else 'cannot be reached'}")
-    if isinstance(error, LocationValueError):
-        return Unsent(f"{host} is no host")
-    if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
-        return Unsent(f"the certificate of {host} is not trusted")
+    if isinstance(error, _NotConnected):
+        return Unsent(f"{host} {error}")
     if isinstance(error, ReadTimeoutError):
         return Lost(f"{host} did not answer in time")
     return Lost(f"{host} broke the connection")
+
+
+# -- connections -------------------------------------------------------------------------------------------------------
+
+
+class _NotConnected(HTTPError):
+    """While a connection is made nothing has been sent yet, whatever goes wrong."""
+
+
+def _connect(connect: Callable[[], None], seconds: float | None) -> None:
+    began = time.monotonic()
+    try:
+        connect()
+    except (HTTPError, OSError) as error:
+        why = _why(error)
+    else:
+        # looking up a name heeds no timeout, and a request must not be sent when its time is over
+        if seconds is None or time.monotonic() - began <= seconds:
+            return
+        why = "did not accept a connection in time"
+    raise _NotConnected(why)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, NameResolutionError):
+        return "has no address"
+    if isinstance(error, (ConnectTimeoutError, TimeoutError)):
+        return "did not accept a connection in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "shows a certificate that is not trusted"
+    refused = isinstance(error.__cause__, ConnectionRefusedError)
+    return "refused the connection" if refused else "cannot be reached"
+
+
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        _connect(super().connect, self.timeout)
+
+
+class _TlsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        _connect(super().connect, self.timeout)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
 
 
 def _pool(to: Address) -> HTTPConnectionPool:
@@ -128,7 +163,9 @@ def _pool(to: Address) -> HTTPConnectionPool:
 
 @cache
 def _manager() -> PoolManager:
-    return PoolManager(num_pools=MOST_CONNECTIONS, maxsize=MOST_CONNECTIONS)
+    manager = PoolManager(num_pools=MOST_CONNECTIONS, maxsize=MOST_CONNECTIONS)
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return manager
 
 
 @cache

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import RLock
 
 from rotator.adapters.journal.chain import START, Signer, chained, close, credential_chain
+from rotator.adapters.journal.rules import NEVER, OF_THE_ROTATION, check_begin, check_commit, check_save
 from rotator.domain.failures import Fenced
 from rotator.domain.records import (
     ChainedEvent,
@@ -24,12 +25,6 @@ from rotator.domain.records import (
 )
 from rotator.domain.rotation import Rotation
 from rotator.ports import Change
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""`next_at` of a parked row."""
-
-OF_THE_ROTATION = frozenset({Verb.ROLLBACK, Verb.RESUME})
-"""What is asked of one rotation and means nothing to the next; a hold is the credential's."""
 
 
 class MemoryJournal:
@@ -59,9 +54,7 @@ class MemoryJournal:
 
     def begin(self, rotation: Rotation, change: Change) -> bool:
         """Open a rotation; what was asked of an earlier one is dropped. Twice: False."""
-        _check(rotation.credential, change)
-        if change.successor is not None:
-            raise ValueError("a rotation that begins has no successor")
+        check_begin(rotation, change)
         with self._lock:
             if rotation.credential in self._open or rotation.id in self._rows:
                 return False
@@ -94,7 +87,7 @@ class MemoryJournal:
 
         once another rotation of the credential is open, or if it would be opened again.
         """
-        _check(row.credential, change)
+        check_commit(row, change)
         with self._lock:
             self._check_fence(row, change)
             waiting = self._requests.get(row.credential)
@@ -160,9 +153,7 @@ class MemoryJournal:
 
     def save(self, row: CredentialRow, now: datetime, change: Change) -> CredentialRow:
         """Save a credential under its fence with no rotation open. Twice: `Fenced`."""
-        _check(row.name, change)
-        if change.successor is not None or change.credential is not None:
-            raise ValueError("a credential is saved by itself")
+        check_save(row.name, change)
         with self._lock:
             if row.name in self._open:
                 raise Fenced(f"a rotation of {row.name} is open")
@@ -270,13 +261,12 @@ class MemoryJournal:
             raise Fenced(f"rotation {row.id} is somebody else's")
         if not stored.open and (row.open or row.credential in self._open or change.successor is not None):
             raise Fenced(f"rotation {row.id} is over")
-        if change.successor is not None and (row.open or change.successor.id in self._rows):
-            raise ValueError("only a row that ends has a successor, and it is a new one")
+        if change.successor is not None and change.successor.id in self._rows:
+            raise ValueError(f"there is a rotation {change.successor.id} already")
 
     def _insert(self, rotation: Rotation) -> None:
         self._rows[rotation.id] = rotation
-        if rotation.open:
-            self._open[rotation.credential] = rotation.id
+        self._open[rotation.credential] = rotation.id
         row = self.credential(rotation.credential)
         self._credentials[row.name] = replace(row, fence=row.fence + 1)
 
@@ -301,10 +291,3 @@ class MemoryJournal:
             seq, previous = (head.seq + 1, head.digest) if head else (1, START)
             self._heads[name] = chained(name, seq, at, fence, event, previous)
             self._chained.append(self._heads[name])
-
-
-def _check(credential: str, change: Change) -> None:
-    """One commit writes one credential: its fence says nothing about another's."""
-    rows = [row.name for row in (change.credential,) if row] + [row.credential for row in (change.successor,) if row]
-    if any(name != credential for name in (*rows, *(key.credential for key in change.keys))):
-        raise ValueError(f"a change of {credential} writes another credential")

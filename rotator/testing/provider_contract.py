@@ -170,14 +170,16 @@ class ProviderContract:
         assert trial.listed() == before
         trial.works(minted.value)
 
-    def test_there_is_no_room_beyond_the_cap(self, trial: Trial) -> None:
-        cap = trial.offers.cap
-        if cap is None or trial.offers.slots:
-            pytest.skip("no cap is declared")
-        keys = [trial.mint() for _ in range(cap)]
+    def test_there_is_room_up_to_the_cap_and_none_beyond(self, trial: Trial) -> None:
+        offers = trial.offers
+        keys = [trial.mint() for _ in range(offers.cap or len(offers.slots) or 3)]
+        assert set(trial.live()) == {key.key_id for key in keys}
+        if offers.cap is None:
+            return
         for _ in range(2):
             with trial.fails(CapFull):
                 trial.provider.mint(trial.principal, trial.request())
+        time.sleep(offers.list_lag.total_seconds())
         assert set(trial.live()) == {key.key_id for key in keys}
         trial.delete(keys[0].key_id)
         trial.mint()

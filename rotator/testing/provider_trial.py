@@ -31,7 +31,7 @@ class Trial:
 
     provider: Provider
     principal: Principal
-    secrets: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set, repr=False)
     _serial: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property

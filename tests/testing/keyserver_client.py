@@ -22,8 +22,10 @@ class Response:
 class Client:
     """One connection that is kept, and one bearer secret."""
 
-    def __init__(self, url: str, secret: str | None = None, *, consumer: str | None = None) -> None:
-        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
+    def __init__(
+        self, url: str, secret: str | None = None, *, consumer: str | None = None, timeout: float = 10
+    ) -> None:
+        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=timeout)
         self._headers = {"Authorization": f"Bearer {secret}"} if secret is not None else {}
         if consumer is not None:
             self._headers["X-Consumer"] = consumer

@@ -120,6 +120,9 @@ def test_records_and_what_was_read_do_not_change(server: Keyserver, admin: Clien
     before = server.log.since(0)
     admin.mint()
     assert (len(before), len(server.log)) == (1, 2)
+    begun = iter(server.log)
+    admin.mint()
+    assert len(list(begun)) == 2
     with pytest.raises(FrozenInstanceError):
         next(iter(before)).status = 500  # type: ignore[misc]
 
@@ -187,6 +190,7 @@ def test_failed_resource_calls_are_counted_by_consumer() -> None:
 
 def test_the_first_refusal_of_a_key_is_found_from_a_time_on_and_faults_do_not_count() -> None:
     seen = log(
+        CALL,
         replace(REFUSED, done_at=NOW + 1),
         replace(REFUSED, done_at=NOW + 9),
         replace(REFUSED, done_at=NOW + 5),

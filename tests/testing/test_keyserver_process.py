@@ -90,6 +90,13 @@ def test_everything_that_can_be_done_in_python_can_be_done_from_outside(server: 
     assert server.log.first_refusal(key_id) is not None
 
 
+def test_a_key_seeded_from_outside_is_in_use_at_once(server: KeyserverProcess) -> None:
+    server.tell(propagation=60.0)
+    _, secret = server.seed_key("svc")
+    assert call_as(server.url, secret) == 200
+    server.tell(propagation=0.0)
+
+
 def test_putting_a_behaviour_tells_all_of_it_and_patching_only_a_part(server: KeyserverProcess) -> None:
     with Client(server.url, server.admin) as admin:
         assert admin.call("PUT", "/control/behaviour", {"cap": 2}).body == behaviour_json(Behaviour(cap=2))

@@ -4,6 +4,7 @@ Permanent
 └── CannotOpen       the journal was not opened; nothing was changed
     ├── NoDirectory      its directory does not exist
     ├── NotAJournal      there is a file, but no journal of ours in it
+    ├── Damaged          SQLite finds it malformed
     ├── NotWritable      this user may not write it
     ├── Newer            written by a newer version of the rotator
     ├── Older            read-only: it must be migrated first
@@ -26,7 +27,11 @@ class NoDirectory(CannotOpen):
 
 
 class NotAJournal(CannotOpen):
-    """There is a file, but it is no journal of the rotator, or a damaged one."""
+    """There is a file, but it is no journal of the rotator."""
+
+
+class Damaged(CannotOpen):
+    """It was a journal, and SQLite finds it malformed."""
 
 
 class NotWritable(CannotOpen):
@@ -61,7 +66,7 @@ _TRANSIENT = {
     sqlite3.SQLITE_NOMEM: ("no memory for the journal", ""),
     sqlite3.SQLITE_INTERRUPT: ("the journal was interrupted", ""),
 }
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA)
 
 
 def primary(error: sqlite3.Error) -> int:
@@ -75,6 +80,6 @@ def failure_of(error: sqlite3.Error) -> Failure:
     if code in _TRANSIENT:
         message, hint = _TRANSIENT[code]
         return Transient(message, hint)
-    if code in _DAMAGED:
+    if code in DAMAGED:
         return Permanent("the journal is damaged", RESTORE)
     return Permanent(f"the journal refuses: {error}", "this is a defect of the rotator; nothing was written")

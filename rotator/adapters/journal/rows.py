@@ -1,7 +1,7 @@
 """Dataclasses as rows and back. Standard library only: the read-only look uses it without SQLAlchemy.
 
-Instants are microseconds since 1970 in UTC, flags 0 and 1, lists JSON. What is no text is refused where a text is due, so
-a `Secret` cannot get in.
+Instants are microseconds since 1970 in UTC, flags 0 and 1, lists JSON. What is no text is refused where a text is due,
+so a `Secret` cannot get in.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ Record = tuple[Any, ...]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""`next_at` of a parked row."""
 
 _dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -60,14 +58,14 @@ def instant(value: int) -> datetime:
 
 def text(value: object) -> str:
     """The text itself. Raises `TypeError` for everything else: a secret is never written to the journal."""
-    if type(value) is str:
+    if isinstance(value, str):
         return value
     raise TypeError(f"the journal takes text here, and no {type(value).__name__}")
 
 
 def number(value: object) -> int:
     """The number itself. Raises `TypeError` for everything else."""
-    if type(value) is int:
+    if isinstance(value, int):
         return value
     raise TypeError(f"the journal takes a number here, and no {type(value).__name__}")
 

@@ -88,7 +88,7 @@ def saving(table: Table, names: Sequence[str], unique: Sequence[str]) -> Stateme
 
 # -- rotations -------------------------------------------------------------------------------------------------------
 
-_ONE = literal_column("1")
+_ONE: ColumnElement[int] = literal_column("1", Integer)
 _ROTATION = columns(ROTATION, rows.ROTATION_COLUMNS)
 _OPEN = ROTATION.c.open == literal_column("1")  # as text: only so does SQLite see that the partial index fits
 _DUE = and_(_OPEN, ROTATION.c.next_at <= given("now"))

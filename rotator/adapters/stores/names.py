@@ -12,6 +12,12 @@ LONGEST_REF = 1024
 LONGEST_NAME = 200
 """Bytes of a quoted name: file systems take 255, and a temporary file's name is made of it."""
 
+LARGEST_VALUES = 128 * 1024
+"""Bytes of all values of a place: what an environment variable can have, and any storage of Vault takes as an entry
+
+(https://developer.hashicorp.com/vault/docs/internals/limits).
+"""
+
 
 def components(ref: str, private: str) -> tuple[str, ...]:
     """The parts of a reference between its slashes; `private` is the prefix that is the rotator's own.
@@ -46,15 +52,14 @@ def text_of(name: str) -> str:
     return unquote(name)
 
 
-def check_values(fields: Mapping[str, str], largest: int) -> None:
-    """Raise Permanent unless every value is text that UTF-8 can hold and all together have at most `largest` bytes."""
+def check_values(fields: Mapping[str, str]) -> None:
+    """Raise Permanent unless every value is text that UTF-8 can hold, and all together are not too large."""
     size = 0
     for name, value in fields.items():
         try:
             size += len(value.encode())
         except UnicodeEncodeError:
-            raise Permanent(
-                f"the value of {quoted(name)} is no text", "a store holds UTF-8 text; encode the value"
-            ) from None
-    if size > largest:
-        raise Permanent(f"the fields have {size} bytes and the store takes {largest}", "use a store that takes more")
+            message = f"the value of {quoted(name)} is no text"
+            raise Permanent(message, "a store holds UTF-8 text; encode the value") from None
+    if size > LARGEST_VALUES:
+        raise Permanent(f"the fields have {size} bytes, and a store takes {LARGEST_VALUES}", "a key is never as large")

@@ -70,6 +70,12 @@ class Settings:
             raise SettingsError(f"{self._at}{key} is not a table", f"write {key}: {{{', '.join(known)}}}")
         return Settings(value, known, f"{self._at}{key}.")
 
+    def only(self, *keys: str) -> None:
+        """Refuse what is known but makes no sense beside the rest."""
+        for key in self._values:
+            if key not in keys:
+                raise SettingsError(f"{self._at}{key} does not belong here", "known here: " + ", ".join(keys))
+
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
 

@@ -9,13 +9,13 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
+from rotator.app.configs import load_config
 from rotator.app.running import Run
-from rotator.cli.main import main
-from rotator.cli.terminal import Terminal
-from rotator.config.reading import read_config
 from rotator.cli.demo.consumers import Caller, cached, from_store, once
 from rotator.cli.demo.scene import NAME, Scene, scene
 from rotator.cli.demo.telling import Telling
+from rotator.cli.main import main
+from rotator.cli.terminal import Terminal
 from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor
 from rotator.engine import starting
 
@@ -35,7 +35,7 @@ class Story:
     def __init__(self, stage: Scene, out: Terminal) -> None:
         self.stage = stage
         self.tell = Telling(out)
-        self.assembly = Assembly(config=read_config(stage.config), observer=self.tell)
+        self.assembly = Assembly(config=load_config(stage.config), observer=self.tell)
         url, document = stage.keyserver.url, stage.document
         self.reader = Caller(name="reader", url=url, key=from_store(document))
         self.cacher = Caller(name="cacher", url=url, key=cached(document, CACHE))
@@ -113,14 +113,22 @@ class Story:
     def close(self, failed: int, thief: float | None) -> int:
         """Say what was seen, and what to do next."""
         calls, refused = self.counted()
-        well = thief is not None and not failed and not refused
+        late = self.failures("cacher")
+        well = thief is not None and not failed and refused == late
+        color = "green" if well else "red"
         self.tell.act("=", "what you saw")
         if thief is not None:
             self.tell.said(
                 f"a stolen key was dead {thief:.1f} s after one command, and proven dead: the provider refused it twice"
             )
             self.tell.said("while the same call with the new key succeeded before and after")
-        self.tell.said(f"{calls} calls by honest consumers, {refused} of them failed", "green" if well else "red")
+        self.tell.said(
+            f"{calls} calls by honest consumers; {refused - late} failed of those that read the store in time", color
+        )
+        if late:
+            self.tell.said(
+                f"cacher remembers {CACHE:.0f} s and the grace was 1 s: {late} calls failed, as the plan said"
+            )
         self.tell.next_commands(
             ("rotator init --from .env", "find your own keys and write a config, without printing one"),
             ("rotator check", "ask every provider and store, read-only"),
@@ -154,6 +162,10 @@ class Story:
         failures = self.stage.keyserver.log.failed_resource_calls()
         honest = (self.reader, self.cacher, self.stubborn)
         return sum(each.calls for each in honest), sum(failures.get(each.name, 0) for each in honest)
+
+    def failures(self, name: str) -> int:
+        """How many calls of one consumer failed, from the keyserver's own log."""
+        return self.stage.keyserver.log.failed_resource_calls().get(name, 0)
 
     def proven(self, row: Rotation | None) -> None:
         """What the journal says of the old keys."""

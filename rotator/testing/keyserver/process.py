@@ -53,7 +53,7 @@ class KeyserverProcess:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         announced = _exchange(process, self.admin)
         if not announced:
-            process.communicate()
+            _end(process)
             raise RuntimeError("the keyserver's process did not start")
         self.url = json.loads(announced)["url"]
         self._running = process, HTTPConnection(urlsplit(self.url).netloc, timeout=30)
@@ -65,7 +65,7 @@ class KeyserverProcess:
         process, connection = self._started
         self._running = None
         connection.close()
-        process.communicate()  # closes its stdin, which ends it
+        _end(process)
 
     @property
     def log(self) -> Log:
@@ -111,6 +111,14 @@ class KeyserverProcess:
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise RuntimeError(f"the keyserver turned it down: {answer}")
         return answer
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    try:
+        process.communicate(timeout=10)  # closes its stdin, which ends it
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def _exchange(process: subprocess.Popen[str], line: str) -> str:

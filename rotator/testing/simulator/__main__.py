@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import fields
+from typing import Any
 
 from rotator.domain.keys import STRATEGIES
 from rotator.testing.simulator.run import Outcome, run
@@ -16,7 +17,7 @@ from rotator.testing.simulator.world import Scenario
 def main() -> int:
     """0 when nothing broke."""
     options = _options()
-    knobs = {name: _value(text) for name, _, text in (each.partition("=") for each in options.set)}
+    knobs: dict[str, Any] = {name: _value(text) for name, _, text in (each.partition("=") for each in options.set)}
     bad = 0
     for strategy in options.strategy or STRATEGIES:
         began, kinds, steps = time.process_time(), Counter[str](), 0
@@ -33,7 +34,9 @@ def main() -> int:
             if options.trace:
                 _show(outcome)
         spent = (time.process_time() - began) / options.count * 1000
-        _print(f"{strategy}: {options.count} seeds, {spent:.1f} ms and {steps // options.count} steps each, {dict(kinds)}")
+        _print(
+            f"{strategy}: {options.count} seeds, {spent:.1f} ms and {steps // options.count} steps each, {dict(kinds)}"
+        )
         if options.count > 1:
             _print(f"   {dict(sorted(ends.items()))}")
     return 1 if bad else 0

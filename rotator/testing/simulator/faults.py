@@ -49,9 +49,7 @@ class Faults:
             schedule.tell("sees nothing", what)
             raise Transient(f"no answer: {what}")
 
-    def effect(
-        self, what: str, act: Callable[[], T], *, lost: type[Failure] = Transient, late: bool = True
-    ) -> T:
+    def effect(self, what: str, act: Callable[[], T], *, lost: type[Failure] = Transient, late: bool = True) -> T:
         """`act`, as far as its fate lets it. `lost`: what the caller is told when no answer comes."""
         schedule = self.schedule
         schedule.pause()

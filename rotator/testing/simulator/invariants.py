@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rotator.domain.credential import PlaceKind
-from rotator.domain.keys import KeyState
+from rotator.domain.keys import KeyState, MintRequest
+from rotator.domain.records import EventKind
 from rotator.domain.rotation import Mode, Phase, Rotation
+from rotator.engine.world import Timing
 from rotator.ports import Change
 from rotator.testing.simulator.journal import SimulatedJournal
 from rotator.testing.simulator.provider import PERSON, PREFIX, Act, SimulatedKey, SimulatedProvider
 from rotator.testing.simulator.schedule import START, Schedule
 from rotator.testing.simulator.store import SimulatedStore, Where, Written
 
+BEFORE_PIVOT = frozenset({Phase.PLANNED, Phase.MINTING, Phase.STAGING, Phase.PROMOTING, Phase.LIVE})
 KILLS_OLD = ("deleted", "disabled")
 
 
@@ -53,6 +56,8 @@ class Invariants:
         self._owners = {store: estate for estate in estates.values() for store in estate.stores.values()}
         self._by_journal = {estate.journal: estate for estate in estates.values()}
         self.violations: list[Violation] = []
+        self._marks: set[str] = set()
+        self.request_timeout = Timing().request.total_seconds()
         provider.watcher = self
         for estate in estates.values():
             estate.journal.watcher = self
@@ -66,6 +71,18 @@ class Invariants:
         self._schedule.tell("BROKEN", invariant, text)
 
     # -- keys ------------------------------------------------------------------------------------------------------
+
+    def mint_sent(self, request: MintRequest, principal: str, by: Act) -> None:
+        """One request for each mark, and none while a key of the same rotation can be seen to live."""
+        if request.mark in self._marks:
+            self.broken("one mint per fence", by.rotation, "asks again with", request.mark)
+        self._marks.add(request.mark)
+        timeout, lag = self.request_timeout, self._provider.offers.list_lag.total_seconds()
+        for key in self._provider.living(principal):
+            ours = key.rotation == by.rotation and key.whose == by.installation and key.slot is None
+            prompt = key.born - key.sent < timeout and self._schedule.now > key.born
+            if ours and prompt and not key.mark_copied:
+                self.broken("I2", by.rotation, "mints while", key.id, "of its own lives, within a list lag of", lag)
 
     def key_touched(self, key: SimulatedKey, by: Act, action: str) -> None:
         """I8: nobody touches what another installation, or a person, made."""
@@ -93,7 +110,7 @@ class Invariants:
             held = store.current(row.credential)
             if held is None or held.blind or row.store(store.name, row.credential).left_behind is not None:
                 continue
-            if held.by.installation == PERSON and held.serial > by.seen:
+            if held.by.installation == PERSON and held.serial > by.began:
                 continue
             now = self._key_in(held)
             if now is None or now.id != row.new_key or now.state is not KeyState.ENABLED:
@@ -114,7 +131,14 @@ class Invariants:
             self._check_current(estate, store, ref, now, key, now.by, f"written by {now.by.actor} {now.by.phase}")
 
     def _check_current(
-        self, estate: Estate, store: SimulatedStore, credential: str, held: Written, key: SimulatedKey, by: Act, how: str
+        self,
+        estate: Estate,
+        store: SimulatedStore,
+        credential: str,
+        held: Written,
+        key: SimulatedKey,
+        by: Act,
+        how: str,
     ) -> None:
         if not self._provider.refuses(key) or held.blind:
             return
@@ -150,13 +174,24 @@ class Invariants:
             why = row.problem.message if row.problem else ""
             self._schedule.tell("row", row.id, row.mode.value, row.phase.value, why)
             self._check_phase(estate, row)
+        self._check_patience(row)
         for event in change.events:
+            if event.kind is EventKind.INTENT and journal.waiting_requests(row.credential):
+                self.broken("rule 12", row.id, event.action, "intended while an operator's request waits")
             if any(PREFIX in text for text in (event.action, event.subject, *event.detail.values())):
                 self.broken("I4", "a value in the trail:", event.action)
         if before is None or change.successor is not None:
             still_open = [each.id for each in journal.inner.rotations(row.credential) if each.open]
             if len(still_open) > 1:
                 self.broken("I5", *still_open)
+
+    def _check_patience(self, row: Rotation) -> None:
+        """Rule 11: what fails transiently before the pivot gives up within a day."""
+        if row.failing_since is None or row.beyond_pivot or row.rules.emergency or row.phase not in BEFORE_PIVOT:
+            return
+        failing = (self._schedule.instant() - row.failing_since).total_seconds()
+        if row.owner is None and row.attempts and failing > Timing().give_up.total_seconds() + 600:
+            self.broken("rule 11", row.id, row.phase.value, "goes on failing after", failing)
 
     def _check_phase(self, estate: Estate, row: Rotation) -> None:
         if PREFIX in f"{row.problem}{row.waiting}{row.reason}":

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting, Verb
+from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, EventKind, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
-from rotator.ports import Change, Journal
+from rotator.ports import Change
 from rotator.testing.memory import MemoryJournal
 from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.schedule import FOREVER, START, Schedule
@@ -35,7 +35,7 @@ def _twin(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
-class SimulatedJournal(Journal):
+class SimulatedJournal:
     """Implements `rotator.ports.Journal` over the journal in memory.
 
     A write may be preceded by a crash, lost, or its answer lost; it never lands late, because an adapter closes the
@@ -56,7 +56,11 @@ class SimulatedJournal(Journal):
             self._wake = FOREVER if due is None or due.year > 9000 else (due - START).total_seconds()
         return self._wake
 
-    def restore(self, inner: MemoryJournal) -> None:
+    def waiting_requests(self, credential: str) -> int:
+        """How many operators' requests nobody has answered."""
+        return len(self.inner._requests.get(credential, ()))
+
+    def replaced_by(self, inner: MemoryJournal) -> None:
         """An older journal takes this one's place."""
         self.inner, self._wake = inner, None
 
@@ -84,6 +88,7 @@ class SimulatedJournal(Journal):
         for row in rows:
             actor.rotation, actor.mode, actor.phase = row.id, row.mode.value, row.phase.value
             actor.commits = [actor.commits[-1], self._schedule.steps]
+            actor.began = self._schedule.steps
             self._schedule.tell("claims", row.id, row.phase.value, row.fence)
         return rows
 
@@ -96,6 +101,8 @@ class SimulatedJournal(Journal):
             if not requests:
                 self._wake = None
                 actor.commits = [actor.commits[-1], self._schedule.steps]
+                if not any(event.kind is EventKind.INTENT for event in change.events):
+                    actor.began = self._schedule.steps
                 self.watcher.committed(self, row, before, change)
                 actor.mode, actor.phase = row.mode.value, row.phase.value
             return requests
@@ -131,6 +138,16 @@ class SimulatedJournal(Journal):
     def set_older_than_world(self, why: str | None) -> None:
         self._wake = None
         self.inner.set_older_than_world(why)
+
+    def remember(self, name: str, text: str | None) -> None:
+        self.inner.remember(name, text)
+
+    def recall(self, name: str) -> str | None:
+        return self.inner.recall(name)
+
+    def restore(self, row: Rotation, now: datetime) -> None:
+        self._wake = None
+        self.inner.restore(row, now)
 
     def checkpoint(self, now: datetime) -> Checkpoint | None:
         return self.inner.checkpoint(now)

@@ -33,7 +33,10 @@ PERSON = "person"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who did something, and what they can have seen before: the commit before the intent."""
+    """Who did something, and what they can have seen before.
+
+    `seen`: the step of the commit before the intent; `began`: the one at which the saga's step began.
+    """
 
     installation: str
     actor: str
@@ -41,10 +44,12 @@ class Act:
     mode: str
     phase: str
     seen: int
+    began: int = 0
 
     @classmethod
     def of(cls, actor: Actor) -> Act:
-        return cls(actor.installation, actor.name, actor.rotation, actor.mode, actor.phase, actor.commits[-2])
+        seen, began = actor.commits[-2], actor.began
+        return cls(actor.installation, actor.name, actor.rotation, actor.mode, actor.phase, seen, began)
 
 
 BY_A_PERSON = Act(PERSON, PERSON, "", "-", "-", 0)
@@ -63,10 +68,10 @@ class SimulatedKey:
     whose: str
     value: str
     born: float
+    sent: float = 0.0
     mark: str | None = None
     slot: str | None = None
     rotation: str = ""
-    fence: int = 0
     state: KeyState = KeyState.ENABLED
     accepted_from: float = 0.0
     accepted_until: float = FOREVER
@@ -88,6 +93,8 @@ class Watcher(Protocol):
     """Told of every effect on keys, the moment it happens."""
 
     def key_refused(self, key: SimulatedKey, by: Act, action: str) -> None: ...
+
+    def mint_sent(self, request: MintRequest, principal: str, by: Act) -> None: ...
 
     def key_touched(self, key: SimulatedKey, by: Act, action: str) -> None: ...
 
@@ -117,8 +124,9 @@ class SimulatedProvider:
         return self.offers
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
-        by = Act.of(self._schedule.current)
-        key = self._faults.effect("mint", lambda: self._mint(principal.name, request, by), lost=Ambiguous)
+        by, sent = Act.of(self._schedule.current), self._schedule.now
+        self.watcher.mint_sent(request, principal.name, by)
+        key = self._faults.effect("mint", lambda: self._mint(principal.name, request, by, sent), lost=Ambiguous)
         return Minted(key_id=key.id, value=key.secret, created_at=None)
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
@@ -176,9 +184,7 @@ class SimulatedProvider:
         if slot is not None:
             key_id = f"{slot}@{self._fingerprint(Secret({'secret': value}))}"
             self.slots[(principal, slot)] = key_id
-        key = SimulatedKey(
-            id=key_id, principal=principal, whose=whose, value=value, born=self._schedule.now, slot=slot
-        )
+        key = SimulatedKey(id=key_id, principal=principal, whose=whose, value=value, born=self._schedule.now, slot=slot)
         self.keys_by_id[key_id] = self.by_value[value] = key
         return key
 
@@ -211,7 +217,7 @@ class SimulatedProvider:
             return Key(id=key_id, state=KeyState.DELETED, slot=slot_of(key_id))
         return Key(id=key_id, state=key.state, slot=key.slot, mark=key.mark)
 
-    def _mint(self, principal: str, request: MintRequest, by: Act) -> SimulatedKey:
+    def _mint(self, principal: str, request: MintRequest, by: Act, sent: float) -> SimulatedKey:
         self._up()
         strategy = self.offers.strategy
         if request.slot is None:
@@ -224,7 +230,7 @@ class SimulatedProvider:
         value = request.chosen.reveal("secret") if request.chosen is not None else None
         key = self.make(principal, by.installation, value=value, slot=request.slot)
         key.mark = request.mark if strategy.marked else None
-        key.rotation = by.rotation
+        key.rotation, key.sent = by.rotation, sent
         self._spread(key)
         self._schedule.tell("minted", key.id)
         return key
@@ -239,7 +245,9 @@ class SimulatedProvider:
     def _refuse_without_room(self, principal: str) -> None:
         cap, now = self.offers.cap, self._schedule.now
         counted = [
-            key for key in self.keys_by_id.values() if key.principal == principal and (key.live or now < key.listed_until)
+            key
+            for key in self.keys_by_id.values()
+            if key.principal == principal and (key.live or now < key.listed_until)
         ]
         if cap is not None and len(counted) >= cap:
             raise CapFull(f"{cap} keys are allowed")

@@ -1,7 +1,7 @@
 """Who runs next, and when: greenlets instead of threads, a virtual clock, and one source of chance.
 
-Every fake calls `Schedule.pause` before and after an effect; there the actor gives way, may stall for seconds or a day and
-a half, and whoever the seed says goes on. So one seed is one interleaving, and replays exactly.
+Every fake calls `Schedule.pause` before and after an effect; there the actor gives way, may stall for seconds or a day
+and a half, and whoever the seed says goes on. So one seed is one interleaving, and replays exactly.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Actor:
 
     `at`: seconds of virtual time before which it does not go on; `idle`: it waits for a row that is due. `background`:
     what it does every few hours keeps no world going. `commits`: the steps of its last two commits, which tell what it
-    can have seen before an effect.
+    can have seen before an effect; `began`: when its step did.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Actor:
     phase: str = "-"
     rotation: str = ""
     commits: list[int] = field(default_factory=lambda: [0, 0])
+    began: int = 0
 
 
 class Schedule:

@@ -92,10 +92,11 @@ class Script:
         waiting = [each for each in self.world.installations.values() if self._next_rotation(each)]
         if waiting:
             return False
-        if self.events:
+        if [each for each in self.events if each != self.release]:
             self._happens()
             return False
-        if any([self._mend(each) for each in self.world.installations.values()]):
+        mended = [self._mend(each) for each in self.world.installations.values()]
+        if any(mended):
             return False
         self.schedule.calm = True
         if self.passes:
@@ -137,7 +138,10 @@ class Script:
             self.schedule.calm = self.resumed[row.id] > 2
             self.schedule.now += HOUR
             self.schedule.tell("event", "resume", row.id, row.problem and row.problem.message)
-            self._ask(installation, Verb.RESUME)
+            if row.problem is not None and row.problem.hint.startswith("rotate again"):
+                self.emergency(installation)
+            else:
+                self._ask(installation, Verb.RESUME)
             mended = True
         return mended
 
@@ -150,10 +154,11 @@ class Script:
             store.denied, store.down_until = False, 0.0
             held = store.current(CREDENTIAL)
             current = self.world.provider.keys_by_id.get(installation.live() or "")
-            if held is not None and held.by is BY_A_PERSON and current is not None:
-                if held.fields != (fields := {"API_KEY": current.value}):
-                    store.put(CREDENTIAL, fields)
-                    mended = True
+            if held is None or held.by is not BY_A_PERSON or current is None:
+                continue
+            if held.fields != (fields := {"API_KEY": current.value}):
+                store.put(CREDENTIAL, fields)
+                mended = True
         return mended
 
     def _release(self, installation: Installation, row: Rotation | None) -> None:
@@ -217,14 +222,17 @@ class Script:
         return "hold"
 
     def release(self, installation: Installation) -> str:
-        """What was held may go on."""
-        if installation.journal.inner.credential(CREDENTIAL).held:
-            self._release(installation, installation.journal.inner.open_rotation(CREDENTIAL))
+        """What was held may go on; nobody forgets to say so."""
+        row = installation.journal.inner.open_rotation(CREDENTIAL)
+        if row is not None or installation.journal.inner.credential(CREDENTIAL).held:
+            self._release(installation, row)
+        else:
+            self.events.append(self.release)
         return "release"
 
     def store_down(self, installation: Installation) -> str:
         store = self.random.choice(list(installation.stores.values()))
-        store.down_until = self.schedule.now + self.random.choice((30.0, 300.0, 3 * HOUR))
+        store.down_until = self.schedule.now + self.random.choice((30.0, 300.0, 3 * HOUR, 30 * HOUR))
         return "store down"
 
     def store_denies(self, installation: Installation) -> str:
@@ -297,6 +305,6 @@ class Script:
         ours = [each for each in self.schedule.actors if each.installation == installation.name]
         self.schedule.drop(ours)
         journal: SimulatedJournal = installation.journal
-        journal.restore(self._saved)
+        journal.replaced_by(self._saved)
         self.world._staff(installation)
         return "restore"

@@ -20,12 +20,12 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from rotator.adapters.stores.beneath import Directory
 from rotator.adapters.stores.deadline import Deadline
-from rotator.adapters.stores.document_lock import locked, read_seed, version_of
-from rotator.adapters.stores.documents import DOTENV, JSON, Document, Format, Look, TextDocument
-from rotator.adapters.stores.field_files import FieldFiles
-from rotator.adapters.stores.names import check_values, components, name_of, text_of
+from rotator.adapters.stores.file.beneath import Directory
+from rotator.adapters.stores.file.document_lock import locked, read_seed, version_of
+from rotator.adapters.stores.file.documents import DOTENV, JSON, Document, Format, Look, TextDocument
+from rotator.adapters.stores.file.field_files import FieldFiles
+from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
 from rotator.adapters.stores.settings import Settings, SettingsError
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Failure, Permanent
@@ -35,8 +35,6 @@ from rotator.ports import ABSENT, StoreCapabilities, Stored
 PRIVATE = ".rotator"
 LOCKS = "locks"
 FORMATS = ("json", "dotenv", "fields")
-LARGEST_VALUES = 2**20
-"""Bytes of all values of a place: escaped and beside those of others they fit into a document."""
 NONCE = ""
 """The member of a private document that makes its content, and so its version, new with every write."""
 
@@ -76,11 +74,12 @@ class FileStore:
             document = self._document(opened, root, place)
             found = document.look() if document is not None else None
         values = _ours(place, found)
+        check_values(values or {})
         return Stored(version=_version(place, seed, found), fields=None if _shared(place) and not values else values)
 
     def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
         """As the port says. Raises Permanent for a value that the format cannot hold."""
-        check_values(fields, LARGEST_VALUES)
+        check_values(fields)
         with ExitStack() as opened:
             root = opened.enter_context(Directory.root(self._root))
             document = self._document(opened, root, place, create=expected == ABSENT)

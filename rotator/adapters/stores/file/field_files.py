@@ -13,8 +13,8 @@ import secrets
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from rotator.adapters.stores.beneath import Directory, own_like
-from rotator.adapters.stores.documents import Look
+from rotator.adapters.stores.file.beneath import Directory, own_like
+from rotator.adapters.stores.file.documents import Look
 from rotator.domain.failures import Conflict, Permanent, Transient
 from rotator.domain.times import quoted
 
@@ -29,7 +29,7 @@ class _Replaced(Exception):
 
 
 class FieldFiles:
-    """The fields of these names in one directory; a document in the sense of `rotator.adapters.stores.documents`."""
+    """The fields of these names in one directory, as a `Document`."""
 
     def __init__(self, parent: Directory, name: str, directory: Directory, fields: Collection[str]) -> None:
         self._parent = parent

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rotator.adapters.stores.beneath import Directory, failing_as
 from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.stores.file.beneath import Directory, failing_as
 
 SEED_BYTES = 32
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from rotator.adapters.stores import dotenv_text, json_text
-from rotator.adapters.stores.beneath import LARGEST, Content, Directory
+from rotator.adapters.stores.file import dotenv_text, json_text
+from rotator.adapters.stores.file.beneath import LARGEST, Content, Directory, temporary_name
 from rotator.domain.failures import Conflict, Permanent
 
 
@@ -81,6 +81,7 @@ class TextDocument:
         if text is None:
             last()
             self._directory.discard(self._name)
+            self._directory.discard(temporary_name(self._name))  # what a crash left behind
             self._directory.sync()
             return None
         data = text.encode(errors=self._form.encoding_errors)

@@ -53,8 +53,12 @@ def edited(text: str | None, changes: Mapping[str, str | None]) -> str | None:
     Raises Permanent for a value that cannot be written so that it is read back.
     """
     text = text or ""
+    before = values(text)
     for name, value in changes.items():
         text = _removed(text, name) if value is None else _set(text, name, value)
+    wanted = {name: value for name, value in {**before, **changes}.items() if value is not None}
+    if values(text) != wanted:
+        raise Permanent("the document has a quote that is never closed", "mend it: what follows is read as one value")
     return text if text.strip() else None
 
 
@@ -121,7 +125,8 @@ def _binding(text: str, head: re.Match[str]) -> _Binding:
         after = _AFTER_QUOTES.match(text, found.end()) if found is not None else None
         if found is not None and after is not None:
             return _Binding(head["key"], start, at, found.end(), _line_end(text, after.end()), quote)
-        return _Binding(head["key"], start, at, _rest(text, at), _line_end(text, _rest(text, at)), None)
+        rest = _rest(text, found.end() if found is not None else at)
+        return _Binding(head["key"], start, at, rest, _line_end(text, rest), None)
     rest = _rest(text, at)
     raw = "" if head["gap"] and quote == "#" else _COMMENT.sub("", text[at:rest]).rstrip()
     return _Binding(head["key"], start, at, at + len(raw), _line_end(text, rest), "")

@@ -1,0 +1,42 @@
+"""Runs the packaged migrations with Alembic, without an `alembic.ini`. Imported only when a journal needs one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from rotator.adapters.journal.version import HEAD, version_of
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def config() -> Config:
+    """Alembic's configuration, made here."""
+    made = Config()
+    made.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    return made
+
+
+def versions() -> tuple[str, ...]:
+    """All schemas that there are migrations to, oldest first."""
+    scripts = ScriptDirectory.from_config(config())
+    return tuple(reversed([script.revision for script in scripts.walk_revisions()]))
+
+
+def upgrade(connection: sqlite3.Connection, to: str = HEAD) -> None:
+    """Migrate in one transaction, from whatever the journal is by then: another process may have been faster."""
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, pool_reset_on_return=None)
+    made = config()
+    with engine.connect() as migrating:
+        migrating.exec_driver_sql("BEGIN IMMEDIATE")
+        if version_of(connection) != to:
+            made.attributes["connection"] = migrating
+            command.upgrade(made, to)
+        migrating.commit()

@@ -1,0 +1,147 @@
+"""What the journal knows, read on one connection. Several rows of one answer are read in one snapshot by the caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from rotator.adapters.journal import rows
+from rotator.adapters.journal import statements as sql
+from rotator.adapters.journal.rows import Record, instant, micros
+from rotator.adapters.journal.rules import NEVER, OLDER
+from rotator.adapters.journal.session import Session, Statement, Values
+from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting
+from rotator.domain.rotation import RULES, Rotation
+
+PRIORITIES = sorted({rules.priority for rules in RULES.values()}, reverse=True)
+
+
+def names(values: Iterable[str]) -> str:
+    """A list as one parameter."""
+    return json.dumps(list(values))
+
+
+def rotation(session: Session, statement: Statement, values: Values) -> Rotation | None:
+    """The first rotation that the statement finds."""
+    record = session.one(statement, values)
+    if record is None:
+        return None
+    mine = {"rotation": record[0]}
+    old_keys = tuple(rows.OLD_KEY.decode(part[1:]) for part in session.all(sql.OLD_KEYS.of_one, mine))
+    stores = tuple(rows.PLACE_STATE.decode(part[1:]) for part in session.all(sql.PLACE_STATES.of_one, mine))
+    return rows.decode_rotation(record, old_keys, stores)
+
+
+def rotations(session: Session, records: list[Record]) -> tuple[Rotation, ...]:
+    """The rotations of these rows, in their order."""
+    if not records:
+        return ()
+    wanted = {"rotations": names(record[0] for record in records)}
+    old_keys = _by_rotation(session.all(sql.OLD_KEYS.of_many, wanted), rows.OLD_KEY)
+    stores = _by_rotation(session.all(sql.PLACE_STATES.of_many, wanted), rows.PLACE_STATE)
+    return tuple(
+        rows.decode_rotation(record, tuple(old_keys.get(record[0], ())), tuple(stores.get(record[0], ())))
+        for record in records
+    )
+
+
+def _by_rotation(records: list[Record], shape: rows.Shape[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for record in records:
+        found.setdefault(record[0], []).append(shape.decode(record[1:]))
+    return found
+
+
+def newest(session: Session, credential: str | None, limit: int) -> tuple[Rotation, ...]:
+    """Rotations, the one opened last first."""
+    if credential is None:
+        return rotations(session, session.all(sql.ROTATIONS, {"limit": limit}))
+    return rotations(session, session.all(sql.ROTATIONS_OF, {"credential": credential, "limit": limit}))
+
+
+def claimable(session: Session, now: datetime, limit: int, only: Collection[str] | None) -> tuple[Rotation, ...]:
+    """Open rows that are due, the most urgent first."""
+    values: dict[str, Any] = {"now": micros(now), "limit": limit}
+    if only is not None:
+        return rotations(session, session.all(sql.DUE_AMONG, values | {"only": names(only)}))
+    records: list[Record] = []
+    for priority in PRIORITIES:
+        if len(records) < limit:
+            wanted = {**values, "priority": priority, "limit": limit - len(records)}
+            records += session.all(sql.DUE_WITH_PRIORITY, wanted)
+    return rotations(session, records)
+
+
+def next_wake(session: Session, only: Collection[str] | None) -> datetime | None:
+    """The earliest `next_at` of an open row that is not parked."""
+    never = micros(NEVER)
+    if only is not None:
+        found = [session.one(sql.SOONEST_AMONG, {"never": never, "only": names(only)})]
+    else:
+        found = [
+            session.one(sql.SOONEST_WITH_PRIORITY, {"never": never, "priority": priority}) for priority in PRIORITIES
+        ]
+    earliest = min((record[0] for record in found if record and record[0] is not None), default=None)
+    return None if earliest is None else instant(earliest)
+
+
+def credential(session: Session, name: str) -> CredentialRow:
+    """The credential's row; a fresh one for a name never saved."""
+    record = session.one(sql.CREDENTIAL_BY_NAME, {"name": name})
+    return CredentialRow(name=name) if record is None else rows.CREDENTIAL.decode(record)
+
+
+def credentials(session: Session) -> tuple[CredentialRow, ...]:
+    """All rows, by name."""
+    return tuple(rows.CREDENTIAL.decode(record) for record in session.all(sql.CREDENTIALS, {}))
+
+
+def due(session: Session, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
+    """Credentials to rotate, the longest due first."""
+    found = session.all(sql.DUE_CREDENTIALS, {"now": micros(now), "limit": limit})
+    return tuple(rows.CREDENTIAL.decode(record) for record in found)
+
+
+def keys(session: Session, name: str) -> tuple[KnownKey, ...]:
+    """The keys that belong to a credential, the one first known first."""
+    return tuple(rows.KEY.decode(record) for record in session.all(sql.KEYS_OF, {"credential": name}))
+
+
+def holders(session: Session, key_id: str) -> tuple[str, ...]:
+    """The names, sorted, of the credentials whose current key this is."""
+    return tuple(record[0] for record in session.all(sql.HOLDERS, {"current": key_id}))
+
+
+def waiting_requests(session: Session, name: str) -> tuple[Request, ...]:
+    """What operators asked and nobody answered, in that order."""
+    found = session.all(sql.WAITING_REQUESTS, {"credential": name})
+    return tuple(rows.REQUEST.decode(record) for record in found)
+
+
+def sightings(session: Session, name: str) -> tuple[Sighting, ...]:
+    """The first sightings, by key id."""
+    found = session.all(sql.SIGHTINGS_OF, {"credential": name})
+    return tuple(rows.SIGHTING.decode(record) for record in found)
+
+
+def events(session: Session, rotation_id: str | None, after: int, limit: int) -> tuple[ChainedEvent, ...]:
+    """Events in the order they were committed."""
+    values = {"after": after, "limit": limit}
+    if rotation_id is None:
+        found = session.all(sql.EVENTS, values)
+    else:
+        found = session.all(sql.EVENTS_OF, values | {"rotation": rotation_id})
+    return tuple(rows.decode_event(record) for record in found)
+
+
+def checkpoints(session: Session) -> tuple[Checkpoint, ...]:
+    """All signed checkpoints, oldest first."""
+    return tuple(rows.CHECKPOINT.decode(record) for record in session.all(sql.CHECKPOINTS, {}))
+
+
+def older_than_world(session: Session) -> str | None:
+    """Why this journal was found older than the world, or None."""
+    found = session.one(sql.READ_META, {"name": OLDER})
+    return None if found is None else str(found[0])

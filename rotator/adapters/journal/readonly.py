@@ -1,0 +1,182 @@
+"""A look at the journal for `rotator status` and `history`: sqlite3 alone, no SQLAlchemy, nothing written or migrated.
+
+It may be used while others write, and without any right to write the file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import quote
+
+from rotator.adapters.journal import rows
+from rotator.adapters.journal.errors import DAMAGED, RESTORE, Damaged, NotAJournal, Older, failure_of, primary
+from rotator.adapters.journal.location import path_of
+from rotator.adapters.journal.rules import OLDER
+from rotator.adapters.journal.version import HEAD, version_of
+from rotator.domain.failures import Failure
+from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey
+from rotator.domain.rotation import Rotation
+
+T = TypeVar("T")
+
+NEWEST_FIRST = "ORDER BY number DESC LIMIT ?"
+
+
+def look_at(url: str, *, base: Path | None = None, busy: timedelta = timedelta(seconds=5)) -> ReadOnlyJournal:
+    """Open the journal at this URL for reading.
+
+    Raises `NotAJournal` also where there is none yet, `Older` for one that must be migrated first, `Newer`, `Damaged`.
+    """
+    path = path_of(url, base)
+    if not path.is_file() or path.stat().st_size == 0:
+        raise NotAJournal(f"there is no journal at {path}", "nothing was rotated yet, or state names another file")
+    connection = None
+    try:
+        connection = _connect(path, busy)
+        if version_of(connection) != HEAD:
+            raise Older(f"an older rotator wrote {path}", "every command that writes migrates it, `rotator check` too")
+        return ReadOnlyJournal(connection)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise _refusal(path, error) from error
+        raise
+
+
+def _connect(path: Path, busy: timedelta) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path))}?mode=ro"
+    if not path.with_name(path.name + "-wal").exists():
+        # Nobody has it open. Who may not write the directory could not make the files of the write-ahead log.
+        uri += "&immutable=1"
+    return sqlite3.connect(uri, uri=True, timeout=busy.total_seconds(), isolation_level=None, check_same_thread=False)
+
+
+def _refusal(path: Path, error: sqlite3.Error) -> Failure:
+    if primary(error) == sqlite3.SQLITE_NOTADB:
+        return NotAJournal(f"{path} is not a journal of the rotator", "see what state names")
+    if primary(error) in DAMAGED:
+        return Damaged(f"{path} is damaged", RESTORE)
+    return failure_of(error)
+
+
+class ReadOnlyJournal:
+    """The reading methods of `rotator.ports.Journal` that people's questions need. To be closed, or used in a `with`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> ReadOnlyJournal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. Twice: nothing more."""
+        self._connection.close()
+
+    def rotation(self, rotation_id: str) -> Rotation | None:
+        """The row as committed."""
+        return next(iter(self._rotations("WHERE id = ?", rotation_id)), None)
+
+    def open_rotation(self, credential: str) -> Rotation | None:
+        """The credential's one open rotation."""
+        return next(iter(self._rotations("WHERE credential = ? AND open = 1", credential)), None)
+
+    def open_rotations(self) -> tuple[Rotation, ...]:
+        """All that are open, the oldest first."""
+        return self._rotations("WHERE open = 1 ORDER BY number")
+
+    def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
+        """Rotations, the one opened last first."""
+        if credential is None:
+            return self._rotations(NEWEST_FIRST, max(limit, 0))
+        return self._rotations(f"WHERE credential = ? {NEWEST_FIRST}", credential, max(limit, 0))
+
+    def credential(self, name: str) -> CredentialRow:
+        """The credential's row; a fresh one for a name never saved."""
+        return next(iter(self._credentials("WHERE name = ?", name)), CredentialRow(name=name))
+
+    def credentials(self) -> tuple[CredentialRow, ...]:
+        """All rows, by name."""
+        return self._credentials("ORDER BY name")
+
+    def keys(self, credential: str) -> tuple[KnownKey, ...]:
+        """The keys that belong to a credential, the one first known first."""
+        return self._read(
+            lambda: tuple(
+                rows.KEY.decode(record)
+                for record in self._select("key", rows.KEY.columns, "WHERE credential = ? ORDER BY number", credential)
+            )
+        )
+
+    def events(self, rotation_id: str | None = None, *, after: int = 0, limit: int = 10000) -> tuple[ChainedEvent, ...]:
+        """Events as committed; `after` leaves out so many, which of one rotation is its `seq`."""
+        clause = "WHERE number > ? ORDER BY number LIMIT ?"
+        values: tuple[object, ...] = (after, max(limit, 0))
+        if rotation_id is not None:
+            clause, values = "WHERE rotation = ? AND seq > ? ORDER BY seq LIMIT ?", (rotation_id, *values)
+        return self._read(
+            lambda: tuple(map(rows.decode_event, self._select("event", rows.EVENT_COLUMNS, clause, *values)))
+        )
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """All signed checkpoints, oldest first."""
+        columns = rows.CHECKPOINT.columns
+        return self._read(
+            lambda: tuple(map(rows.CHECKPOINT.decode, self._select("checkpoint", columns, "ORDER BY number")))
+        )
+
+    def older_than_world(self) -> str | None:
+        """Why this journal was found older than the world, or None."""
+        found = self._read(lambda: list(self._select("meta", ("value",), "WHERE name = ?", OLDER)))
+        return found[0][0] if found else None
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _credentials(self, clause: str, *values: object) -> tuple[CredentialRow, ...]:
+        columns = rows.CREDENTIAL.columns
+        return self._read(
+            lambda: tuple(map(rows.CREDENTIAL.decode, self._select("credential", columns, clause, *values)))
+        )
+
+    def _rotations(self, clause: str, *values: object) -> tuple[Rotation, ...]:
+        def read() -> tuple[Rotation, ...]:
+            records = list(self._select("rotation", rows.ROTATION_COLUMNS, clause, *values))
+            return tuple(
+                rows.decode_rotation(
+                    record,
+                    self._parts("old_key", rows.OLD_KEY, record[0]),
+                    self._parts("place_state", rows.PLACE_STATE, record[0]),
+                )
+                for record in records
+            )
+
+        return self._read(read)
+
+    def _parts(self, table: str, shape: rows.Shape[T], rotation_id: str) -> tuple[T, ...]:
+        found = self._select(table, shape.columns, "WHERE rotation = ? ORDER BY position", rotation_id)
+        return tuple(map(shape.decode, found))
+
+    def _select(self, table: str, columns: Iterable[str], clause: str, *values: object) -> Iterable[rows.Record]:
+        """`table`, `columns` and `clause` are texts of this file."""
+        return self._connection.execute(f"SELECT {', '.join(columns)} FROM {table} {clause}", values)  # noqa: S608
+
+    def _read(self, question: Callable[[], T]) -> T:
+        """One answer from one snapshot."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                return question()
+            finally:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise failure_of(error) from error

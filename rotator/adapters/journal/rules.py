@@ -1,0 +1,50 @@
+"""What every journal agrees on, beside the text of the port: the real one and the one in memory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rotator.domain.records import Verb
+from rotator.domain.rotation import Rotation
+from rotator.ports import Change
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""`next_at` of a parked row."""
+
+OLDER = "older than the world"
+"""What the reason why nothing is claimed is kept under."""
+
+OF_THE_ROTATION = frozenset({Verb.ROLLBACK, Verb.RESUME})
+"""What is asked of one rotation and means nothing to the next; a hold is the credential's."""
+
+
+def check_begin(rotation: Rotation, change: Change) -> None:
+    """Raises `ValueError` for what cannot begin."""
+    _one_credential(rotation.credential, change)
+    if change.successor is not None or not rotation.open:
+        raise ValueError("a rotation that begins is open and has no successor")
+
+
+def check_commit(row: Rotation, change: Change) -> None:
+    """Raises `ValueError` for a change that is not this row's."""
+    _one_credential(row.credential, change)
+    if change.successor is not None and (row.open or not change.successor.open):
+        raise ValueError("only a row that ends has a successor, and that one is open")
+
+
+def check_save(name: str, change: Change) -> None:
+    """Raises `ValueError` for a change that is not this credential's."""
+    _one_credential(name, change)
+    if change.successor is not None or change.credential is not None:
+        raise ValueError("a credential is saved by itself")
+
+
+def _one_credential(name: str, change: Change) -> None:
+    """One write is under one credential's fence, which says nothing about another's."""
+    for key in change.keys:
+        if key.credential != name:
+            raise ValueError(f"key {key.key_id} is not {name}'s")
+    if change.credential is not None and change.credential.name != name:
+        raise ValueError(f"a change of {name} writes {change.credential.name}")
+    if change.successor is not None and change.successor.credential != name:
+        raise ValueError(f"a rotation of {name} is succeeded by one of {change.successor.credential}")

@@ -1,0 +1,182 @@
+"""`rotator.ports.Journal` on one SQLite file, for many threads and several processes of one host.
+
+Reads run in the caller's thread on a pooled connection, each answer from one snapshot; writes run in the writer's
+thread and are durable when they return. Open one with `rotator.adapters.journal.opening.open_journal`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import TypeVar, cast
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from rotator.adapters.journal import reading, rows, writing
+from rotator.adapters.journal import statements as sql
+from rotator.adapters.journal.chain import Signer
+from rotator.adapters.journal.errors import failure_of
+from rotator.adapters.journal.rules import check_begin, check_commit, check_save
+from rotator.adapters.journal.session import Session
+from rotator.adapters.journal.writer import Writer
+from rotator.domain.failures import Transient
+from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting, Verb
+from rotator.domain.rotation import Rotation
+from rotator.ports import Change
+
+T = TypeVar("T")
+
+
+class SqliteJournal:
+    """The journal in a file. To be closed, or used in a `with`; closing finishes what other threads are writing.
+
+    Beside the failures of the port a method raises `ValueError` and `TypeError` for what a defect of the caller would
+    write: another credential's rows, a `Secret`, a naive time.
+    """
+
+    def __init__(self, engine: Engine, writer: Writer, signer: Signer | None = None) -> None:
+        """`signer` is needed for `checkpoint` alone."""
+        self._engine = engine
+        self._writer = writer
+        self._signer = signer
+
+    def __enter__(self) -> SqliteJournal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what was asked for, then let go of the file. Twice: nothing more."""
+        self._writer.close()
+        self._engine.dispose()
+
+    # -- rotations ---------------------------------------------------------------------------------------------
+
+    def begin(self, rotation: Rotation, change: Change) -> bool:
+        """Open a rotation; what was asked of an earlier one is dropped. Twice: False."""
+        check_begin(rotation, change)
+        return self._writer.run(partial(writing.begin, rotation=rotation, change=change))
+
+    def claim(
+        self, *, owner: str, now: datetime, lease: timedelta, limit: int, only: Collection[str] | None = None
+    ) -> tuple[Rotation, ...]:
+        """Take open rows that are due. Twice: other rows, until the lease is over."""
+        work = partial(writing.claim, owner=owner, now=now, until=now + lease, limit=limit, only=only)
+        return self._writer.run(work)
+
+    def seize(self, rotation_id: str, *, owner: str, now: datetime, lease: timedelta) -> Rotation | None:
+        """Take the row from whoever holds it. Twice: taken again, with the next fence."""
+        return self._writer.run(partial(writing.seize, rotation_id=rotation_id, owner=owner, until=now + lease))
+
+    def commit(self, row: Rotation, now: datetime, change: Change, *, heed: bool = False) -> tuple[Request, ...]:
+        """Save the row and the change under its fence. Twice: saved again, its events too; an ended row is `Fenced`
+
+        once another rotation of the credential is open, or if it would be opened again.
+        """
+        check_commit(row, change)
+        values = rows.encode_rotation(row)
+        return self._writer.run(partial(writing.commit, row=row, values=values, now=now, change=change, heed=heed))
+
+    def rotation(self, rotation_id: str) -> Rotation | None:
+        """The row as committed."""
+        return self._read(lambda session: reading.rotation(session, sql.ROTATION_BY_ID, {"id": rotation_id}))
+
+    def open_rotation(self, credential: str) -> Rotation | None:
+        """The credential's one open rotation."""
+        wanted = {"credential": credential}
+        return self._read(lambda session: reading.rotation(session, sql.OPEN_OF_CREDENTIAL, wanted))
+
+    def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
+        """Rotations, the one opened last first."""
+        return self._read(lambda session: reading.newest(session, credential, max(limit, 0)))
+
+    def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
+        """The earliest `next_at` of an open row that is not parked; one that a request woke is not."""
+        return self._read(lambda session: reading.next_wake(session, only))
+
+    # -- credentials and keys ----------------------------------------------------------------------------------
+
+    def credential(self, name: str) -> CredentialRow:
+        """The credential's row; a fresh one for a name never saved."""
+        return self._read(lambda session: reading.credential(session, name))
+
+    def credentials(self) -> tuple[CredentialRow, ...]:
+        """All rows, by name."""
+        return self._read(reading.credentials)
+
+    def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
+        """Credentials to rotate, the longest due first."""
+        return self._read(lambda session: reading.due(session, now, max(limit, 0)))
+
+    def save(self, row: CredentialRow, now: datetime, change: Change) -> CredentialRow:
+        """Save a credential under its fence with no rotation open. Twice: `Fenced`."""
+        check_save(row.name, change)
+        return self._writer.run(partial(writing.save, row=row, now=now, change=change))
+
+    def keys(self, credential: str) -> tuple[KnownKey, ...]:
+        """The keys that belong to a credential, the one first known first."""
+        return self._read(lambda session: reading.keys(session, credential))
+
+    def holders(self, key_id: str) -> tuple[str, ...]:
+        """The names, sorted, of the credentials whose current key this is."""
+        return self._read(lambda session: reading.holders(session, key_id))
+
+    # -- operators and the reconciler --------------------------------------------------------------------------
+
+    def ask(self, credential: str, verb: Verb, why: str, now: datetime) -> Request:
+        """Leave a request. Twice in a row: the same request. Raises `LookupError` when no rotation is open."""
+        return self._writer.run(partial(writing.ask, credential=credential, verb=verb, why=why, now=now))
+
+    def sight(self, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
+        """Remember first sightings, by key id. Twice: the first time counts."""
+        return self._writer.run(partial(writing.sight, credential=credential, key_ids=key_ids, now=now))
+
+    # -- the trail ---------------------------------------------------------------------------------------------
+
+    def events(self, rotation_id: str | None = None, *, after: int = 0, limit: int = 10000) -> tuple[ChainedEvent, ...]:
+        """Events as committed; `after` leaves out so many, which of one rotation is its `seq`."""
+        return self._read(lambda session: reading.events(session, rotation_id, after, max(limit, 0)))
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """All signed checkpoints, oldest first."""
+        return self._read(reading.checkpoints)
+
+    def checkpoint(self, now: datetime) -> Checkpoint | None:
+        """Close what happened since the last one. Twice: None. Raises `Permanent` without a signer."""
+        return self._writer.run(partial(writing.checkpoint, now=now, signer=self._signer))
+
+    # -- its own age -------------------------------------------------------------------------------------------
+
+    def older_than_world(self) -> str | None:
+        """Why this journal was found older than the world, or None."""
+        return self._read(reading.older_than_world)
+
+    def set_older_than_world(self, why: str | None) -> None:
+        """Remember it. Twice: the later word counts."""
+        self._writer.run(partial(writing.set_older_than_world, why=why))
+
+    # -- inside ------------------------------------------------------------------------------------------------
+
+    def _read(self, question: Callable[[Session], T]) -> T:
+        try:
+            pooled = self._engine.raw_connection()
+            try:
+                session = Session(cast("sqlite3.Connection", pooled.driver_connection))
+                with session.snapshot():
+                    return question(session)
+            finally:
+                pooled.close()
+        except sqlite3.Error as error:
+            raise failure_of(error) from error
+        except DBAPIError as error:  # SQLAlchemy's wrapping of what sqlite3 said to a new connection
+            raise failure_of(cast("sqlite3.Error", error.orig)) from error
+        except PoolTimeout as error:
+            raise Transient("too many threads read the journal at the same time") from error

@@ -1,0 +1,29 @@
+"""Which schema a journal has. Standard library only: the read-only look asks it too."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from rotator.adapters.journal.errors import Newer, NotAJournal
+
+KNOWN = ("0001", "0002")
+"""The schemas that this version of the rotator can migrate from, oldest first; the last is the one that it uses."""
+HEAD = KNOWN[-1]
+
+APPLICATION = 0x726F7461
+"""SQLite's application id of a journal: the letters "rota"."""
+
+
+def version_of(connection: sqlite3.Connection) -> str | None:
+    """The journal's schema; None of an empty file. Raises `NotAJournal` and `Newer`."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables and application in (0, APPLICATION):
+        return None
+    if application != APPLICATION or "alembic_version" not in tables:
+        raise NotAJournal("the file is a database, but not a journal of the rotator", "name another file as state")
+    version = str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+    if version not in KNOWN:
+        hint = "install that version again, or restore the journal from before it"
+        raise Newer(f"a newer rotator wrote this journal (schema {version}, this one knows {HEAD})", hint)
+    return version

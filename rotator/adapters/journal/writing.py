@@ -1,0 +1,198 @@
+"""What changes the journal: each function is one piece of the writer's work, and writes all of it or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rotator.adapters.journal import reading, rows
+from rotator.adapters.journal import statements as sql
+from rotator.adapters.journal.chain import START, Signer, chained, close, credential_chain
+from rotator.adapters.journal.rows import micros
+from rotator.adapters.journal.rules import OLDER
+from rotator.adapters.journal.session import Session
+from rotator.domain.failures import Fenced
+from rotator.domain.records import Checkpoint, CredentialRow, Event, Request, Sighting, Verb
+from rotator.domain.rotation import Rotation
+from rotator.ports import Change
+
+
+def begin(session: Session, rotation: Rotation, change: Change) -> bool:
+    """Open a rotation, unless one is open or its id is known already."""
+    if session.one(sql.OPEN_OF_CREDENTIAL, {"credential": rotation.credential}):
+        return False
+    if session.one(sql.FENCE_AND_OPEN, {"id": rotation.id}):
+        return False
+    at = micros(rotation.started_at)
+    session.run(sql.DROP_REQUESTS, {"credential": rotation.credential, "answered_at": at})
+    session.run(sql.MAKE_CREDENTIAL, {"name": rotation.credential})
+    _write(session, rotation.credential, rotation.started_at, change)
+    _insert(session, rotation)
+    _note(session, rotation.id, rotation.started_at, rotation.fence, change.events)
+    return True
+
+
+def claim(
+    session: Session, owner: str, now: datetime, until: datetime, limit: int, only: Collection[str] | None
+) -> tuple[Rotation, ...]:
+    """Take the most urgent rows that are due."""
+    if limit <= 0 or reading.older_than_world(session) is not None:
+        return ()
+    due = reading.claimable(session, now, limit, only)
+    session.run_each(sql.TAKE, [{"id": row.id, "owner": owner, "next_at": micros(until)} for row in due])
+    return tuple(_taken(row, owner, until) for row in due)
+
+
+def seize(session: Session, rotation_id: str, owner: str, until: datetime) -> Rotation | None:
+    """Take the open row whoever holds it."""
+    row = reading.rotation(session, sql.ROTATION_BY_ID, {"id": rotation_id})
+    if row is None or not row.open:
+        return None
+    session.run(sql.TAKE, {"id": row.id, "owner": owner, "next_at": micros(until)})
+    return _taken(row, owner, until)
+
+
+def _taken(row: Rotation, owner: str, until: datetime) -> Rotation:
+    """As `TAKE` wrote it."""
+    return replace(row, fence=row.fence + 1, owner=owner, next_at=until, clean=row.clean and row.owner is None)
+
+
+def commit(
+    session: Session, row: Rotation, values: dict[str, Any], now: datetime, change: Change, heed: bool
+) -> tuple[Request, ...]:
+    """Save the row, of which `values` are the columns, and the change under its fence."""
+    waiting = [each for each in reading.waiting_requests(session, row.credential) if each.id not in change.answered]
+    if waiting and heed:
+        _check_fence(session, row, change)
+        return tuple(waiting)
+    # Whoever answered one request may not have seen the next: if nobody holds the row, it is woken.
+    if waiting and row.owner is None and row.open:
+        values = {**values, "next_at": min(values["next_at"], micros(now))}
+    if not session.run(sql.SAVE_ROTATION, values):
+        _check_fence(session, row, change)
+        session.run(sql.SAVE_ENDED_ROTATION, values)
+    _save_parts(session, row)
+    _write(session, row.credential, now, change)
+    if not row.open:
+        session.run(sql.CLOSE_CREDENTIAL, {"name": row.credential, "rotation": row.id})
+    _note(session, row.id, now, row.fence, change.events)
+    if change.successor is not None:
+        if session.one(sql.FENCE_AND_OPEN, {"id": change.successor.id}):
+            raise ValueError(f"there is a rotation {change.successor.id} already")
+        _insert(session, change.successor)
+    return ()
+
+
+def _check_fence(session: Session, row: Rotation, change: Change) -> None:
+    """Raises `Fenced`, also for a row that is over, if it were opened again or another is open by now."""
+    found = session.one(sql.FENCE_AND_OPEN, {"id": row.id})
+    if found is None or found[0] != row.fence:
+        raise Fenced(f"rotation {row.id} is somebody else's")
+    if found[1]:
+        return
+    another = session.one(sql.OPEN_OF_CREDENTIAL, {"credential": row.credential})
+    if row.open or another or change.successor is not None:
+        raise Fenced(f"rotation {row.id} is over")
+
+
+def save(session: Session, row: CredentialRow, now: datetime, change: Change) -> CredentialRow:
+    """Save a credential under its fence, with no rotation open."""
+    session.run(sql.MAKE_CREDENTIAL, {"name": row.name})
+    if not session.run(sql.RAISE_FENCE, {"name": row.name, "fence": row.fence}):
+        raise Fenced(f"{row.name} was written by somebody else, or a rotation of it is open")
+    saved = replace(row, fence=row.fence + 1)
+    session.run(sql.DESCRIBE_CREDENTIAL, rows.CREDENTIAL.encode(saved))
+    _write(session, row.name, now, change)
+    _note(session, credential_chain(row.name), now, saved.fence, change.events)
+    return saved
+
+
+def ask(session: Session, credential: str, verb: Verb, why: str, now: datetime) -> Request:
+    """Leave a request for the owner of the open rotation, and wake it if nobody holds it."""
+    if session.one(sql.OPEN_OF_CREDENTIAL, {"credential": credential}) is None:
+        raise LookupError(f"no rotation of {credential} is open")
+    waiting = reading.waiting_requests(session, credential)
+    if not waiting or (waiting[-1].verb, waiting[-1].why) != (verb, why):
+        values = {"credential": credential, "verb": verb.value, "why": rows.text(why), "at": micros(now)}
+        session.run(sql.INSERT_REQUEST, values)
+        waiting = reading.waiting_requests(session, credential)
+    session.run(sql.WAKE, {"credential": credential, "now": micros(now)})
+    return waiting[-1]
+
+
+def sight(session: Session, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
+    """Remember first sightings of these keys and forget those of others."""
+    session.run(sql.FORGET_SIGHTINGS, {"credential": credential, "key_ids": reading.names(key_ids)})
+    seen = [{"credential": credential, "key_id": rows.text(key_id), "first_seen": micros(now)} for key_id in key_ids]
+    session.run_each(sql.SIGHT, seen)
+    return reading.sightings(session, credential)
+
+
+def checkpoint(session: Session, now: datetime, signer: Signer | None) -> Checkpoint | None:
+    """Close what happened since the last checkpoint into a signed one."""
+    found = session.one(sql.LAST_CHECKPOINT, {})
+    last = None if found is None else rows.CHECKPOINT.decode(found[:-1])
+    after = 0 if found is None else found[-1]
+    heads = {name: digest for name, digest, _ in session.all(sql.MOVED_HEADS, {"after": after})}
+    if not heads:
+        return None
+    made = close(last, now, heads, signer)
+    newest = session.one(sql.LAST_EVENT, {})
+    session.run(sql.INSERT_CHECKPOINT, {**rows.CHECKPOINT.encode(made), "last_event": newest and newest[0]})
+    return made
+
+
+def set_older_than_world(session: Session, why: str | None) -> None:
+    """Remember it, or forget it."""
+    if why is None:
+        session.run(sql.DROP_META, {"name": OLDER})
+    else:
+        session.run(sql.WRITE_META, {"name": OLDER, "value": rows.text(why)})
+
+
+# -- parts of the above ----------------------------------------------------------------------------------------------
+
+
+def _insert(session: Session, rotation: Rotation) -> None:
+    """The open row; the credential's fence grows with it."""
+    session.run(sql.INSERT_ROTATION, rows.encode_rotation(rotation))
+    _save_parts(session, rotation)
+    session.run(sql.OPEN_CREDENTIAL, {"name": rotation.credential, "rotation": rotation.id})
+
+
+def _save_parts(session: Session, row: Rotation) -> None:
+    _save_part(session, row.id, sql.OLD_KEYS, row.old_keys)
+    _save_part(session, row.id, sql.PLACE_STATES, row.stores)
+
+
+def _save_part(session: Session, rotation_id: str, parts: sql.Parts, values: Sequence[Any]) -> None:
+    session.run(parts.drop, {"rotation": rotation_id, "position": len(values)})
+    if values:
+        encoded = [
+            {"rotation": rotation_id, "position": position, **parts.shape.encode(value)}
+            for position, value in enumerate(values)
+        ]
+        session.run_each(parts.save, encoded)
+
+
+def _write(session: Session, credential: str, now: datetime, change: Change) -> None:
+    """What a change holds beside rows and events. The credential's fence is the journal's, never the caller's."""
+    if change.credential is not None:
+        session.run(sql.DESCRIBE_CREDENTIAL, rows.CREDENTIAL.encode(change.credential))
+    if change.keys:
+        session.run_each(sql.SAVE_KEY, [rows.KEY.encode(key) for key in change.keys])
+    for request in change.answered:
+        session.run(sql.ANSWER, {"credential": credential, "id": request, "answered_at": micros(now)})
+
+
+def _note(session: Session, chain: str, at: datetime, fence: int, events: Sequence[Event]) -> None:
+    if not events:
+        return
+    seq, previous = session.one(sql.HEAD_OF, {"rotation": chain}) or (0, START)
+    for event in events:
+        seq += 1
+        link = chained(chain, seq, at, fence, event, previous)
+        previous = link.digest
+        session.run(sql.INSERT_EVENT, rows.encode_event(link))

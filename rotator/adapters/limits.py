@@ -1,0 +1,210 @@
+"""Limits as decorators of ports: a bulkhead so that one slow account cannot eat all threads, and a token bucket.
+
+A limit stands between an intent and its effect, so it waits for `patience` at most; then it raises `Transient`, which
+means that nothing was sent, with the time at which it is this caller's turn. What a server says of a throttle pauses
+the bucket for everybody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rotator.domain.credential import Place, Principal
+from rotator.domain.failures import Transient
+from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.secret import Secret
+from rotator.ports import Provider, Store, StoreCapabilities, Stored
+
+PATIENCE = timedelta(milliseconds=250)
+LONGEST_PAUSE = timedelta(hours=1)
+"""What a server's word or an unexplained throttle can pause a bucket for; then it is asked again."""
+LONGEST_LINE = timedelta(minutes=1)
+"""How far ahead turns are given out."""
+BUSY = timedelta(seconds=1)
+"""When to come back to a full bulkhead; how long its calls take is not known."""
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], None]
+
+
+class Bucket:
+    """A token bucket that holds one token: requests are spread evenly, `rate` a second; None: without a limit.
+
+    `clock` gives seconds that never go back. Who is refused is told a turn of his own, so that those who wait outside
+    do not all come back at once.
+    """
+
+    def __init__(self, rate: float | None, clock: Clock = time.monotonic, sleep: Sleep = time.sleep) -> None:
+        self._interval = 1 / rate if rate else 0.0
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._next = self._paused_until = self._line = clock()
+        self._streak = 0  # of throttles that did not say how long
+        self._streak_at = self._next
+
+    def take(self, patience: float) -> None:
+        """Return when a request may be sent. Raises `Transient` when that is more than `patience` seconds away."""
+        give_up = self._clock() + patience
+        while (wait := self._try(give_up)) > 0:
+            self._sleep(wait)
+
+    def _try(self, give_up: float) -> float:
+        """Take the token, or say how long to wait for it."""
+        with self._lock:
+            now = self._clock()
+            free = max(self._next, self._paused_until)
+            if free <= now:
+                self._next = now + self._interval
+                return 0.0
+            if free <= give_up:
+                return free - now
+            self._line = min(max(self._line, free) + self._interval, free + LONGEST_LINE.total_seconds())
+            turn = timedelta(seconds=self._line - now)
+        raise Transient("the rate limit is reached", retry_after=turn, throttled=True)
+
+    def heard(self, failure: Transient, sent_at: float) -> None:
+        """Pause for as long as a server asks; for a throttle without a word 1 s, 2 s, 4 s … while it lasts."""
+        if not failure.throttled and failure.retry_after is None:
+            return
+        with self._lock:
+            now = self._clock()
+            pause = failure.retry_after
+            if pause is None:
+                if sent_at < self._streak_at:
+                    return  # sent before the last pause began, so it tells nothing new
+                self._streak, self._streak_at = self._streak + 1, now
+                pause = timedelta(seconds=2 ** min(self._streak - 1, 12))
+            self._paused_until = max(self._paused_until, now + min(pause, LONGEST_PAUSE).total_seconds())
+
+    def went_well(self) -> None:
+        """An answer came: the throttle is over."""
+        self._streak = 0
+
+
+class Limits:
+    """The limits of one account: at most `parallel` calls at a time, spread by a bucket."""
+
+    def __init__(
+        self,
+        *,
+        parallel: int,
+        rate: float | None = None,
+        patience: timedelta = PATIENCE,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._room = threading.BoundedSemaphore(parallel)
+        self._bucket = Bucket(rate, clock, sleep)
+        self._patience = patience.total_seconds()
+        self._clock = clock
+
+    @contextmanager
+    def one_call(self) -> Iterator[None]:
+        """Around every call that sends something. Raises `Transient` when it may not be sent now."""
+        entered = self._clock()
+        if not self._room.acquire(timeout=self._patience):
+            raise Transient("as many calls as allowed are under way", retry_after=BUSY, throttled=True)
+        try:
+            self._bucket.take(self._patience - (self._clock() - entered))
+            with self._listening():
+                yield
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        sent_at = self._clock()
+        try:
+            yield
+        except Transient as failure:
+            self._bucket.heard(failure, sent_at)
+            raise
+        self._bucket.went_well()
+
+
+class LimitedProvider:
+    """A `Provider` within the limits of its account; made once for all principals of it.
+
+    rate: requests a second, None: no limit. patience: how long a call may be kept waiting; the driver's own timeout
+    and this together must stay below the longest request that the lease allows.
+    """
+
+    def __init__(
+        self,
+        inner: Provider,
+        *,
+        parallel: int,
+        rate: float | None = None,
+        patience: timedelta = PATIENCE,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._inner = inner
+        self._limits = Limits(parallel=parallel, rate=rate, patience=patience, clock=clock, sleep=sleep)
+
+    def capabilities(self, principal: Principal) -> Capabilities:
+        return self._inner.capabilities(principal)
+
+    def mint(self, principal: Principal, request: MintRequest) -> Minted:
+        with self._limits.one_call():
+            return self._inner.mint(principal, request)
+
+    def keys(self, principal: Principal) -> tuple[Key, ...]:
+        with self._limits.one_call():
+            return self._inner.keys(principal)
+
+    def verify(self, principal: Principal, value: Secret) -> Verdict:
+        with self._limits.one_call():
+            return self._inner.verify(principal, value)
+
+    def identify(self, principal: Principal, value: Secret) -> str | None:
+        with self._limits.one_call():
+            return self._inner.identify(principal, value)
+
+    def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
+        with self._limits.one_call():
+            self._inner.set_state(principal, key_id, state)
+
+    def check_admin(self, principal: Principal) -> None:
+        with self._limits.one_call():
+            self._inner.check_admin(principal)
+
+
+class LimitedStore:
+    """A `Store` within limits; parameters as for `LimitedProvider`."""
+
+    def __init__(
+        self,
+        inner: Store,
+        *,
+        parallel: int,
+        rate: float | None = None,
+        patience: timedelta = PATIENCE,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._inner = inner
+        self._limits = Limits(parallel=parallel, rate=rate, patience=patience, clock=clock, sleep=sleep)
+
+    def capabilities(self) -> StoreCapabilities:
+        return self._inner.capabilities()
+
+    def read(self, place: Place) -> Stored:
+        with self._limits.one_call():
+            return self._inner.read(place)
+
+    def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
+        with self._limits.one_call():
+            return self._inner.write(place, fields, expected)
+
+    def remove(self, place: Place, expected: str) -> None:
+        with self._limits.one_call():
+            self._inner.remove(place, expected)
+
+    def places(self, ref: str) -> tuple[Place, ...]:
+        with self._limits.one_call():
+            return self._inner.places(ref)

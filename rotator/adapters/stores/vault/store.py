@@ -1,0 +1,269 @@
+"""The `vault` store: KV version 2 of HashiCorp Vault or OpenBao, through hvac.
+
+    stores:
+      vault:
+        driver: vault
+        address: https://vault.internal:8200
+        mount: kv                       # a KV version 2 engine
+        namespace: team-a               # where the server has namespaces
+        auth: {method: approle, role_id: …, secret_id: file:/run/secrets/vault-secret-id}  # or method: token, token: …
+        private: rotator                # where pending and previous values lie in the same engine
+        ca: /etc/ssl/vault-ca.pem
+
+Compare-and-set is the server's own: every write carries `cas`. Consumers need `read` on the documents they use and
+nothing beneath `private`. KV keeps older versions of a document (`max_versions`), so a dead key's value stays readable
+there for those who may; a pending or previous document is removed with all its versions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
+from rotator.adapters.stores.settings import Settings, SettingsError
+from rotator.adapters.stores.vault.answers import Need
+from rotator.adapters.stores.vault.auth import auth_from
+from rotator.adapters.stores.vault.client import VaultClient
+from rotator.domain.credential import Place, PlaceKind
+from rotator.domain.failures import Conflict, Permanent, Transient
+from rotator.domain.times import quoted
+from rotator.ports import ABSENT, StoreCapabilities, Stored
+
+KNOWN = ("address", "mount", "namespace", "auth", "private", "ca")
+
+
+class VaultStore:
+    """Documents of one KV version 2 engine. Safe for many threads."""
+
+    def __init__(self, client: VaultClient, mount: str, private: str, timeout: timedelta) -> None:
+        """`timeout`: for one call of the port, all its requests together."""
+        self._client = client
+        self._mount = mount
+        self._private = private
+        self._timeout = timeout
+
+    @classmethod
+    def from_settings(
+        cls, name: str, settings: Mapping[str, object], resolve: Callable[[str], str], timeout: timedelta
+    ) -> VaultStore:
+        """A store as configured. No request, and no reference is resolved yet. Raises `SettingsError`."""
+        given = Settings(settings, KNOWN)
+        if find_spec("hvac") is None:
+            raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'")
+        ca = given.path("ca") if "ca" in given else None
+        if ca is not None and not ca.is_file():
+            raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")
+        namespace = given.text("namespace") if "namespace" in given else None
+        client = VaultClient(_address(given), namespace, ca, auth_from(given, resolve))
+        return cls(client, _path(given, "mount", None), _path(given, "private", "rotator"), timeout)
+
+    def capabilities(self) -> StoreCapabilities:
+        """As the port says. No history: the engine keeps values as `previous`, because versions may be few and open."""
+        return StoreCapabilities(exact=True, max_bytes=LARGEST_VALUES)
+
+    def read(self, place: Place) -> Stored:
+        """As the port says. A document whose newest version was deleted is there, without fields."""
+        version, document = self._read(place, self._deadline())
+        if document is None or place.kind is not PlaceKind.CURRENT:
+            fields = _texts(document) if document is not None else None
+        else:
+            fields = _texts({name: document[name] for name in place.fields if name in document}) or None
+        check_values(fields or {})
+        return Stored(version=version, fields=fields)
+
+    def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
+        """As the port says. Two requests where others may have fields, else one."""
+        check_values(fields)
+        deadline = self._deadline()
+        others = self._others(place, expected, deadline, fields)
+        return self._put(place, {**others, **fields}, expected, deadline)
+
+    def remove(self, place: Place, expected: str) -> None:
+        """As the port says. The document is emptied under `cas` first, so that a stalled write can no longer land.
+
+        Where a crash comes in between, a pending or previous place reads as `{}` and can be removed again.
+        """
+        deadline = self._deadline()
+        version, document = self._read(place, deadline)
+        if document is None or (_shared(place) and not document.keys() & set(place.fields)):
+            return
+        if version != expected:
+            raise _stale(place)
+        others = _without(document, place.fields) if _shared(place) else {}
+        emptied = self._put(place, others, expected, deadline)
+        if not _shared(place):
+            self._forget(place, deadline)
+        elif not others:
+            self._hide(place, emptied, deadline)
+
+    def places(self, ref: str) -> tuple[Place, ...]:
+        """As the port says."""
+        components(ref, self._private)
+        deadline = self._deadline()
+        found: list[Place] = []
+        for kind in (PlaceKind.PENDING, PlaceKind.PREVIOUS):
+            names = self._names(f"{self._private}/{kind.value}/{ref}", deadline)
+            found += [Place(ref=ref, kind=kind, of=text_of(each)) for each in names if not each.endswith("/")]
+        return tuple(found)
+
+    def least_policy(self, refs: Collection[str]) -> str:
+        """The policy, in HCL, that suffices for publishing to these references."""
+        grants: dict[str, list[str]] = {}
+        for ref in sorted(refs):
+            grants[f"{self._mount}/data/{ref}"] = ["create", "read", "update"]
+            grants[f"{self._mount}/delete/{ref}"] = ["update"]  # takes back a first value
+        grants[f"{self._mount}/data/{self._private}/*"] = ["create", "read", "update"]
+        grants[f"{self._mount}/metadata/{self._private}/*"] = ["delete", "list"]
+        return "".join(
+            f"path {json.dumps(path)} {{ capabilities = {json.dumps(capabilities)} }}\n"
+            for path, capabilities in grants.items()
+        )
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _read(self, place: Place, deadline: Deadline) -> tuple[str, Mapping[str, Any] | None]:
+        """The newest version and what is in it, None where it was deleted or never was."""
+        path = self._path(place)
+
+        def send(http: Any) -> Any:
+            return _kv(http).read_secret_version(path, mount_point=self._mount, raise_on_deleted_version=False)
+
+        answer = self._client.ask(Need("read", f"{self._mount}/data/{path}"), deadline, send)
+        data = answer.body(_same_number).get("data") or {}
+        version = (data.get("metadata") or {}).get("version")
+        if not answer.ok:
+            return (str(version) if version else ABSENT), None
+        if not version:
+            raise Transient(f"vault at {self._client.address} gave no version of {path}", "look at what is in between")
+        return str(version), data.get("data") or {}
+
+    def _others(self, place: Place, expected: str, deadline: Deadline, ours: Collection[str]) -> dict[str, Any]:
+        """What others keep in the document at the version that is expected."""
+        if not _shared(place) or expected == ABSENT:
+            return {}
+        version, document = self._read(place, deadline)
+        if version != expected:
+            raise _stale(place)
+        return _without(document or {}, ours)
+
+    def _put(self, place: Place, document: Mapping[str, Any], expected: str, deadline: Deadline) -> str:
+        path, cas = self._path(place), int(expected or 0) if expected.isdecimal() or expected == ABSENT else None
+        if cas is None:
+            raise _stale(place)
+        need = Need("update" if cas else "create", f"{self._mount}/data/{path}")
+
+        def send(http: Any) -> Any:
+            return _kv(http).create_or_update_secret(path, document, cas, self._mount)
+
+        answer = self._client.ask(need, deadline, send)
+        version = answer.data.get("version")
+        if not version:
+            raise Permanent(f"{self._mount} is no KV version 2 engine", "`vault kv enable-versioning MOUNT`")
+        return str(version)
+
+    def _names(self, path: str, deadline: Deadline) -> tuple[str, ...]:
+        def send(http: Any) -> Any:
+            return _kv(http).list_secrets(path, self._mount)
+
+        answer = self._client.ask(Need("list", f"{self._mount}/metadata/{path}"), deadline, send)
+        return tuple(answer.data.get("keys") or ()) if answer.ok else ()
+
+    def _forget(self, place: Place, deadline: Deadline) -> None:
+        """Remove a document with all its versions, so that no value stays behind."""
+        path = self._path(place)
+
+        def send(http: Any) -> Any:
+            return _kv(http).delete_metadata_and_all_versions(path, self._mount)
+
+        self._client.ask(Need("delete", f"{self._mount}/metadata/{path}"), deadline, send)
+
+    def _hide(self, place: Place, version: str, deadline: Deadline) -> None:
+        """Let consumers find nothing, by deleting the empty version alone: one that somebody writes now is safe."""
+        path = self._path(place)
+
+        def send(http: Any) -> Any:
+            return _kv(http).delete_secret_versions(path, [int(version)], self._mount)
+
+        self._client.ask(Need("update", f"{self._mount}/delete/{path}"), deadline, send)
+
+    def _path(self, place: Place) -> str:
+        components(place.ref, self._private)
+        if _shared(place):
+            return place.ref
+        return f"{self._private}/{place.kind.value}/{place.ref}/{name_of(place.of)}"
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._timeout)
+
+    def __repr__(self) -> str:
+        return f"VaultStore({self._client.address!r}, mount={self._mount!r})"
+
+
+def _shared(place: Place) -> bool:
+    """Whether others may have fields in the place's document."""
+    return place.kind is PlaceKind.CURRENT
+
+
+def _without(document: Mapping[str, Any], ours: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in ours}
+
+
+def _texts(document: Mapping[str, Any]) -> dict[str, str]:
+    """Fields as text; what somebody else wrote there as a number or a list is given as JSON."""
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
+
+
+def _same_number(text: str) -> float:
+    """A number of others, which we write back: refused when it does not survive that."""
+    number = float(text)
+    if Decimal(text) != Decimal(repr(number)):
+        raise Permanent("the document holds a number that is too long to be kept", "write it as text, in quotes")
+    return number
+
+
+def _kv(http: Any) -> Any:
+    from hvac.api.secrets_engines import KvV2
+
+    return KvV2(http)
+
+
+def _address(given: Settings) -> str:
+    address, hint = given.text("address").rstrip("/"), "write it like https://vault.internal:8200"
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # read here, because reading it may raise
+    except ValueError:
+        raise SettingsError("address is no address of a server", hint) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError("address is no address of a server", hint)
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError("address is more than an address", hint)
+    if parts.scheme == "http" and not _is_here(parts.hostname):
+        raise SettingsError(f"address: {quoted(parts.hostname)} is asked without encryption", "write https://")
+    return address
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _path(given: Settings, key: str, default: str | None) -> str:
+    path = given.text(key, default).strip("/")
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise SettingsError(f"{key} is not a path", "write it like kv or team/kv")
+    return path
+
+
+def _stale(place: Place) -> Conflict:
+    return Conflict(f"{quoted(place.ref)} is not what was read any more", "look again")

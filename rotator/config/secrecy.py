@@ -1,0 +1,40 @@
+"""What of a config may be repeated on a screen, and which of its settings must be references."""
+
+from __future__ import annotations
+
+import re
+
+from rotator.config.recognise import contains_key, hidden
+from rotator.domain.times import quoted
+
+_RUN = re.compile(r"[A-Za-z0-9+/=_!$%^&*-]{12,}")
+_NAME = re.compile(
+    r"(?:.*[_-])?(?:admin|token|password|passwd|passphrase|secret|secret_id|secret_key|api_?key|private_key|"
+    r"secret_access_key|credentials?)",
+    re.IGNORECASE,
+)
+
+
+def masked(text: str) -> str:
+    """The text without what could be a secret: known forms, and long runs that mix letters with digits."""
+    return _RUN.sub(lambda run: "…" if _random(run[0]) else run[0], hidden(text))
+
+
+def shown(word: object) -> str:
+    """A word of the config as it may be repeated, in quotes."""
+    text = str(word)
+    return quoted("…" if contains_key(text) else masked(text))
+
+
+def dotted(path: tuple[object, ...]) -> str:
+    """A path as it may be shown: `credentials.openai.publish.0`."""
+    return ".".join(masked(str(step)) for step in path)
+
+
+def must_refer(name: str) -> bool:
+    """Whether a setting of this name holds a reference, because what it refers to is a secret."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _random(run: str) -> bool:
+    return sum(each.isdigit() for each in run) >= 3 and sum(each.isalpha() for each in run) >= 3

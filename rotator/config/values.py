@@ -1,0 +1,51 @@
+"""What a config says, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rotator.config.document import Where
+from rotator.config.errors import ConfigError
+from rotator.config.references import Reference
+from rotator.domain.credential import Credential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverConfig:
+    """A provider or a store as configured. `admin` and `rate` (requests a second) are a provider's.
+
+    `settings` are the driver's own, which nobody here has judged; so they are not shown.
+    """
+
+    name: str
+    driver: str
+    settings: Mapping[str, Any] = field(repr=False)
+    admin: Reference | None = None
+    hosts: tuple[str, ...] = ()
+    rate: float | None = None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All that a config says. `broken`: credentials that cannot be used as they stand, and why."""
+
+    path: Path
+    state: str
+    state_password: Reference | None
+    installation: Reference
+    parallel: int
+    lease: timedelta
+    providers: Mapping[str, DriverConfig]
+    stores: Mapping[str, DriverConfig]
+    credentials: Mapping[str, Credential]
+    broken: Mapping[str, ConfigError] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths are relative to."""
+        return self.path.resolve().parent

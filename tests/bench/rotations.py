@@ -1,0 +1,114 @@
+"""1,000 rotations at 64 in flight on a keyserver that takes 100 ms a call, with the durable journal."""
+
+from __future__ import annotations
+
+import json
+import resource
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+from rotator.app.adopting import adopt
+from rotator.app.assembly import Assembly
+from rotator.app.configs import load_config
+from rotator.app.running import Run
+from rotator.config.installation import new_installation
+from rotator.domain.rotation import Mode, Phase
+from rotator.engine import starting
+from rotator.testing.keyserver import Behaviour, KeyserverProcess, Operation
+from tests.bench.figures import Figure
+
+COUNT, PARALLEL, LATENCY = 1000, 64, 0.1
+
+NECESSARY = {
+    # What a rotation of the strategy `overlap` cannot do without, call by call.
+    "list before anything is made": Operation.LIST,
+    "mint": Operation.MINT,
+    "the staged value is accepted": Operation.RESOURCE,
+    "it still is, in the last minute before the pivot": Operation.RESOURCE,
+    "and behind it: the positive control of the proof": Operation.RESOURCE,
+    "disable": Operation.DISABLE,
+    "delete": Operation.DELETE,
+    "the old one is refused": Operation.RESOURCE,
+    "and again": Operation.RESOURCE,
+    "while the new one is not": Operation.RESOURCE,
+}
+
+CONFIG = {
+    "state": "sqlite:///rotator.db",
+    "installation": {"key": "file:installation.key"},
+    "defaults": {"parallel": PARALLEL},
+    "policies": {
+        "at-once": {"every": "30d", "overlap": "0s", "quiet_for": "0s", "max_overlap": "1h", "compromise_grace": "0s"}
+    },
+}
+
+
+def run() -> Iterator[Figure]:
+    """Measure."""
+    with tempfile.TemporaryDirectory() as name, KeyserverProcess(Behaviour()) as server:
+        folder = Path(name)
+        assembly = Assembly(config=load_config(write_config(folder, server, COUNT)))
+        for spec in assembly.config.credentials.values():
+            adopt(assembly, spec)
+        for spec in assembly.config.credentials.values():
+            starting.start(spec, assembly.journal, assembly.ids, assembly.clock, mode=Mode.MANUAL, reason="bench")
+        before = server.log.calls()
+        server.tell(latency=LATENCY)
+        began, cpu = time.monotonic(), time.process_time()
+        journal = assembly.journal
+        Run(assembly=assembly, owner="bench", parallel=PARALLEL).until(lambda: journal.next_wake() is None)
+        wall, used = time.monotonic() - began, time.process_time() - cpu
+        server.tell(latency=0.0)
+        calls = server.log.calls() - before
+        done = sum(row.phase is Phase.DONE for row in assembly.journal.rotations(limit=2 * COUNT))
+        yield from figures(wall, used, calls, done)
+
+
+def figures(wall: float, cpu: float, calls: Counter[Operation], done: int) -> Iterator[Figure]:
+    """What is made of it."""
+    made = sum(calls.values()) / COUNT
+    necessary = len(NECESSARY)
+    bound = ceil(COUNT / PARALLEL) * necessary * LATENCY
+    note = f"{wall:.1f} s over {bound:.1f} s: {COUNT} rotations, {PARALLEL} in flight, {done} done"
+    yield Figure(name="rotations: wall time over the lower bound", value=wall / bound, unit="×", aim=1.2, note=note)
+    yield Figure(
+        name="rotations: calls made over necessary", value=made / necessary, unit="×", note=f"{made:.2f} a rotation"
+    )
+    yield Figure(name="rotations: CPU each, engine, drivers and journal", value=cpu / COUNT * 1000, unit="ms", aim=8)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    yield Figure(name="rotations: resident memory at most", value=memory, unit="MB", aim=120)
+
+
+def write_config(folder: Path, server: KeyserverProcess, count: int) -> Path:
+    """A config of so many credentials, each with a key of its own and a JSON document of its own."""
+    store = folder / "store"
+    store.mkdir(mode=0o700)
+    credentials = {}
+    for number in range(count):
+        name = f"key-{number:05}"
+        _, secret = server.seed_key(name)
+        document = store / f"{name}.json"
+        document.touch(mode=0o600)
+        document.write_text(json.dumps({"API_KEY": secret}))
+        publish = [{"store": "files", "ref": f"{name}.json", "fields": {"API_KEY": "{secret}"}}]
+        principal = {"principal": name}
+        credentials[name] = {"provider": "ks", "principal": principal, "publish": publish, "policy": "at-once"}
+    provider = {"driver": "keyserver", "admin": "file:admin", "base_url": server.url, "usage": False}
+    config = {
+        **CONFIG,
+        "providers": {"ks": provider},
+        "stores": {"files": {"driver": "file", "root": "store", "format": "json"}},
+        "credentials": credentials,
+    }
+    for path, text in (
+        (folder / "admin", server.admin),
+        (folder / "installation.key", new_installation().text()),
+        (folder / "rotator.yaml", json.dumps(config)),
+    ):
+        path.touch(mode=0o600)
+        path.write_text(text)
+    return folder / "rotator.yaml"

@@ -1,0 +1,453 @@
+"""The SDK's HTTP client: what it raises says whether something was done, and shows nothing that was sent."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
+from rotator.sdk import transport
+from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, bearer, path
+from rotator.sdk.settings import SettingsError
+from tests.sdk.canned_server import Canned, Reply, reply
+
+ADMIN = "admin-secret-0123456789"
+CHOSEN = "chosen-value-0123456789"
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+TIMEOUT = timedelta(seconds=5)
+
+
+def client(server: Canned, timeout: timedelta = TIMEOUT) -> Client:
+    headers = bearer(ADMIN)
+    return Client(server.url + "/api", timeout=timeout, headers=headers, permission="keys.write", now=lambda: NOW)
+
+
+def get(server: Canned, timeout: timedelta = TIMEOUT) -> Answer:
+    return client(server, timeout).get("/keys")
+
+
+def send(server: Canned, timeout: timedelta = TIMEOUT) -> Answer:
+    return client(server, timeout).send("DELETE", "/keys/1", expect=(204,))
+
+
+def mint(server: Canned, timeout: timedelta = TIMEOUT) -> Answer:
+    return client(server, timeout).mint("/keys", {"name": "mark", "secret": CHOSEN, "scopes": [CHOSEN]})
+
+
+def failure(call: Callable[[Canned], Any], *replies: Reply) -> tuple[Failure, int]:
+    """How the call fails, and how many requests arrived. Nothing that was sent is in the failure."""
+    with Canned(list(replies)) as server, pytest.raises(Failure) as caught:
+        call(server)
+    failed = caught.value
+    shown = "".join(traceback.format_exception(failed)) + repr(vars(failed)) + repr(failed.args)
+    assert ADMIN not in shown
+    assert CHOSEN not in shown
+    assert failed.message.isprintable()
+    assert len(failed.message) < 300
+    assert failed.__cause__ is None
+    return failed, len(server.got)
+
+
+# -- what goes well ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_is_json_with_the_admin_credential_and_what_comes_back_is_read() -> None:
+    with Canned([reply(201, {"id": "k1", "secret": "s"})]) as server:
+        answer = mint(server)
+    assert (answer.status, answer.body) == (201, {"id": "k1", "secret": "s"})
+    assert "s" not in repr(answer).replace("status", "").replace("Answer", "")
+    (got,) = server.got
+    assert (got.method, got.target) == ("POST", "/api/keys")
+    assert got.headers["authorization"] == f"Bearer {ADMIN}"
+    assert got.headers["content-type"] == "application/json"
+    assert got.body == b'{"name": "mark", "secret": "%b", "scopes": ["%b"]}' % (CHOSEN.encode(), CHOSEN.encode())
+
+
+def test_other_headers_replace_the_admin_credential() -> None:
+    with Canned([reply(200, {})]) as server:
+        client(server).get("/me", headers=bearer("the-key"))
+    assert server.got[0].headers["authorization"] == "Bearer the-key"
+
+
+@pytest.mark.parametrize("status", [200, 202, 401, 404, 503])
+def test_an_expected_status_is_an_answer_with_or_without_a_body(status: int) -> None:
+    with Canned([reply(status), reply(status, {"error": "x"})]) as server:
+        asking = client(server)
+        assert asking.get("/me", expect=(status,)).body is None
+        assert asking.get("/me", expect=(status,)).body == {"error": "x"}
+        assert server.connections == 1, "a connection is used again"
+
+
+def test_a_chunked_answer_is_read_whole_and_its_connection_used_again() -> None:
+    chunked = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n4\r\n: 1}\r\n0\r\n\r\n'
+    with Canned([chunked]) as server:
+        assert [get(server).body, get(server).body] == [{"a": 1}, {"a": 1}]
+        assert server.connections == 1
+
+
+# -- what a status means -----------------------------------------------------------------------------------------------
+
+CALLS = [get, send, mint]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Permanent),
+        (401, Denied),
+        (403, Denied),
+        (404, Permanent),
+        (405, Permanent),
+        (409, Conflict),
+        (422, Permanent),
+        (429, Transient),
+    ],
+)
+def test_a_refusal_means_that_nothing_was_done(call: Callable[[Canned], Answer], status: int, kind: type) -> None:
+    failed, requests = failure(call, reply(status, {"error": "no"}))
+    assert type(failed) is kind
+    assert requests == 1, "a refusal is not asked for again"
+
+
+@pytest.mark.parametrize(
+    "reply_", [reply(500, {}), reply(503, {}), reply(200, "<html>"), reply(201, b"{"), reply(206, {})]
+)
+def test_what_may_have_been_done_is_ambiguous_for_a_mint_and_transient_otherwise(reply_: bytes) -> None:
+    assert [type(each) for each in failure(mint, reply_)[:1]] == [Ambiguous]
+    assert failure(mint, reply_)[1] == 1
+    failed, requests = failure(send, reply_)
+    assert (type(failed), requests) == (Transient, 1)
+    if b"HTTP/1.1 201" not in reply_:
+        failed, requests = failure(get, reply_)
+        assert (type(failed), requests) == (Transient, MOST_TRIES)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
+def test_a_page_of_html_is_a_proxys_and_says_nothing_of_the_credential(status: int) -> None:
+    page = reply(status, "<!doctype html><p>checking your browser")
+    assert type(failure(send, page)[0]) is Transient
+    assert type(failure(get, page)[0]) is Transient
+    assert type(failure(mint, page)[0]) is Ambiguous
+
+
+def test_a_throttle_is_one_even_as_a_page_of_html() -> None:
+    for call in CALLS:
+        failed, requests = failure(call, reply(429, "<html>", headers={"Retry-After": "7"}))
+        assert isinstance(failed, Transient)
+        assert (failed.throttled, failed.retry_after, requests) == (True, timedelta(seconds=7), 1)
+
+
+def test_a_refused_admin_credential_says_so_and_what_it_needs() -> None:
+    failed, _ = failure(get, reply(401, {"error": "unauthorized"}))
+    assert isinstance(failed, Denied)
+    assert "refuses the admin credential" in failed.message
+    assert failed.permission == "keys.write"
+    failed, _ = failure(get, reply(403, {"error": "forbidden"}))
+    assert isinstance(failed, Denied)
+    assert failed.permission == "keys.write"
+    assert failed.hint == "the admin credential needs keys.write"
+
+
+# -- Retry-After -------------------------------------------------------------------------------------------------------
+
+
+def retry_after(status: int = 429, **headers: str) -> timedelta | None:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    failed, _ = failure(send, reply(status, {}, headers=names))
+    assert isinstance(failed, Transient)
+    return failed.retry_after
+
+
+def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
+    then = format_datetime(NOW + timedelta(seconds=90), usegmt=True)
+    assert retry_after(Retry_After="12") == timedelta(seconds=12)
+    assert retry_after(Retry_After=then) == timedelta(seconds=90)
+    assert retry_after(503, Retry_After="3") == timedelta(seconds=3)
+
+
+def test_a_date_counts_from_the_servers_own_clock() -> None:
+    there = NOW + timedelta(days=400)
+    then = format_datetime(there + timedelta(seconds=5), usegmt=True)
+    assert retry_after(Retry_After=then, Date=format_datetime(there, usegmt=True)) == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("absurd", ["", "soon", "-5", "1.5", "99999999999", "Mon, 99 Foo 2026", "½"])
+def test_what_is_no_time_is_none(absurd: str) -> None:
+    assert retry_after(Retry_After=absurd.encode().decode("latin-1")) is None
+
+
+def test_a_time_is_kept_between_now_and_an_hour() -> None:
+    assert retry_after(Retry_After="999999") == LONGEST_PAUSE
+    assert retry_after(Retry_After=format_datetime(NOW - timedelta(days=1), usegmt=True)) == timedelta(0)
+    assert retry_after(Retry_After="Fri, 31 Dec 9999 23:59:59 GMT") == LONGEST_PAUSE
+
+
+# -- redirects ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_refused_by_name_and_the_credential_goes_nowhere(
+    call: Callable[[Canned], Answer], status: int
+) -> None:
+    with Canned([reply(200, {})]) as thief:
+        failed, requests = failure(call, reply(status, {}, headers={"Location": f"{thief.url}/keys"}))
+        assert f"127.0.0.1:{thief.port}" in failed.message
+    assert type(failed) is Permanent
+    assert (requests, thief.got) == (1, [])
+
+
+def test_see_other_comes_after_the_deed() -> None:
+    assert type(failure(mint, reply(303, {}, headers={"Location": "/keys/1"}))[0]) is Ambiguous
+
+
+def test_a_strange_location_is_bounded_and_printable() -> None:
+    failure(get, reply(302, {}, headers={"Location": "http://[::1/\x1b[31m"}))
+    failed, _ = failure(get, reply(302, {}, headers={"Location": f"http://{'x' * 5000}\x1b[31m/"}))
+    assert len(failed.message) < 200
+
+
+# -- connections -------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_that_breaks_is_ambiguous_for_a_mint_and_is_sent_once() -> None:
+    failed, requests = failure(mint, None)
+    assert (type(failed), requests) == (Ambiguous, 1)
+    failed, requests = failure(send, None)
+    assert (type(failed), requests) == (Transient, 1)
+    failed, requests = failure(get, None)
+    assert (type(failed), requests) == (Transient, MOST_TRIES)
+
+
+def test_a_reset_and_half_an_answer_likewise() -> None:
+    def reset(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.close()
+
+    half = reply(201, {"id": "k1", "secret": "the-new-value-123"})[:-10]
+
+    def break_off(connection: socket.socket) -> None:
+        connection.sendall(half)
+
+    for broken in (reset, break_off):
+        failed, requests = failure(mint, broken)
+        assert (type(failed), requests) == (Ambiguous, 1)
+        assert "the-new-value" not in "".join(traceback.format_exception(failed))
+        assert failed.__context__ is None or "the-new-value" not in repr(vars(failed.__context__))
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_costs_nothing() -> None:
+    def answer_and_close(connection: socket.socket) -> None:
+        connection.sendall(reply(201, {"id": "k"}))
+
+    with Canned([answer_and_close]) as server:
+        for _ in range(3):
+            assert mint(server).status == 201
+            time.sleep(0.05)
+        assert (len(server.got), server.connections) == (3, 3)
+
+
+def test_nothing_listens_and_no_such_host_mean_that_nothing_was_sent() -> None:
+    with Canned([None]) as server:
+        url = server.url
+    for nowhere in (url, "https://nowhere.invalid"):
+        asking = Client(nowhere, timeout=TIMEOUT)
+        with pytest.raises(Transient) as caught:
+            asking.mint("/keys", {})
+        assert not caught.value.throttled
+        with pytest.raises(Transient):
+            asking.get("/keys")
+
+
+def hold(connection: socket.socket) -> None:
+    """Answer nothing until the caller goes away."""
+    connection.recv(1)
+
+
+def drip(connection: socket.socket) -> None:
+    """Answer a byte at a time, for ever."""
+    connection.sendall(reply(201).replace(b"Content-Length: 0", b"Content-Length: 100000"))
+    while True:
+        connection.sendall(b" ")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("slow", "call"), [(hold, get), (hold, send), (hold, mint), (drip, mint)])
+def test_no_call_takes_longer_than_the_timeout(
+    slow: Callable[[socket.socket], None], call: Callable[..., Answer]
+) -> None:
+    with Canned([slow]) as server:
+        began = time.monotonic()
+        with pytest.raises((Transient, Ambiguous)) as caught:
+            call(server, timedelta(milliseconds=300))
+        assert time.monotonic() - began < 2
+        assert len(server.got) == 1
+    assert type(caught.value) is (Ambiguous if call is mint else Transient)
+
+
+def test_an_answer_that_never_ends_is_cut_off() -> None:
+    def pour(connection: socket.socket) -> None:
+        connection.sendall(reply(201).replace(b"Content-Length: 0", b"Content-Length: 100000000000"))
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    failed, _ = failure(mint, pour)
+    assert type(failed) is Ambiguous
+    assert str(MOST_BYTES) in failed.message
+
+
+def test_a_deep_or_packed_answer_is_no_json() -> None:
+    assert type(failure(get, reply(200, b"[" * 200_000))[0]) is Transient
+    assert type(failure(get, reply(200, b"\x1f\x8b\x08\x00rest", headers={"Content-Encoding": "gzip"}))[0]) is Transient
+
+
+def test_a_look_goes_on_when_the_second_try_goes_well() -> None:
+    with Canned([None, reply(500, {}), reply(200, {"keys": []})]) as server:
+        assert get(server).body == {"keys": []}
+        assert len(server.got) == 3
+
+
+def test_a_certificate_that_nobody_vouches_for_means_that_nothing_was_sent(tls: ssl.SSLContext) -> None:
+    with Canned([reply(201, {})], tls) as server, pytest.raises(Transient, match="certificate"):
+        mint(server)
+    assert server.got == []
+
+
+def test_a_certificate_is_vouched_for_by_the_file_that_the_environment_names(
+    tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    transport._trusted.cache_clear()
+    try:
+        with Canned([reply(201, {"id": "k"})], tls) as server:
+            assert [mint(server).body, mint(server).body] == [{"id": "k"}, {"id": "k"}]
+            assert server.connections == 1
+    finally:
+        transport._trusted.cache_clear()
+
+
+def test_a_handshake_that_hangs_or_fails_means_that_nothing_was_sent() -> None:
+    with Canned([reply(201, {})]) as plain:
+        asking = Client(plain.url.replace("http:", "https:"), timeout=timedelta(milliseconds=300))
+        with pytest.raises(Transient):
+            asking.mint("/keys", {})
+    assert plain.got == []
+
+
+def test_a_name_that_is_found_too_late_means_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = socket.getaddrinfo
+
+    def find_late(*args: Any, **more: Any) -> Any:
+        time.sleep(0.3)
+        return find(*args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_late)
+    for call in (mint, send, get):
+        with Canned([reply(201, {})]) as server, pytest.raises(Transient, match="in time"):
+            call(server, timedelta(milliseconds=200))
+        assert server.got == []
+
+
+# -- what the server says ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": f"wrong key {ADMIN} for {CHOSEN}"},
+        {"error": {"message": f"{CHOSEN} is taken"}},
+        {"message": f"Bearer {ADMIN}"},
+        {"detail": f"\x1b[31m{'x' * 20}{ADMIN}\r\n"},
+    ],
+)
+def test_what_a_server_repeats_of_the_request_is_taken_out(body: Any) -> None:
+    failed, _ = failure(mint, reply(422, body))
+    assert "<secret>" in failed.message
+    assert "\x1b" not in failed.message
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], "", {"error": None}, {"error": 7}, {"error": {"error": []}}, {"error": "x" * 9999}]
+)
+def test_whatever_a_server_says_a_failure_is_one_bounded_line(body: Any) -> None:
+    failed, _ = failure(send, reply(400, body))
+    assert failed.message.startswith("127.0.0.1:")
+
+
+# -- what is written into requests -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "a\nb", "a\r\nX-Evil: 1", "ключ", "end ", "\x00"])
+def test_a_token_that_fits_into_no_header_is_refused_unquoted(text: str) -> None:
+    with pytest.raises(Permanent) as caught:
+        bearer(text)
+    assert not text or text not in str(caught.value)
+
+
+def test_a_path_cannot_be_left() -> None:
+    assert path("principals", "a/b ä@?#%", "keys", after="x&y") == (
+        "/principals/a%2Fb%20%C3%A4%40%3F%23%25/keys?after=x%26y"
+    )
+    for dots in ("", ".", ".."):
+        with pytest.raises(Permanent):
+            path("principals", dots, "keys")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1",
+        "ftp://127.0.0.1",
+        "https://",
+        "https://u:p@host",
+        "https://host/?x=1",
+        "https://host/#x",
+        "https://host:99999999",
+        "https://ho st",
+        "https://[::1",
+        "http://api.example.com",
+        "http://127.0.0.1.example.com",
+        "http://10.0.0.1",
+        "https://host\n.example",
+    ],
+)
+def test_a_base_url_that_is_none_or_not_encrypted_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        BaseUrl.parse(url)
+    assert caught.value.hint
+    assert "p@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example.com/v1/", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:80"]
+)
+def test_a_base_url_is_encrypted_or_of_this_machine(url: str) -> None:
+    assert BaseUrl.parse(url).text == url.rstrip("/")
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+def test_the_sdk_alone_loads_no_http_client() -> None:
+    code = "import sys, rotator.sdk; sys.exit(any(name in sys.modules for name in ('urllib3', 'tenacity', 'ssl')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_process_has_one_pool_manager_and_one_ssl_context() -> None:
+    one, other = (BaseUrl.parse(url) for url in ("https://one.example.com", "https://two.example.com"))
+    contexts = {transport._pool(each).conn_kw["ssl_context"] for each in (one, other)}
+    assert transport._pool(one) is transport._pool(one)
+    assert contexts == {transport._trusted()}

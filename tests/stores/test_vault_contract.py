@@ -1,0 +1,77 @@
+"""The store contract over the vault store and a real OpenBao."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import pytest
+
+from rotator.adapters.stores.vault import VaultStore
+from rotator.ports import Store
+from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
+from tests.servers.openbao import OpenBaoServer, Refused
+from tests.servers.proxy import Fault, FaultProxy, Kind
+
+
+class Somebody:
+    """Another client of the same engine, with curl."""
+
+    def __init__(self, server: OpenBaoServer, mount: str) -> None:
+        self.server = server
+        self.mount = mount
+
+    def edit(self, ref: str, field: str, text: str) -> None:
+        document = {**self.look(ref), field: text}
+        self.server.request("POST", f"{self.mount}/data/{ref}", {"data": document})
+
+    def look(self, ref: str) -> Mapping[str, str]:
+        with suppress(Refused):
+            found: dict[str, str] = self.server.request("GET", f"{self.mount}/data/{ref}")["data"]["data"]
+            return found
+        return {}
+
+
+def made(server: OpenBaoServer, mount: str, address: str = "") -> VaultStore:
+    settings = {
+        "address": address or server.address,
+        "mount": mount,
+        "auth": {"method": "token", "token": "env:TOKEN"},
+    }
+    return VaultStore.from_settings("vault", settings, lambda _: server.token, timedelta(seconds=10))
+
+
+class TestVault(StoreContract):
+    @pytest.fixture
+    def store(self, openbao_server: OpenBaoServer, openbao_mount: str) -> Store:
+        return made(openbao_server, openbao_mount)
+
+    @pytest.fixture
+    def colleague(self, openbao_server: OpenBaoServer, openbao_mount: str) -> Colleague:
+        return Somebody(openbao_server, openbao_mount)
+
+    @pytest.fixture(params=[Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
+    def lose_answer(
+        self,
+        openbao_server: OpenBaoServer,
+        openbao_mount: str,
+        fault_proxy: Callable[[str, int], FaultProxy],
+        request: pytest.FixtureRequest,
+    ) -> LoseAnswer:
+        proxy = fault_proxy(openbao_server.host, openbao_server.port)
+        settings = {
+            "address": f"http://127.0.0.1:{proxy.port}",
+            "mount": openbao_mount,
+            "auth": {"method": "token", "token": "env:TOKEN"},
+        }
+        timeout = timedelta(seconds=0.5 if request.param is Kind.HANG_RESPONSE else 10)
+        lossy = VaultStore.from_settings("lossy", settings, lambda _: openbao_server.token, timeout)
+
+        @contextmanager
+        def losing() -> Iterator[Store]:
+            proxy.inject(Fault(kind=request.param, request=f"POST /v1/{openbao_mount}/data/".encode()))
+            yield lossy
+            assert proxy.fired == 1
+
+        return losing
