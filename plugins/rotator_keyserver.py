@@ -139,7 +139,7 @@ def _offers(read: Settings, base_url: str) -> Capabilities:
     slots = read.texts("slots", ())
     if not strategy.slots and slots:
         raise SettingsError(f"strategy {strategy.name} has no slots", "leave slots out or choose another strategy")
-    if strategy.slots and (len(slots) == 1) is strategy.overlap:
+    if strategy.slots and (len(slots) < 2 if strategy.overlap else len(slots) != 1):
         how_many = "two slots or more" if strategy.overlap else "exactly one slot"
         raise SettingsError(f"strategy {strategy.name} needs {how_many}", "write slots: and their names in a list")
     if any("@" in slot or "/" in slot for slot in slots):
@@ -208,11 +208,11 @@ def _conflict(answer: Answer, request: MintRequest) -> Conflict | CapFull:
 
 def _minted(answer: Answer, request: MintRequest) -> Minted:
     try:
-        key_id, created_at = _text(answer.body, "id"), _instant(answer.body, "created_at")
         value = request.chosen or Secret({"secret": _text(answer.body, "secret")})
+        return Minted(key_id=_text(answer.body, "id"), value=value, created_at=_instant(answer.body, "created_at"))
     except Transient as strange:
-        raise Ambiguous(f"{strange.message}, so there may be a key") from None
-    return Minted(key_id=key_id, value=value, created_at=created_at)
+        problem = strange.message
+    raise Ambiguous(f"{problem}, so there may be a key")
 
 
 def _key(row: Any) -> Key:
@@ -262,4 +262,5 @@ def _instant(body: Any, name: str) -> datetime | None:
     try:
         return None if text is None else parse_time(text)
     except UnreadableError:
-        raise Transient(f"the keyserver answered with a strange {name}") from None
+        pass
+    raise Transient(f"the keyserver answered with a strange {name}")

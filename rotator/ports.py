@@ -1,8 +1,8 @@
 """What the engine needs of the world, on one page. Nothing else may be asked of an adapter or a driver.
 
-Every method raises the types of `rotator.domain.failures` and no others: `Transient` when it may work later, `Denied` when
-the admin credential may not, `Permanent` when it never will. Whatever crosses a port is a frozen dataclass with a JSON form
-(`rotator.domain.codec`). "Twice" says what happens when a call is repeated because its answer was lost.
+Every method raises the types of `rotator.domain.failures` and no others: `Transient` when it may work later, `Denied`
+when the admin credential may not, `Permanent` when it never will. Whatever crosses a port is a frozen dataclass with a
+JSON form (`rotator.domain.codec`). "Twice" says what happens when a call is repeated because its answer was lost.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Journal(Protocol):
         ...
 
     def seize(self, rotation_id: str, *, owner: str, now: datetime, lease: timedelta) -> Rotation | None:
-        """For an emergency: take the open row whoever holds it, `fence + 1`, not clean if it was held. None: it is over."""
+        """For an emergency: take the open row whoever holds it, `fence + 1`; unclean if it was held. None: it is over."""
         ...
 
     def rotation(self, rotation_id: str) -> Rotation | None:

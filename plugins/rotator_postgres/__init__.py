@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -30,6 +31,7 @@ from rotator.sdk import (
     Conflict,
     Denied,
     Disabling,
+    Failure,
     Key,
     KeyState,
     Minted,
@@ -48,7 +50,7 @@ from rotator.sdk import (
 from .failures import LOGIN_REFUSED, NOT_PERMITTED, PASSWORD_REFUSED, Said, failure_said, failure_to_log_in
 from .grants import LEAST, check
 from .principal import Slots
-from .roles import empty, end_sessions, fill, hold, look, permit
+from .roles import empty, end_sessions, fill, hold, look, permit, signal_sessions
 from .scram import Challenge, digest, verifier
 from .session import Server, Session
 from .slot import UNMANAGED, Note, Role, empty_note, read_note
@@ -103,7 +105,10 @@ class Postgres:
             return tuple(role.key() for role in look(session, self._slots(principal).roles))
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
-        """Fill the slot, in one transaction. `Ambiguous` only when the answer to its COMMIT was lost."""
+        """Fill the slot, in one transaction, and end the sessions of what it held before.
+
+        `Ambiguous` only when the answer to COMMIT was lost; `Denied`, nothing made, where sessions cannot be ended.
+        """
         slots = self._slots(principal)
         slot, password = _wanted(request, slots)
         stored = verifier(password, Challenge.fresh())
@@ -113,7 +118,13 @@ class Postgres:
                 raise Conflict(f"slot {slot} holds {role.key_id} and not {request.expects}")
             note = _note(request, role, stored)
             fill(session, role, note, stored, slots.owner)
+            if role.sessions:
+                signal_sessions(session, slot, self._user)
             session.commit(lost=Ambiguous)
+            if role.state is not KeyState.DELETED:
+                # nobody has the new password yet, so whatever is open now was opened with an old one
+                with suppress(Failure):
+                    end_sessions(session, slot, self._user)
         value = Secret({"user": slot, "password": password})
         return Minted(key_id=f"{slot}@{note.tag}", value=value, created_at=note.since)
 
@@ -160,8 +171,8 @@ class Postgres:
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """Close, open or empty the slot that holds this key, in one transaction; then end sessions, if it is not open.
 
-        When the slot holds something else, nothing of it changes. Sessions that outlived this key are ended all the
-        same: it may be the second call, after the answer to the first was lost.
+        When the slot holds something else, nothing changes. Sessions of an empty slot are ended all the same: it may be
+        the second call, after the answer to the first was lost.
         """
         slot = slot_of(key_id)
         if slot not in self._slots(principal).roles:
@@ -172,8 +183,8 @@ class Postgres:
                 session.commit(lost=Transient)
             else:
                 session.run("ROLLBACK")
-            if state is not KeyState.ENABLED:
-                _end_sessions_of(session, role, key_id, self._user)
+            if state is not KeyState.ENABLED and (role.key_id == key_id or role.state is KeyState.DELETED):
+                end_sessions(session, slot, self._user)
 
     def check_admin(self, principal: Principal) -> None:
         """Log in as the admin and read the catalogue. `Denied` names all that is missing, its hint is the SQL."""
@@ -264,11 +275,3 @@ def _change(session: Session, role: Role, state: KeyState) -> bool:
     note = None if role.changed else role.note or Note(tag=UNMANAGED, state=state)
     permit(session, role, replace(note, state=state) if note else None, login=state is KeyState.ENABLED)
     return True
-
-
-def _end_sessions_of(session: Session, role: Role, key_id: str, admin: str) -> None:
-    """End what was opened with this key: all of an empty slot or of its own, else what is older than the slot's key."""
-    if role.key_id == key_id or role.state is KeyState.DELETED:
-        end_sessions(session, role.name, admin)
-    elif role.ours is not None and role.ours.since is not None:
-        end_sessions(session, role.name, admin, before=role.ours.since)

@@ -44,7 +44,7 @@ class Said(Exception):
 def said(error: BaseException) -> Said | None:
     """The server's own word, if that is what happened; pg8000 may have hidden it behind its failure to say goodbye."""
     for each in _chain(error):
-        if isinstance(each, DatabaseError) and each.args and isinstance(each.args[0], dict):
+        if isinstance(each, DatabaseError) and each.args and isinstance(each.args[0], dict) and each.args[0].get("C"):
             return Said(each.args[0])
     return None
 

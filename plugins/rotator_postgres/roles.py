@@ -8,7 +8,7 @@ updated"). An advisory lock would hold in one database only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 
 from pg8000.native import identifier, literal
 
@@ -48,8 +48,7 @@ FROM pg_roles r, pg_roles o WHERE r.rolname = {name} AND o.rolname = {owner}
 """
 _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE usesysid = (SELECT oid FROM pg_roles WHERE rolname = {name})
-  AND pid <> pg_backend_pid() AND backend_start < {before}
+WHERE usesysid = (SELECT oid FROM pg_roles WHERE rolname = {name}) AND pid <> pg_backend_pid()
 """
 
 
@@ -121,20 +120,24 @@ def annotate(session: Session, role: Role, note: Note) -> None:
     session.run(f"COMMENT ON ROLE {identifier(role.name)} IS {literal(note.within(role.comment))}")
 
 
-def end_sessions(session: Session, name: str, admin: str, *, before: datetime | None = None) -> None:
-    """End the role's sessions, those that began earlier than `before`, and see them gone. Never our own.
+def signal_sessions(session: Session, name: str, admin: str) -> bool:
+    """Ask the role's sessions to end, never our own; whether there was one. Raises `Denied` naming the grant."""
+    try:
+        return bool(session.run(_END.format(name=literal(name))))
+    except Denied:
+        hint = f"GRANT pg_signal_backend TO {identifier(admin)};"
+        raise Denied(
+            f"sessions of {name} are open and the admin may not end them", hint, permission="pg_signal_backend"
+        ) from None
+
+
+def end_sessions(session: Session, name: str, admin: str) -> None:
+    """End the role's sessions and see them gone. In no transaction, where the list of sessions would not change.
 
     Raises `Denied` naming the grant, `Transient` when one does not end in time. May be called twice.
     """
-    earlier = literal(before.isoformat()) if before else "'infinity'"
-    statement = _END.format(name=literal(name), before=earlier)
-    try:
-        while session.run(statement):
-            session.run("SELECT pg_sleep(0.02)")
-    except Denied:
-        hint = f"GRANT pg_signal_backend TO {identifier(admin)};"
-        message = f"sessions of {name} are still open and the admin may not end them; no new one can begin"
-        raise Denied(message, hint, permission="pg_signal_backend") from None
+    while signal_sessions(session, name, admin):
+        session.run("SELECT pg_sleep(0.02)")
 
 
 def _make(session: Session, role: Role) -> None:

@@ -1,35 +1,55 @@
-"""The first config: an installation key, a file store over what exists, and an honest list of what can be rotated."""
+"""Keys found by their form, and an honest answer for each: today, with an admin key, or by hand. No value is shown."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
-from rotator.config.errors import ConfigError
-from rotator.config.installation import new_installation
-from rotator.config.recognise import Form, recognise
+from rotator.adapters.stores.file.dotenv_text import values
+from rotator.app.assembly import Assembly
+from rotator.app.drivers import installed, make_provider
+from rotator.app.logins import ROLE, Login, read_login
+from rotator.config.document import Where
+from rotator.config.errors import ConfigError, nearest
+from rotator.config.recognise import Form, contains_key, recognise
+from rotator.config.values import DriverConfig
+from rotator.domain.credential import Place, PlaceKind, Principal
+from rotator.domain.failures import Failure
 
 TODAY, ADMIN, HAND = "can be rotated today", "needs an admin key", "by hand"
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET_BY_NAME = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)", re.IGNORECASE)
+_PATIENCE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One key found. `value` never leaves this process."""
+    """One key found. `value` stays in this process; `credential` is the name it gets; `lives`: what was answered."""
 
     variable: str
+    credential: str
     form: Form
     value: str = field(repr=False)
-    lives: str = ""  # what a read-only question said
+    lives: str = "not asked"
 
     @property
-    def credential(self) -> str:
-        """The name it gets."""
-        return self.variable.lower().replace("_", "-").strip("-") or "key"
+    def login(self) -> Login | None:
+        """The database login that it is, if it is one that can be written as a template."""
+        return read_login(self.value) if self.form.driver == "postgres" else None
+
+    @property
+    def admin(self) -> str:
+        """Where a config expects the admin credential."""
+        return f"env:{self.variable}_ADMIN"
+
+    @property
+    def manageable(self) -> bool:
+        """Whether a driver that is here can rotate it."""
+        known = any(each.kind == "provider" and each.name == self.form.driver for each in installed())
+        return known and (self.form.driver != "postgres" or self.login is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,118 +63,98 @@ class Entry:
     lives: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a document holds. `unknown`: names of secrets, by their sound, of no known form; `others`: how many more."""
+
+    candidates: tuple[Candidate, ...]
+    unknown: tuple[str, ...]
+    others: int
+
+
+def find(variables: Mapping[str, str]) -> Found:
+    """What is recognised by form among variables; values of several lines are left alone."""
+    candidates = tuple(_candidates(variables))
+    rest = [name for name in variables if name not in {each.variable for each in candidates}]
+    unknown = tuple(name for name in rest if variables[name] and _speakable(name) and _SECRET_BY_NAME.fullmatch(name))
+    return Found(candidates=candidates, unknown=unknown, others=len(rest) - len(unknown))
+
+
 def read_env(text: str) -> dict[str, str]:
-    """The variables of a dotenv file; quotes are taken off, comments and continuation left alone."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match is None or line.lstrip().startswith("#"):
+    """The variables of a dotenv file, as the file store reads them. Nothing is expanded."""
+    return values(text)
+
+
+def read_store(assembly: Assembly, source: str) -> tuple[str, str, dict[str, str]]:
+    """The store, the document and its fields of `STORE:REF#FIELD,FIELD`. Raises `ConfigError`."""
+    store, _, target = source.partition(":")
+    ref, _, names = target.partition("#")
+    if store not in assembly.config.stores:
+        near = nearest(store, assembly.config.stores)
+        raise ConfigError(
+            "--from names neither a file nor a store", f"did you mean {near}:?" if near else "name a .env"
+        )
+    fields = tuple(filter(None, names.split(",")))
+    if not ref or not fields:
+        raise ConfigError("--from names no fields of the document", f"write --from {store}:REF#FIELD,FIELD")
+    try:
+        stored = assembly.store(store).read(Place(ref=ref, kind=PlaceKind.CURRENT, fields=fields))
+    except Failure as failure:
+        raise ConfigError(f"{store}:{ref} cannot be read: {failure.message}", failure.hint) from None
+    return store, ref, dict(stored.fields or {})
+
+
+def _candidates(variables: Mapping[str, str]) -> Iterator[Candidate]:
+    taken: set[str] = set()
+    for variable, value in variables.items():
+        form = recognise(value) if "\n" not in value and _speakable(variable) else None
+        if form is None:
             continue
-        value = match[2].strip()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        else:
-            value = value.split(" #")[0].strip()
-        found[match[1]] = value
-    return found
+        stem = re.sub(r"[^a-z0-9]+", "-", variable.lower()).strip("-")[:50] or "key"
+        name = next(each for each in _numbered(stem) if each not in taken)
+        taken.add(name)
+        yield Candidate(variable=variable, credential=name, form=form, value=value)
 
 
-def candidates(variables: Mapping[str, str]) -> list[Candidate]:
-    """What is recognised by form."""
-    recognised = ((name, value, recognise(value)) for name, value in variables.items() if value)
-    return [Candidate(variable=name, form=form, value=value) for name, value, form in recognised if form is not None]
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    for number in range(2, 1_000_000):
+        yield f"{stem}-{number}"
 
 
-def entry(candidate: Candidate) -> Entry:
+def _speakable(name: str) -> bool:
+    """Whether a name may be shown and written into a config."""
+    return _NAME.fullmatch(name) is not None and len(name) <= 200 and contains_key(name) is None
+
+
+def entry(candidate: Candidate, environment: Mapping[str, str] = os.environ) -> Entry:
     """What can be done about a key."""
-    driver = candidate.form.driver
-    if driver is None:
-        verdict, how = HAND, f"no driver yet; elsewhere it takes: {candidate.form.admin}"
-    else:
-        verdict, how = ADMIN, f"{candidate.form.admin}, at {admin_reference(candidate)}"
+    verdict, how = _verdict(candidate, environment)
     return Entry(name=candidate.variable, vendor=candidate.form.vendor, verdict=verdict, how=how, lives=candidate.lives)
 
 
-def admin_reference(candidate: Candidate) -> str:
-    """Where the config expects the admin credential."""
-    return f"env:{candidate.variable}_ADMIN"
+def _verdict(candidate: Candidate, environment: Mapping[str, str]) -> tuple[str, str]:
+    if not candidate.manageable:
+        if candidate.form.driver == "postgres":
+            return HAND, "write the parts of this URL that are no login into the config yourself"
+        return HAND, f"no driver here yet; it takes {candidate.form.admin}"
+    login = candidate.login
+    more = f"; and a role {login.owner} that owns what {login.user} owns now" if login else "; mend base_url"
+    if environment.get(candidate.admin.removeprefix("env:")):
+        return TODAY, f"{candidate.admin} is set{more}"
+    return ADMIN, f"{candidate.form.admin}, at {candidate.admin}{more}"
 
 
-def write(folder: Path, env: Path | None, found: list[Candidate]) -> tuple[Path, Path]:
-    """Write the installation key and the config, neither over an old one. Returns both paths. Raises `ConfigError`."""
-    config, key = folder / "rotator.yaml", folder / "installation.key"
-    for path in (config, key):
-        if path.exists():
-            raise ConfigError(f"{path} exists already", "remove it, or run init in another folder")
-    _create(key, new_installation().text() + "\n")
+def asked(candidate: Candidate) -> Candidate:
+    """Ask read-only whether it works, where a driver can with nothing but the key itself."""
+    login = candidate.login
+    if login is None or not candidate.manageable:
+        return candidate
+    where = Where(candidate.variable, 1)
+    config = DriverConfig(name=candidate.credential, driver="postgres", settings=login.settings(ROLE), where=where)
+    principal = Principal(name=login.user, settings={"roles": login.roles, "owner_role": login.owner})
     try:
-        _create(config, config_text(env.resolve().parent if env else None, env.name if env else None, found))
-    except ConfigError:
-        key.unlink()
-        raise
-    return config, key
-
-
-def _create(path: Path, text: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}", "run init in a folder of yours") from None
-
-
-def config_text(root: Path | None, ref: str | None, found: list[Candidate]) -> str:
-    """The config; it holds references and no secret."""
-    import yaml
-
-    today = [each for each in found if each.form.driver is not None]
-    hand = [each for each in found if each.form.driver is None]
-    data: dict[str, object] = {
-        "state": "sqlite:///rotator.db",
-        "installation": {"key": "file:installation.key"},
-    }
-    if root is not None:
-        data["stores"] = {"files": {"driver": "file", "root": str(root)}}
-    data["policies"] = {"standard": {"every": "30d", "overlap": "24h", "quiet_for": "1h"}}
-    data["defaults"] = {"policy": "standard"}
-    data["providers"] = {each.credential: provider_settings(each) for each in today}
-    data["credentials"] = {each.credential: _credential(each, ref or "") for each in today}
-    text = "# Written by `rotator init`. References only: a secret does not belong here.\n"
-    text += yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
-    for each in hand:
-        text += f"# {each.variable}: {each.form.vendor}, {HAND} for now\n"
-    return text
-
-
-def provider_settings(candidate: Candidate) -> dict[str, object]:
-    base: dict[str, object] = {"driver": candidate.form.driver, "admin": admin_reference(candidate)}
-    if candidate.form.driver == "postgres":
-        parts = urlsplit(candidate.value)
-        database = parts.path.lstrip("/") or "postgres"
-        base |= {
-            "host": parts.hostname or "localhost",
-            "port": parts.port or 5432,
-            "database": database,
-            "user": "postgres",
-        }
-    else:
-        base |= {"base_url": "http://127.0.0.1:8080"}
-    return base
-
-
-def _credential(candidate: Candidate, ref: str) -> dict[str, object]:
-    template, principal = "{secret}", {"principal": candidate.credential}
-    if candidate.form.driver == "postgres":
-        parts = urlsplit(candidate.value)
-        user = parts.username or "app"
-        after = candidate.value.split("@", 1)[1]
-        template = f"{parts.scheme}://{{user}}:{{password}}@{after}"
-        principal = {"roles": [user, f"{user}_b"], "owner_role": user}  # type: ignore[dict-item]
-    return {
-        "provider": candidate.credential,
-        "principal": principal,
-        "publish": [{"store": "files", "ref": ref, "fields": {candidate.variable: template}}],
-    }
+        verdict = make_provider(config, "", _PATIENCE).verify(principal, login.value())
+    except (ConfigError, Failure) as error:
+        return replace(candidate, lives=error.message)
+    return replace(candidate, lives=verdict.value)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from rotator.app.configs import load_config
+from rotator.cli.terminal import clean, terminal
 from rotator.config.location import NAME, trust
-from rotator.config.reading import read_config
+from rotator.config.values import DriverConfig
+
+TELLING = ("base_url", "address", "host", "root")
+"""Settings that say where a driver goes."""
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -15,12 +21,19 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read it, show where it would send admin keys, and trust exactly this content."""
+    """Read it, trust exactly this content, and show where it sends credentials."""
+    out = terminal(sys.stdout, no_color=args.no_color)
     path = Path(args.file)
-    config = read_config(path, lenient=True)
+    config = load_config(path, lenient=True)
     trust(path)
-    print(f"trusted {path}: a change asks again")
+    out.line(f"trusted {path}: a change asks again")
     for provider in config.providers.values():
-        where = provider.settings.get("base_url") or provider.settings.get("host") or "the vendor's own hosts"
-        print(f"  {provider.name} ({provider.driver}) sends the admin credential {provider.admin} to {where}")
+        out.line(clean(f"  {provider.name} sends the admin credential {provider.admin} to {_where(provider)}"))
+    for store in config.stores.values():
+        out.line(clean(f"  {store.name} writes to {_where(store)}"))
     return 0
+
+
+def _where(config: DriverConfig) -> str:
+    told = next((config.settings[name] for name in TELLING if config.settings.get(name)), None)
+    return str(told) if told else f"wherever the driver {config.driver} goes by itself"

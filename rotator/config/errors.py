@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
 class ConfigError(Exception):
-    """`message` says what and where, `hint` what to do, each in one line; nothing was changed. Neither holds a secret."""
+    """`message` says what and where, `hint` what to do; one line each, no secret in them, and nothing was changed."""
 
     def __init__(self, message: str, hint: str) -> None:
         self.message = _one_line(message)
@@ -17,6 +16,8 @@ class ConfigError(Exception):
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that a misspelt one was probably meant to be."""
+    import difflib
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rotator.config.document import Document, Step
 from rotator.config.errors import ConfigError
+from rotator.config.recognise import hidden
 
 SECTIONS = {
     "providers": "provider",
@@ -48,20 +47,7 @@ class Faults:
         entries = value.get(top)
         if len(path) > 1 and isinstance(entries, dict) and top in (*SECTIONS, "defaults"):
             if path[1] in entries:
-                self.add(str(top), str(path[1]), fault)
+                self.add(str(top), hidden(str(path[1])), fault)
                 del entries[path[1]]
         else:
             value.pop(top, None)
-
-
-def holds(document: Document, path: tuple[Step, ...]) -> bool:
-    """Whether there still is something at a path."""
-    value: Any = document.value
-    for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return False
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,8 @@ def load_document(path: Path) -> Document:
 
 def digest(document: Document) -> str:
     """SHA-256 of everything that was read: the names of the files and their bytes."""
+    import hashlib
+
     total = hashlib.sha256()
     for path, data in document.read:
         name = str(path.resolve()).encode()

@@ -13,7 +13,7 @@ from rotator.config.document import Document, Step
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.faults import SECTIONS, Faults
 from rotator.config.references import BUILT_IN, Reference, read_reference
-from rotator.config.secrecy import dotted, masked, must_refer, shown
+from rotator.config.secrecy import dotted, masked, secret_settings, shown
 from rotator.config.templates import complaint
 from rotator.config.values import DriverConfig
 from rotator.domain.credential import Credential, Principal, Publication
@@ -102,7 +102,7 @@ class Maker:
         self._secrets_are_references(entry.reload, ("consumers", name, "reload"))
 
     def _secrets_are_references(self, settings: Any, path: tuple[Step, ...]) -> None:
-        for at, text in _secret_settings(settings, path):
+        for at, text in secret_settings(settings, path):
             if not isinstance(text, str):
                 message = f"{dotted(at)} is not a reference; a secret does not belong into the config"
                 raise self.error(at, message, "write file:PATH, env:NAME or STORE:REF#FIELD")
@@ -111,7 +111,8 @@ class Maker:
     def _no_circles(self) -> None:
         """A store that can be opened only with what it holds itself, perhaps by way of others."""
         for name in list(self.stores):
-            reached, ahead = set(), [name]
+            reached: set[str] = set()
+            ahead = [name]
             while ahead:
                 needed = self._needed(ahead.pop()) - reached
                 reached |= needed
@@ -128,7 +129,7 @@ class Maker:
     def _needed(self, store: str) -> set[str]:
         if store not in self.stores:
             return set()
-        texts = (text for _, text in _secret_settings(self.stores[store].settings, ()))
+        texts = (text for _, text in secret_settings(self.stores[store].settings, ()))
         return {text.partition(":")[0] for text in texts if isinstance(text, str)} & set(self._file.stores)
 
     def _rate(self, text: str | None, path: tuple[Step, ...]) -> float | None:
@@ -254,15 +255,3 @@ def _plain(value: Any) -> str | tuple[str, ...]:
     if isinstance(value, str):
         return value
     return str(value).lower() if isinstance(value, bool) else tuple(value)
-
-
-def _secret_settings(value: Any, path: tuple[Step, ...], named: bool = False) -> Iterator[tuple[tuple[Step, ...], Any]]:
-    """What stands in settings whose name says that it is a secret, at any depth."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _secret_settings(each, (*path, key), named or must_refer(key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _secret_settings(each, (*path, index), named)
-    elif named and value is not None and not isinstance(value, bool):
-        yield path, value

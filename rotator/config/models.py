@@ -190,7 +190,7 @@ class ConfigFile(Strict):
     credentials: dict[Name, CredentialEntry] = {}
     """What is rotated."""
     policies: dict[Name, dict[str, JsonValue]] = {}
-    """When: every or cron, jitter, window, blackout, overlap, quiet_for, max_overlap, at_max_overlap, compromise_grace."""
+    """When, by name: {every: 30d, window: "Mon-Fri 09:00-16:00 Europe/Berlin", overlap: 24h, quiet_for: 1h}."""
     consumers: dict[Name, ConsumerEntry] = {}
     """Who reads the stores."""
 

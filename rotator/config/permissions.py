@@ -13,7 +13,6 @@ def checked(path: Path) -> Path:
     """The path, if nobody else may write the file or replace it in its folder. Raises `ConfigError`."""
     try:
         file = path.stat()
-        folder = path.resolve().parent.stat()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from None
     if not stat.S_ISREG(file.st_mode):
@@ -22,11 +21,16 @@ def checked(path: Path) -> Path:
         raise ConfigError(f"{path} may be written by others", f"chmod go-w {path}")
     if not _ours(file):
         raise ConfigError(f"{path} belongs to somebody else", f"read it, then chown it to yourself or root: {path}")
-    _check_folder(path.resolve().parent, folder)
+    check_folder(path.resolve().parent)
     return path
 
 
-def _check_folder(path: Path, folder: os.stat_result) -> None:
+def check_folder(path: Path) -> None:
+    """Raises `ConfigError` if somebody else may replace a file in this folder."""
+    try:
+        folder = path.stat()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from None
     if folder.st_mode & stat.S_ISVTX:
         return  # there only its owner may replace a file
     if folder.st_mode & stat.S_IWOTH:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from rotator.config.recognise import contains_key, hidden
 from rotator.domain.times import quoted
 
+Path = tuple[str | int, ...]
+
 _RUN = re.compile(r"[A-Za-z0-9+/=_!$%^&*-]{12,}")
+_HUMP = re.compile(r"[a-z][A-Z]")
 _NAME = re.compile(
     r"(?:.*[_-])?(?:admin|token|password|passwd|passphrase|secret|secret_id|secret_key|api_?key|private_key|"
     r"secret_access_key|credentials?)",
@@ -16,7 +21,7 @@ _NAME = re.compile(
 
 
 def masked(text: str) -> str:
-    """The text without what could be a secret: known forms, and long runs that mix letters with digits."""
+    """The text without what could be a secret: known forms, and long runs that mix cases, or letters with digits."""
     return _RUN.sub(lambda run: "…" if _random(run[0]) else run[0], hidden(text))
 
 
@@ -36,5 +41,19 @@ def must_refer(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def secret_settings(value: Any, path: Path, *, named: bool = False) -> Iterator[tuple[Path, Any]]:
+    """What stands in settings whose name says that it is a secret, at any depth."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from secret_settings(each, (*path, key), named=named or must_refer(key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from secret_settings(each, (*path, index), named=named)
+    elif named and value is not None and not isinstance(value, bool):
+        yield path, value
+
+
 def _random(run: str) -> bool:
+    if len(_HUMP.findall(run)) >= 5:
+        return True
     return sum(each.isdigit() for each in run) >= 3 and sum(each.isalpha() for each in run) >= 3

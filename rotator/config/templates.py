@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _PART = re.compile(r"\{([a-z_]+)\}")
 _LIKE_A_PART = re.compile(r"\{\s*[A-Za-z_][\w.!:-]*\s*\}")
@@ -22,7 +23,7 @@ def complaint(template: str) -> Complaint | None:
         return "mentions a part that no key has", 'parts are lower-case words without spaces, like "{secret}"'
     if not parts:
         return "mentions no part of a key", 'write "{secret}", or as in "postgresql://{user}:{password}@db/app"'
-    for left, right in zip(parts, parts[1:], strict=False):
+    for left, right in pairwise(parts):
         between = template[left.end() : right.start()]
         if not _SEPARATES.search(between):
             what = f"cannot be read backwards between {left[0]} and {right[0]}"

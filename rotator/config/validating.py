@@ -85,7 +85,8 @@ def _explained(document: Document, error: ValidationError) -> list[tuple[tuple[S
         (tuple(step for step in each["loc"] if step != "[key]"), each)
         for each in error.errors(include_input=False, include_url=False)
     ]
-    found.sort(key=lambda each: document.where(each[0]).line)
+    # Of a misspelt name and the one that is missing therefore, the misspelt one is said.
+    found.sort(key=lambda each: (document.where(each[0]).line, each[1]["type"] != "extra_forbidden"))
     return [(path, _sentence(document, path, each)) for path, each in found]
 
 

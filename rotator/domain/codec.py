@@ -8,7 +8,6 @@ and lists bounded. Complaints name the place and never what stood there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
@@ -17,30 +16,16 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
-from rotator.domain import failures
+from rotator.domain import failures, scalars
 from rotator.domain.failures import Failure
+from rotator.domain.scalars import CodecError
 from rotator.domain.secret import Secret
-from rotator.domain.times import LONGEST, UnreadableError, format_time, parse_time
+from rotator.domain.times import LONGEST, format_time
 
-MOST_TEXT = 131_072
-"""Characters of one text: above what any store of ours takes for one document."""
-MOST_ITEMS = 100_000
-"""Members of one list or object."""
-MOST_OF_A_MESSAGE = 1_000
-"""Characters of a failure's text that are kept."""
-LARGEST = 2**63 - 1
+__all__ = ["CodecError", "decode", "encode"]
 
 T = TypeVar("T")
-C = TypeVar("C", bound=Collection[Any])
 Decoder = Callable[[Any, str], Any]
-
-
-class CodecError(ValueError):
-    """Something at `where` does not have the form it must have; what stands there is not told."""
-
-    def __init__(self, where: str, wrong: str) -> None:
-        super().__init__(f"{where} {wrong}")
-        self.where = where
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -55,15 +40,15 @@ def encode(value: object, *, reveal: bool = False) -> Any:
     if isinstance(value, Secret):
         if not reveal:
             raise TypeError("a secret is not encoded unless asked for")
-        return {"parts": {name: _text(text, "a secret") for name, text in value.parts().items()}}
+        return {"parts": {name: scalars.text(text, "a secret") for name, text in value.parts().items()}}
     if isinstance(value, Failure):
         return _encode_failure(value)
     if isinstance(value, Mapping):
-        return {_key(name): encode(each, reveal=reveal) for name, each in _few(value, "a mapping").items()}
+        return {_key(name): encode(each, reveal=reveal) for name, each in scalars.few(value, "a mapping").items()}
     if isinstance(value, tuple):
-        return [encode(each, reveal=reveal) for each in _few(value, "a tuple")]
+        return [encode(each, reveal=reveal) for each in scalars.few(value, "a tuple")]
     if isinstance(value, frozenset):
-        return sorted((encode(each, reveal=reveal) for each in _few(value, "a set")), key=repr)
+        return sorted((encode(each, reveal=reveal) for each in scalars.few(value, "a set")), key=repr)
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: encode(getattr(value, each.name), reveal=reveal) for each in fields(value)}
     return _encode_scalar(value)
@@ -75,7 +60,7 @@ def _encode_scalar(value: object) -> Any:
     if value is None or isinstance(value, bool):
         return value
     what = type(value).__name__
-    for kind, check in ((str, _text), (int, _whole), (float, _number)):
+    for kind, check in ((str, scalars.text), (int, scalars.whole), (float, scalars.number)):
         if isinstance(value, kind):
             return check(value, what)
     if isinstance(value, datetime):
@@ -83,21 +68,24 @@ def _encode_scalar(value: object) -> Any:
             raise CodecError(what, "names no time zone")
         return format_time(value)
     if isinstance(value, timedelta):
-        return _number(value.total_seconds(), what, most=LONGEST.total_seconds())
+        return scalars.number(value.total_seconds(), what, most=LONGEST.total_seconds())
     raise TypeError(f"a {what} has no JSON form")
 
 
 def _key(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError("the names of a mapping are texts")
-    return _text(name, "a name")
+    return scalars.text(name, "a name")
 
 
 def _encode_failure(failure: Failure) -> dict[str, Any]:
     # a driver's own subclass travels as the failure that it is to the engine
     kind = next(each for each in type(failure).__mro__ if _FAILURES.get(each.__name__) is each)
-    parts = {name: encode(getattr(failure, name)) for name in _PARAMETERS[kind.__name__]}
-    return {"failure": kind.__name__, **parts}
+    parts = {name: getattr(failure, name) for name in _PARAMETERS[kind.__name__]}
+    return {
+        "failure": kind.__name__,
+        **{name: scalars.line(part, name) if isinstance(part, str) else encode(part) for name, part in parts.items()},
+    }
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -158,12 +146,13 @@ def _dataclass(kind: type[Any]) -> Decoder:
 
 def _failure_of(kind: type[Failure]) -> Decoder:
     def read(data: Any, where: str) -> Failure:
-        named = _FAILURES.get(data.get("failure")) if isinstance(data, dict) else None
+        name = data.get("failure") if isinstance(data, dict) else None
+        named = _FAILURES.get(name) if isinstance(name, str) else None
         if named is None or not issubclass(named, kind):
             raise CodecError(where, "is no such failure")
         hints = _PARAMETERS[named.__name__]
         given = _exactly(data, {"failure", *hints}, where)
-        readers = {name: _line if hint is str else _decoder(hint) for name, hint in hints.items()}
+        readers = {name: scalars.line if hint is str else _decoder(hint) for name, hint in hints.items()}
         return named(**{name: reader(given[name], f"{where}.{name}") for name, reader in readers.items()})
 
     return read
@@ -185,7 +174,7 @@ def _list_of(decoder: Decoder) -> Decoder:
     def read(data: Any, where: str) -> tuple[Any, ...]:
         if not isinstance(data, list):
             raise CodecError(where, "is no list")
-        return tuple(decoder(each, f"{where}[{index}]") for index, each in enumerate(_few(data, where)))
+        return tuple(decoder(each, f"{where}[{index}]") for index, each in enumerate(scalars.few(data, where)))
 
     return read
 
@@ -206,7 +195,9 @@ def _mapping_of(decoder: Decoder) -> Decoder:
     def read(data: Any, where: str) -> dict[str, Any]:
         if not isinstance(data, dict):
             raise CodecError(where, "is no object")
-        return {_text(name, where): decoder(each, f"{where}[…]") for name, each in _few(data, where).items()}
+        return {
+            scalars.text(name, where): decoder(each, f"{where}[…]") for name, each in scalars.few(data, where).items()
+        }
 
     return read
 
@@ -236,80 +227,21 @@ def _exactly(data: Any, names: Collection[str], where: str) -> dict[str, Any]:
     return data
 
 
-def _few(data: C, where: str) -> C:
-    if len(data) > MOST_ITEMS:
-        raise CodecError(where, f"has more than {MOST_ITEMS} members")
-    return data
-
-
-def _text(data: Any, where: str) -> str:
-    if not isinstance(data, str):
-        raise CodecError(where, "is no text")
-    if len(data) > MOST_TEXT:
-        raise CodecError(where, f"is longer than {MOST_TEXT} characters")
-    if not data.isascii() and any("\ud800" <= each <= "\udfff" for each in data):
-        raise CodecError(where, "holds half of a character")  # it could be written nowhere
-    return data
-
-
-def _line(data: Any, where: str) -> str:
-    if not isinstance(data, str):
-        raise CodecError(where, "is no text")
-    return "".join(each if each.isprintable() else " " for each in data[:MOST_OF_A_MESSAGE])
-
-
-def _nothing(data: Any, where: str) -> None:
-    if data is not None:
-        raise CodecError(where, "is not nothing")
-
-
-def _flag(data: Any, where: str) -> bool:
-    if not isinstance(data, bool):
-        raise CodecError(where, "is neither true nor false")
-    return data
-
-
-def _whole(data: Any, where: str) -> int:
-    if not isinstance(data, int) or isinstance(data, bool) or abs(data) > LARGEST:
-        raise CodecError(where, "is no whole number of 64 bits")
-    return data
-
-
-def _number(data: Any, where: str, *, most: float = math.inf) -> float:
-    if isinstance(data, int) and not isinstance(data, bool):
-        data = float(_whole(data, where))
-    if not isinstance(data, float) or not math.isfinite(data) or abs(data) > most:
-        raise CodecError(where, "is no number in range")
-    return data
-
-
-def _instant(data: Any, where: str) -> datetime:
-    try:
-        return parse_time(_text(data, where))
-    except UnreadableError:
-        pass
-    raise CodecError(where, "is no instant")
-
-
-def _duration(data: Any, where: str) -> timedelta:
-    return timedelta(seconds=_number(data, where, most=LONGEST.total_seconds()))
-
-
 def _secret(data: Any, where: str) -> Secret:
-    parts = _mapping_of(_text)(_exactly(data, {"parts"}, where)["parts"], where)
+    parts = _mapping_of(scalars.text)(_exactly(data, {"parts"}, where)["parts"], where)
     if not parts:
         raise CodecError(where, "has no parts")
     return Secret(parts)
 
 
 _SCALARS: dict[Any, Decoder] = {
-    NoneType: _nothing,
-    str: _text,
-    bool: _flag,
-    int: _whole,
-    float: _number,
-    datetime: _instant,
-    timedelta: _duration,
+    NoneType: scalars.nothing,
+    str: scalars.text,
+    bool: scalars.flag,
+    int: scalars.whole,
+    float: scalars.number,
+    datetime: scalars.instant,
+    timedelta: scalars.duration,
     Secret: _secret,
 }
 

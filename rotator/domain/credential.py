@@ -119,7 +119,7 @@ def _read(template: str, text: str, known: Mapping[str, str]) -> dict[str, str] 
 
 
 class _Reading:
-    """One text read by a template. No regular expression: documents are written by strangers, and backtracking is slow."""
+    """One text read by a template. No regular expression: strangers write documents, and backtracking takes years."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -133,7 +133,7 @@ class _Reading:
         if part in known:
             mention = known[part] + behind
             return self.onwards(rest, at + len(mention), known) if self._text.startswith(mention, at) else None
-        # Text behind a part that comes earlier leaves most room, so a later one helps only where a part is mentioned again.
+        # An earlier end leaves the others most room, so a later one helps only where a part is mentioned again.
         ends = self._ends(behind, at + 1, last=not rest)
         repeats = len({part, *known, *(each for each, _ in rest)}) < 1 + len(known) + len(rest)
         for end in ends:

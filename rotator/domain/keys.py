@@ -86,7 +86,7 @@ class Capabilities:
 
     strategy: Strategy
     parts: tuple[str, ...] = ("secret",)  # names of the parts of a value
-    secret_part: str = "secret"  # the part that fingerprints are made of
+    secret_part: str = "secret"  # noqa: S105 - the name of the part that fingerprints are made of
     slots: tuple[str, ...] = ()
     cap: int | None = None  # live keys per principal; None: none known
     disabling: Disabling = Disabling.NONE

@@ -12,8 +12,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-_FORM = re.compile(r"rot-([a-z0-9]{1,12})-([a-z0-9]{1,20})-([0-9]{1,9})-([a-z2-7]{13})")
-LONGEST = 63
+_FORM = re.compile(r"rot-([a-z0-9]{1,12})-([a-z0-9]{1,20})-(0|[1-9][0-9]{0,8})-([a-z2-7]{13})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,10 @@ class Marker:
     key: bytes
 
     def write(self, credential: str, rotation: str, fence: int) -> str:
-        """The mark for a mint of this rotation under this fence; the same every time."""
+        """The mark for a mint of this rotation under this fence; the same every time.
+
+        Raises `ValueError` for an installation, rotation or fence that no mark can hold.
+        """
         mark = f"rot-{self.installation}-{rotation}-{fence}-{self._mac(credential, rotation, fence)}"
         if _FORM.fullmatch(mark) is None:  # nobody would know it again
             raise ValueError(f"{mark} has not the form of a mark")

@@ -18,7 +18,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownKey:
-    """A key that belongs to a credential. `dead_at`: since when its death is proven, or it is known never to have been."""
+    """A key that belongs to a credential. `dead_at`: since when its death is proven, or it is known to be deleted."""
 
     key_id: str
     credential: str

@@ -24,7 +24,8 @@ def watch(rotation: Recorded) -> Waiting | None:
     waiting = until_quiet(rotation, live_at) or until_window(rotation)
     if waiting is not None:
         return waiting
-    check_new_key_everywhere(rotation)
+    check_stores_hold_new_key(rotation)
+    check_new_key_works(rotation)
     return None
 
 
@@ -68,8 +69,8 @@ def until_window(rotation: Recorded) -> Waiting | None:
     return None
 
 
-def check_new_key_everywhere(rotation: Recorded) -> None:
-    """Every store's current value is the new key, and it works: asked before the pivot, and right behind it.
+def check_stores_hold_new_key(rotation: Recorded) -> None:
+    """Every store's current value is the new key: asked before the pivot, and as long as an old key is not proven dead.
 
     A store that has another of this credential's own keys is promoted again where there is no way back; a foreign value
     is never overwritten.
@@ -89,5 +90,9 @@ def check_new_key_everywhere(rotation: Recorded) -> None:
         raise Conflict(f"{where} held another key and was promoted again")
 
     places.on_every_place(rotation, check)
-    if not rotation.verify(value).authentic:
+
+
+def check_new_key_works(rotation: Recorded) -> None:
+    """The provider accepts it, by the very request that proofs rest on: right before the pivot, and right behind it."""
+    if not rotation.probe(places.new_value(rotation)).authentic:
         raise Permanent("the provider refuses the new key", "look at the provider's console before anything else")

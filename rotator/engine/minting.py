@@ -26,7 +26,7 @@ def mint(rotation: Recorded) -> Phase | Waiting | None:
         return None
     if rotation.row.mint_fences:
         wait_for_the_list(rotation)
-    listed = rotation.keys()
+    listed = rotation.keys() if looks_first(rotation) else ()
     if rotation.row.mint_fences and clean_up(rotation, listed):
         return rotation.wait(rotation.capabilities.list_lag, note="until what was cleaned up is no longer counted")
     if rotation.row.slot is None and not room_was_made(rotation, listed):
@@ -45,6 +45,11 @@ def mint(rotation: Recorded) -> Phase | Waiting | None:
     fields = places.document(minted.value, minted.key_id, rotation.row.id)
     rotation.write("save in escrow", publication, publication.pending(rotation.row.id), fields, version)
     return None
+
+
+def looks_first(rotation: Recorded) -> bool:
+    """Whether the list of keys decides anything: after an earlier mint, into a slot, or beneath a cap."""
+    return bool(rotation.row.mint_fences) or rotation.row.slot is not None or rotation.capabilities.cap is not None
 
 
 def adopt_saved(rotation: Recorded) -> bool:

@@ -158,11 +158,14 @@ def find_value(rotation: Recorded, key: KnownKey) -> Secret | None:
 
     None only when every place could be read and none has it; Transient when one that might could not be read.
     """
+    if key.key_id in rotation.values:
+        return rotation.values[key.key_id]
     failure: Failure | None = None
     for publication in rotation.spec.publish:
         try:
             for found in _everywhere(rotation, publication, key):
                 if found.value is not None and key.fingerprint in (None, found.fingerprint):
+                    rotation.values[key.key_id] = found.value
                     return found.value
         except (Transient, Denied) as problem:
             failure = failure or problem
@@ -178,8 +181,10 @@ def _everywhere(rotation: Recorded, publication: Publication, key: KnownKey) -> 
     now = current(rotation, publication)
     if now.key is not None and now.key.key_id == key.key_id:
         yield now
-    for rotation_id in {key.rotation, rotation.row.id, *rotation.row.supersedes} - {None}:
-        pending = private(rotation, publication, publication.pending(str(rotation_id)))
+    for rotation_id in dict.fromkeys((key.rotation, rotation.row.id, *rotation.row.supersedes)):
+        if rotation_id is None:
+            continue
+        pending = private(rotation, publication, publication.pending(rotation_id))
         if pending.key_id == key.key_id:
             yield pending
 

@@ -42,6 +42,7 @@ def reconcile(spec: Credential, world: World, *, revoke: bool = True) -> Reconci
     result = Reconciled(credential=spec.name, foreign_keys=_foreign_keys(look, listed))
     if world.journal.open_rotation(spec.name) is not None:
         return result
+    look.forget()  # what was loaded while a rotation was open is not fenced: its end does not change the fence
     result = _mend(look, result)
     return _revoke_orphans(look, listed, result, revoke=revoke)
 

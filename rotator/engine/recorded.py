@@ -50,6 +50,7 @@ class Recorded:
         self.world = world
         self.row = row
         self.capabilities: Capabilities = world.provider.capabilities(spec.principal)
+        self.values: dict[str, Secret] = {}  # by key id, as seen in stores under this claim; in memory alone
         self._committed = row
         self._events: list[Event] = []
         self._learned: dict[str, KnownKey] = {}

@@ -8,37 +8,37 @@ from datetime import datetime, timedelta
 from rotator.domain.failures import Permanent, Undecidable
 from rotator.domain.keys import Disabling, KeyState, Verdict
 from rotator.domain.rotation import OldKey, Proof, WaitFor, Waiting
-from rotator.domain.secret import Secret
 from rotator.engine import places
 from rotator.engine.killing import kill
-from rotator.engine.live import check_new_key_everywhere
+from rotator.engine.live import check_new_key_works, check_stores_hold_new_key
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
 
 
 def retire(rotation: Recorded) -> Waiting | None:
-    """Kill and prove each old key; waits for the earliest of them."""
+    """Kill each old key, then prove each deleted one dead; waits for the earliest of them."""
     if not rotation.row.fixed:
         fix_old_keys(rotation, rotation.keys())
-    check_new_key_everywhere(rotation)
-    rotation.update(beyond_pivot=True)
-    waits = [wait for old in rotation.row.old_keys if (wait := retire_key(rotation, old)) is not None]
+    unproven = [old for old in rotation.row.old_keys if old.proof is None]
+    alive = [old for old in unproven if old.deleted_at is None]
+    check_stores_hold_new_key(rotation)
+    if alive or not unproven:
+        check_new_key_works(rotation)
+        rotation.update(beyond_pivot=True)
+    waits = [wait for old in alive if (wait := kill_key(rotation, old)) is not None]
+    waits += prove(rotation, checked=bool(alive))
     return min(waits, key=lambda wait: wait.until, default=None)
 
 
-def retire_key(rotation: Recorded, old: OldKey) -> Waiting | None:
-    """One old key: disable where that exists, wait, delete, prove. None when it is proven."""
-    if old.proof is not None:
-        return None
-    if old.deleted_at is None:
-        old = _disabled(rotation, old)
-        settled = _settled(rotation, old)
-        if settled is not None:
-            return settled
-        kill(rotation, old.key_id, KeyState.DELETED, "delete")
-        old = replace(old, deleted_at=rotation.now())
-        rotation.row = rotation.row.with_old_key(old)
-    return prove(rotation, old)
+def kill_key(rotation: Recorded, old: OldKey) -> Waiting | None:
+    """Disable one old key where that exists, wait, delete it. None when it is deleted."""
+    old = _disabled(rotation, old)
+    settled = _settled(rotation, old)
+    if settled is not None:
+        return settled
+    kill(rotation, old.key_id, KeyState.DELETED, "delete")
+    rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
+    return None
 
 
 def _disabled(rotation: Recorded, old: OldKey) -> OldKey:
@@ -58,19 +58,27 @@ def _settled(rotation: Recorded, old: OldKey) -> Waiting | None:
     return Waiting(until=until, note="disabled; deleted then") if rotation.now() < until else None
 
 
-def prove(rotation: Recorded, old: OldKey) -> Waiting | None:
-    """The next step of the proof of one deleted key; None when it is there."""
-    value = places.find_value(rotation, rotation.known[old.key_id])
-    if value is not None:
-        return prove_refused(rotation, old, value)
-    return prove_absent(rotation, old)
+def prove(rotation: Recorded, *, checked: bool) -> list[Waiting]:
+    """The next step of every proof that is not there yet; what each waits for.
+
+    `checked`: the new key was seen to work right before, so that the refusals stand between two successes.
+    """
+    deleted = [old for old in rotation.row.old_keys if old.deleted_at is not None and old.proof is None]
+    values = {old.key_id: places.find_value(rotation, rotation.known[old.key_id]) for old in deleted}
+    if any(values.values()) and not checked and any(old.first_refused_at is None for old in deleted):
+        _positive_control(rotation)
+    verdicts = {key_id: rotation.probe(value) for key_id, value in values.items() if value is not None}
+    if any(old.first_refused_at is not None for old in deleted if old.key_id in verdicts):
+        _positive_control(rotation)
+    waits = [
+        prove_refused(rotation, old, verdicts[old.key_id]) if old.key_id in verdicts else prove_absent(rotation, old)
+        for old in deleted
+    ]
+    return [wait for wait in waits if wait is not None]
 
 
-def prove_refused(rotation: Recorded, old: OldKey, value: Secret) -> Waiting | None:
-    """`refused`: twice, a death window apart, "invalid" to the old key, between two successes of the new one."""
-    _positive_control(rotation)
-    verdict = rotation.probe(value)
-    _positive_control(rotation)
+def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:
+    """`refused`: twice, a death window apart, "invalid" to the old key; the new one works before and after."""
     now = rotation.now()
     if verdict is not Verdict.INVALID:
         rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=None))

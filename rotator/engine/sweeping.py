@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from rotator.domain.credential import Place, Publication
+from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.rotation import Phase, Waiting
 from rotator.engine import places
@@ -69,15 +69,20 @@ def drop_values(rotation: Recorded) -> None:
     drop_pending(rotation)
     for publication in places.not_left_behind(rotation):
         for place in rotation.world.stores[publication.store].places(publication.ref):
-            if _needless(rotation, place):
+            if _needless(rotation, publication, place):
                 _drop(rotation, publication, place)
 
 
-def _needless(rotation: Recorded, place: Place) -> bool:
+def _needless(rotation: Recorded, publication: Publication, place: Place) -> bool:
+    """Of a superseded rotation, of a key that is dead, or of one that consumers of this very place read anyway."""
     if place.of in rotation.row.supersedes:
         return True
     known = rotation.known.get(place.of)
-    return known is not None and not known.alive
+    if known is None or place.kind is not PlaceKind.PREVIOUS:
+        return False
+    if place.of == rotation.credential.current:
+        return places.current(rotation, publication).fingerprint == known.fingerprint
+    return not known.alive
 
 
 def _drop(rotation: Recorded, publication: Publication, place: Place) -> None:

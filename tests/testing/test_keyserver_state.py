@@ -355,6 +355,26 @@ def test_emptying_a_slot_writes_a_fresh_tag_so_that_a_late_mint_no_longer_matche
     issuer.mint("svc", Wish(slot="a", expects=fresh), NOW)
 
 
+def test_deleting_an_emptiness_writes_a_fresh_tag_and_only_while_it_is_there() -> None:
+    issuer = Issuer(Behaviour(slots=("a", "b")))
+    tags = slot_tags(issuer)
+    never_used = tags["a"][0]
+    issuer.set_state("svc", f"a@{never_used}", KeyState.DELETED, NOW)
+    fresh = slot_tags(issuer)
+    assert fresh["a"][0] != never_used
+    assert fresh["b"] == tags["b"]
+    with pytest.raises(SlotConflict):
+        issuer.mint("svc", Wish(slot="a", expects=never_used), NOW)
+    for key_id, state in ((f"a@{never_used}", KeyState.DELETED), (f"a@{fresh['a'][0]}", KeyState.DISABLED)):
+        with pytest.raises(NoSuchKey):
+            issuer.set_state("svc", key_id, state, NOW)
+    assert slot_tags(issuer) == fresh
+    held = issuer.mint("svc", Wish(slot="a", expects=fresh["a"][0]), NOW)
+    with pytest.raises(NoSuchKey):
+        issuer.set_state("svc", f"a@{fresh['a'][0]}", KeyState.DELETED, NOW)
+    assert accepted(issuer, held, NOW)
+
+
 def test_deleting_what_a_slot_held_before_touches_nothing() -> None:
     issuer = Issuer(Behaviour(slots=("a",)))
     issuer.mint("svc", Wish(slot="a", fingerprint="f1"), NOW)

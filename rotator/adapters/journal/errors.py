@@ -1,6 +1,7 @@
 """What SQLite says, in the words of `rotator.domain.failures`, and why a journal cannot be opened.
 
 Permanent
+├── Unreadable       a row holds what none of ours wrote
 └── CannotOpen       the journal was not opened; nothing was changed
     ├── NoDirectory      its directory does not exist
     ├── NotAJournal      there is a file, but no journal of ours in it
@@ -51,6 +52,14 @@ class InUse(CannotOpen):
 
 
 RESTORE = "restore it from a backup, then `rotator reconcile --rebuild`"
+
+
+class Unreadable(Permanent):
+    """A row holds what the rotator never writes."""
+
+    def __init__(self, of: str) -> None:
+        super().__init__(f"the journal holds a {of} that cannot be read", RESTORE)
+
 
 _TRANSIENT = {
     sqlite3.SQLITE_BUSY: (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from rotator.adapters.journal.version import HEAD, version_of
@@ -31,12 +33,18 @@ def versions() -> tuple[str, ...]:
 
 
 def upgrade(connection: sqlite3.Connection, to: str = HEAD) -> None:
-    """Migrate in one transaction, from whatever the journal is by then: another process may have been faster."""
+    """Migrate in one transaction, from whatever the journal is by then: another process may have been faster.
+
+    Raises `sqlite3.Error`, and then the journal is as it was.
+    """
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, pool_reset_on_return=None)
     made = config()
-    with engine.connect() as migrating:
-        migrating.exec_driver_sql("BEGIN IMMEDIATE")
-        if version_of(connection) != to:
-            made.attributes["connection"] = migrating
-            command.upgrade(made, to)
-        migrating.commit()
+    try:
+        with engine.connect() as migrating:
+            migrating.exec_driver_sql("BEGIN IMMEDIATE")
+            if version_of(connection) != to:
+                made.attributes["connection"] = migrating
+                command.upgrade(made, to)
+            migrating.commit()
+    except DBAPIError as error:
+        raise cast("sqlite3.Error", error.orig) from error

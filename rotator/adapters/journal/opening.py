@@ -16,7 +16,6 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from rotator.adapters.journal import errors
-from rotator.adapters.journal.chain import Signer
 from rotator.adapters.journal.errors import CannotOpen, Damaged, NoDirectory, NotAJournal, NotWritable
 from rotator.adapters.journal.location import path_of
 from rotator.adapters.journal.lock import exclusively
@@ -24,7 +23,10 @@ from rotator.adapters.journal.sqlite import SqliteJournal
 from rotator.adapters.journal.version import HEAD, version_of
 from rotator.adapters.journal.writer import Writer
 from rotator.domain.failures import Failure
+from rotator.domain.trail import Signer
 
+HEADER = 100
+"""Bytes of the header of every database; SQLite would take a file of one byte for an empty one."""
 READERS = 8
 """Connections that stay open for reading; more are opened for as long as more threads read at the same moment."""
 
@@ -78,13 +80,15 @@ def _check_file(path: Path) -> None:
         raise NoDirectory(f"there is no directory {path.parent}", "make it, or name another place as state")
     if path.is_dir():
         raise NotAJournal(f"{path} is a directory", "name a file as state")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise _not_writable(path.parent)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        if not os.access(path, os.R_OK | os.W_OK):
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             raise _not_writable(path) from None
+        if 0 < path.stat().st_size < HEADER:
+            raise _no_journal(path) from None
     except OSError as error:
         raise NotWritable(f"{path} cannot be made: {error.strerror}", "see its directory and its disk") from error
 
@@ -93,11 +97,15 @@ def _not_writable(path: Path) -> NotWritable:
     return NotWritable(f"{path} cannot be written by this user", "see its owner and permissions")
 
 
+def _no_journal(path: Path) -> NotAJournal:
+    return NotAJournal(f"{path} is not a journal of the rotator", "name another file as state")
+
+
 def _refusal(path: Path, error: sqlite3.Error) -> Failure:
     """What SQLite said while opening."""
     code = errors.primary(error)
     if code == sqlite3.SQLITE_NOTADB:
-        return NotAJournal(f"{path} is not a journal of the rotator", "name another file as state")
+        return _no_journal(path)
     if code in errors.DAMAGED:
         return Damaged(f"{path} is damaged", errors.RESTORE)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -112,8 +120,8 @@ def _prepare(path: Path, connection: sqlite3.Connection, locked: bool) -> None:
     if mode != "wal":
         raise CannotOpen(f"{path} cannot have a write-ahead log", "keep it on a local disk")
     if version == HEAD:
-        connection.execute("BEGIN IMMEDIATE")  # tells at once whether it can be written
-        connection.execute("ROLLBACK")
+        # Tells at once whether it can be written: of a file that can only be read, SQLite says so no earlier.
+        connection.execute("DELETE FROM meta WHERE 0")
         return
     # An older daemon would go on writing what the new schema does not expect.
     alone = nullcontext() if version is None or locked else exclusively(path, hint="it is of an older version: stop it")

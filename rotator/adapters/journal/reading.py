@@ -10,8 +10,8 @@ from typing import Any
 from rotator.adapters.journal import rows
 from rotator.adapters.journal import statements as sql
 from rotator.adapters.journal.rows import Record, instant, micros
-from rotator.adapters.journal.rules import NEVER, OLDER
 from rotator.adapters.journal.session import Session, Statement, Values
+from rotator.domain.changes import NEVER
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting
 from rotator.domain.rotation import RULES, Rotation
 
@@ -141,7 +141,7 @@ def checkpoints(session: Session) -> tuple[Checkpoint, ...]:
     return tuple(rows.CHECKPOINT.decode(record) for record in session.all(sql.CHECKPOINTS, {}))
 
 
-def older_than_world(session: Session) -> str | None:
-    """Why this journal was found older than the world, or None."""
-    found = session.one(sql.READ_META, {"name": OLDER})
+def recall(session: Session, name: str) -> str | None:
+    """What is kept under a name."""
+    found = session.one(sql.READ_META, {"name": name})
     return None if found is None else str(found[0])

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from rotator.adapters.journal import rows
 from rotator.adapters.journal.errors import DAMAGED, RESTORE, Damaged, NotAJournal, Older, failure_of, primary
 from rotator.adapters.journal.location import path_of
-from rotator.adapters.journal.rules import OLDER
 from rotator.adapters.journal.version import HEAD, version_of
+from rotator.domain.changes import OLDER
 from rotator.domain.failures import Failure
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey
 from rotator.domain.rotation import Rotation
@@ -35,26 +35,35 @@ def look_at(url: str, *, base: Path | None = None, busy: timedelta = timedelta(s
     path = path_of(url, base)
     if not path.is_file() or path.stat().st_size == 0:
         raise NotAJournal(f"there is no journal at {path}", "nothing was rotated yet, or state names another file")
-    connection = None
     try:
-        connection = _connect(path, busy)
-        if version_of(connection) != HEAD:
-            raise Older(f"an older rotator wrote {path}", "every command that writes migrates it, `rotator check` too")
-        return ReadOnlyJournal(connection)
-    except BaseException as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise _refusal(path, error) from error
+        connection, version = _connect(path, busy)
+    except sqlite3.Error as error:
+        raise _refusal(path, error) from error
+    if version != HEAD:
+        connection.close()
+        raise Older(f"an older rotator wrote {path}", "every command that writes migrates it, `rotator check` too")
+    return ReadOnlyJournal(connection)
+
+
+def _connect(path: Path, busy: timedelta) -> tuple[sqlite3.Connection, str | None]:
+    """A connection, and the schema that was read on it."""
+    try:
+        return _try(path, busy, "mode=ro")
+    except sqlite3.OperationalError:
+        # Who may not write the directory cannot make the files of the write-ahead log; without one nobody has it open.
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _try(path, busy, "mode=ro&immutable=1")
+
+
+def _try(path: Path, busy: timedelta, options: str) -> tuple[sqlite3.Connection, str | None]:
+    uri, timeout = f"file:{quote(str(path))}?{options}", busy.total_seconds()
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+    try:
+        return connection, version_of(connection)
+    except BaseException:
+        connection.close()
         raise
-
-
-def _connect(path: Path, busy: timedelta) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path))}?mode=ro"
-    if not path.with_name(path.name + "-wal").exists():
-        # Nobody has it open. Who may not write the directory could not make the files of the write-ahead log.
-        uri += "&immutable=1"
-    return sqlite3.connect(uri, uri=True, timeout=busy.total_seconds(), isolation_level=None, check_same_thread=False)
 
 
 def _refusal(path: Path, error: sqlite3.Error) -> Failure:
@@ -66,7 +75,7 @@ def _refusal(path: Path, error: sqlite3.Error) -> Failure:
 
 
 class ReadOnlyJournal:
-    """The reading methods of `rotator.ports.Journal` that people's questions need. To be closed, or used in a `with`."""
+    """The methods of `rotator.ports.Journal` that answer people's questions. To be closed, or used in a `with`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

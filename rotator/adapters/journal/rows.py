@@ -7,13 +7,14 @@ so a `Secret` cannot get in.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
+from rotator.adapters.journal.errors import Unreadable
 from rotator.domain.records import (
     ChainedEvent,
     Checkpoint,
@@ -70,14 +71,13 @@ def number(value: object) -> int:
     raise TypeError(f"the journal takes a number here, and no {type(value).__name__}")
 
 
-def _texts(values: Iterable[object]) -> str:
-    found = [text(each) for each in values]
-    return _dumps(found) if found else "[]"
+def _list_of(check: Callable[[object], object]) -> Callable[[object], str]:
+    def encode(values: object) -> str:
+        if not isinstance(values, tuple):
+            raise TypeError(f"the journal takes a tuple here, and no {type(values).__name__}")
+        return _dumps([check(each) for each in values]) if values else "[]"
 
-
-def _numbers(values: Iterable[object]) -> str:
-    found = [number(each) for each in values]
-    return _dumps(found) if found else "[]"
+    return encode
 
 
 def mapping(values: Mapping[str, str]) -> str:
@@ -86,16 +86,28 @@ def mapping(values: Mapping[str, str]) -> str:
 
 
 def _load_tuple(value: str) -> tuple[Any, ...]:
-    return tuple(json.loads(value)) if value != "[]" else ()
+    if value == "[]":
+        return ()
+    found = json.loads(value)
+    if not isinstance(found, list):
+        raise TypeError("no list")
+    return tuple(found)
+
+
+def _load_mapping(value: str) -> dict[str, str]:
+    found = json.loads(value)
+    if not isinstance(found, dict):
+        raise TypeError("no object")
+    return found
 
 
 TEXT = Kind(text, str)
 NUMBER = Kind(number, int)
 FLAG = Kind(int, bool)
 INSTANT = Kind(micros, instant)
-TEXTS = Kind(_texts, _load_tuple)
-NUMBERS = Kind(_numbers, _load_tuple)
-MAPPING = Kind(mapping, json.loads)
+TEXTS = Kind(_list_of(text), _load_tuple)
+NUMBERS = Kind(_list_of(number), _load_tuple)
+MAPPING = Kind(mapping, _load_mapping)
 
 
 def choice(of: type[StrEnum]) -> Kind:
@@ -108,7 +120,7 @@ class Shape(Generic[T]):
 
     def __init__(self, cls: type[T], /, **kinds: Kind) -> None:
         self.columns = tuple(kinds)
-        self._cls = cls
+        self.of = cls
         self._values = attrgetter(*kinds)
         self._encoders = tuple(kind.encode for kind in kinds.values())
         self._decoders = tuple(kind.decode for kind in kinds.values())
@@ -119,13 +131,16 @@ class Shape(Generic[T]):
         return dict(zip(self.columns, [None if v is None else encode(v) for encode, v in pairs], strict=True))
 
     def fields(self, record: Record) -> dict[str, Any]:
-        """The dataclass's fields by name, of the record's first columns."""
+        """The dataclass's fields by name, of the record's first columns. Raises `Unreadable`."""
         pairs = zip(self._decoders, record, strict=False)
-        return dict(zip(self.columns, [None if v is None else decode(v) for decode, v in pairs], strict=True))
+        try:
+            return dict(zip(self.columns, [None if v is None else decode(v) for decode, v in pairs], strict=True))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise Unreadable(self.of.__name__) from error
 
     def decode(self, record: Record) -> T:
-        """The dataclass of which this is the row."""
-        return self._cls(**self.fields(record))
+        """The dataclass of which this is the row. Raises `Unreadable`."""
+        return self.of(**self.fields(record))
 
 
 CREDENTIAL = Shape(
@@ -220,9 +235,15 @@ ROTATION = Shape(
     outage=FLAG,
 )
 """A rotation's own columns; `waiting` and `problem` follow them, old keys and places are rows of their own."""
-WAITING = ("waiting_until", "waiting_for", "waiting_note")
-PROBLEM = ("problem_message", "problem_hint")
-ROTATION_COLUMNS = ROTATION.columns + WAITING + PROBLEM
+WAITING = Shape(Waiting, until=INSTANT, for_=choice(WaitFor), note=TEXT)
+ROTATION_COLUMNS = (
+    *ROTATION.columns,
+    "waiting_until",
+    "waiting_for",
+    "waiting_note",
+    "problem_message",
+    "problem_hint",
+)
 EVENT_COLUMNS = LINK.columns + EVENT.columns
 
 
@@ -242,10 +263,10 @@ def encode_rotation(row: Rotation) -> dict[str, Any]:
 
 def decode_rotation(record: Record, old_keys: tuple[OldKey, ...], stores: tuple[StoreState, ...]) -> Rotation:
     """The rotation of which `record` holds `ROTATION_COLUMNS`."""
-    until, for_, note, message, hint = record[len(ROTATION.columns) : len(ROTATION_COLUMNS)]
+    until, _, _, message, hint = record[len(ROTATION.columns) : len(ROTATION_COLUMNS)]
     return Rotation(
         **ROTATION.fields(record),
-        waiting=None if until is None else Waiting(until=instant(until), for_=WaitFor(for_), note=note),
+        waiting=None if until is None else WAITING.decode(record[len(ROTATION.columns) :]),
         problem=None if message is None else Problem(message=message, hint=hint),
         old_keys=old_keys,
         stores=stores,

@@ -19,14 +19,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from rotator.adapters.journal import reading, rows, writing
 from rotator.adapters.journal import statements as sql
-from rotator.adapters.journal.chain import Signer
 from rotator.adapters.journal.errors import failure_of
-from rotator.adapters.journal.rules import check_begin, check_commit, check_save
 from rotator.adapters.journal.session import Session
 from rotator.adapters.journal.writer import Writer
+from rotator.domain.changes import OLDER, REMEMBERED, check_begin, check_commit, check_restore, check_save
 from rotator.domain.failures import Transient
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
+from rotator.domain.trail import Signer
 from rotator.ports import Change
 
 T = TypeVar("T")
@@ -153,15 +153,28 @@ class SqliteJournal:
         """Close what happened since the last one. Twice: None. Raises `Permanent` without a signer."""
         return self._writer.run(partial(writing.checkpoint, now=now, signer=self._signer))
 
-    # -- its own age -------------------------------------------------------------------------------------------
+    # -- what outlives a process, and its own age --------------------------------------------------------------
+
+    def recall(self, name: str) -> str | None:
+        """What was remembered under a name."""
+        return self._read(lambda session: reading.recall(session, REMEMBERED + name))
+
+    def remember(self, name: str, text: str | None) -> None:
+        """Remember a short text. Twice: the later one counts."""
+        self._writer.run(partial(writing.remember, name=REMEMBERED + name, value=text))
+
+    def restore(self, row: Rotation, now: datetime) -> None:
+        """Enter or overwrite a row that is over. Twice: the same. Raises `Fenced` for one that is open here."""
+        check_restore(row)
+        self._writer.run(partial(writing.restore, row=row, now=now))
 
     def older_than_world(self) -> str | None:
         """Why this journal was found older than the world, or None."""
-        return self._read(reading.older_than_world)
+        return self._read(lambda session: reading.recall(session, OLDER))
 
     def set_older_than_world(self, why: str | None) -> None:
         """Remember it. Twice: the later word counts."""
-        self._writer.run(partial(writing.set_older_than_world, why=why))
+        self._writer.run(partial(writing.remember, name=OLDER, value=why))
 
     # -- inside ------------------------------------------------------------------------------------------------
 

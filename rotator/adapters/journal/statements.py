@@ -114,6 +114,7 @@ SOONEST_AMONG = Statement(_SOON.where(among(ROTATION.c.credential, "only")))
 FENCE_AND_OPEN = Statement(select(ROTATION.c.fence, ROTATION.c.open).where(ROTATION.c.id == given("id")))
 
 INSERT_ROTATION = Statement(inserting(ROTATION, _STORED))
+RESTORE_ROTATION = saving(ROTATION, _STORED, ["id"])
 SAVE_ROTATION = Statement(
     setting(ROTATION, [name for name in _STORED if name not in _NEVER_CHANGES]).where(
         ROTATION.c.id == given("id"), ROTATION.c.fence == given("fence"), _OPEN

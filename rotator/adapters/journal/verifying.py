@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from rotator.adapters.journal.chain import START, checkpoint_digest, event_digest, signed_text
-from rotator.adapters.journal.signing import verifies
+from rotator.adapters.journal.errors import Unreadable
 from rotator.domain.records import ChainedEvent, Checkpoint
 from rotator.domain.times import quoted
+from rotator.domain.trail import START, checkpoint_digest, event_digest, signed_text
 
 PAGE = 10_000
 
@@ -73,8 +73,8 @@ def verify_log(journal: Trail, public_key: bytes, known_head: str | None = None)
         for event in _all_events(journal):
             walk.step(event)
         problems += walk.problems()
-    except (ValueError, TypeError) as error:
-        problems.append(f"something in it cannot be read: {quoted(error)}")
+    except Unreadable as error:
+        problems.append(error.message)
         return Broken(events=0, checkpoints=0, unclosed=0, head=None, problems=tuple(problems))
     head = checkpoints[-1].digest if checkpoints else None
     counted = {"events": walk.position, "checkpoints": len(checkpoints), "unclosed": walk.unclosed}
@@ -84,10 +84,11 @@ def verify_log(journal: Trail, public_key: bytes, known_head: str | None = None)
 
 
 def _all_events(journal: Trail) -> Iterator[ChainedEvent]:
-    after = 0
+    after, seen = 0, set[str]()
     while page := journal.events(after=after, limit=PAGE):
-        yield from page
-        after += len(page)
+        # Pages are counted by number: where events were deleted, one begins with the end of the one before.
+        yield from (event for event in page if event.digest not in seen)
+        after, seen = after + len(page), {event.digest for event in page}
 
 
 def _check_checkpoints(checkpoints: tuple[Checkpoint, ...], public_key: bytes, known_head: str | None) -> list[str]:
@@ -103,6 +104,18 @@ def _check_checkpoints(checkpoints: tuple[Checkpoint, ...], public_key: bytes, k
     if known_head is not None and known_head not in {each.digest for each in checkpoints}:
         problems.append("the known head is not there: newer checkpoints were cut off, or all of them replaced")
     return problems
+
+
+def verifies(public_key: bytes, message: bytes, signature: str) -> bool:
+    """Whether the hexadecimal signature was made over the message with the private key of this public one."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 @dataclass(slots=True)

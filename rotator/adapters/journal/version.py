@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from rotator.adapters.journal.errors import Newer, NotAJournal
+from rotator.domain.times import quoted
 
 KNOWN = ("0001", "0002")
 """The schemas that this version of the rotator can migrate from, oldest first; the last is the one that it uses."""
@@ -16,6 +17,16 @@ APPLICATION = 0x726F7461
 
 def version_of(connection: sqlite3.Connection) -> str | None:
     """The journal's schema; None of an empty file. Raises `NotAJournal` and `Newer`."""
+    if connection.in_transaction:
+        return _version_of(connection)
+    connection.execute("BEGIN")  # somebody may be making the journal right now
+    try:
+        return _version_of(connection)
+    finally:
+        connection.execute("COMMIT")
+
+
+def _version_of(connection: sqlite3.Connection) -> str | None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables and application in (0, APPLICATION):
@@ -25,5 +36,5 @@ def version_of(connection: sqlite3.Connection) -> str | None:
     version = str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
     if version not in KNOWN:
         hint = "install that version again, or restore the journal from before it"
-        raise Newer(f"a newer rotator wrote this journal (schema {version}, this one knows {HEAD})", hint)
+        raise Newer(f"a newer rotator wrote this journal (schema {quoted(version)}, this one knows {HEAD})", hint)
     return version

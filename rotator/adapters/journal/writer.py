@@ -60,6 +60,11 @@ class Writer:
             raise job.error
         return cast("T", job.result)
 
+    @property
+    def waiting(self) -> int:
+        """About how many pieces of work wait for the next transaction."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finish what was asked for, stop, and close the connection. Twice: nothing more."""
         with self._gate:

@@ -9,13 +9,13 @@ from typing import Any
 
 from rotator.adapters.journal import reading, rows
 from rotator.adapters.journal import statements as sql
-from rotator.adapters.journal.chain import START, Signer, chained, close, credential_chain
 from rotator.adapters.journal.rows import micros
-from rotator.adapters.journal.rules import OLDER
 from rotator.adapters.journal.session import Session
+from rotator.domain.changes import OLDER, RESTORED
 from rotator.domain.failures import Fenced
 from rotator.domain.records import Checkpoint, CredentialRow, Event, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
+from rotator.domain.trail import START, Signer, chained, close, credential_chain
 from rotator.ports import Change
 
 
@@ -38,7 +38,7 @@ def claim(
     session: Session, owner: str, now: datetime, until: datetime, limit: int, only: Collection[str] | None
 ) -> tuple[Rotation, ...]:
     """Take the most urgent rows that are due."""
-    if limit <= 0 or reading.older_than_world(session) is not None:
+    if limit <= 0 or reading.recall(session, OLDER) is not None:
         return ()
     due = reading.claimable(session, now, limit, only)
     session.run_each(sql.TAKE, [{"id": row.id, "owner": owner, "next_at": micros(until)} for row in due])
@@ -144,12 +144,25 @@ def checkpoint(session: Session, now: datetime, signer: Signer | None) -> Checkp
     return made
 
 
-def set_older_than_world(session: Session, why: str | None) -> None:
-    """Remember it, or forget it."""
-    if why is None:
-        session.run(sql.DROP_META, {"name": OLDER})
+def remember(session: Session, name: str, value: str | None) -> None:
+    """Remember a text, or forget it."""
+    if value is None:
+        session.run(sql.DROP_META, {"name": name})
     else:
-        session.run(sql.WRITE_META, {"name": OLDER, "value": rows.text(why)})
+        session.run(sql.WRITE_META, {"name": name, "value": rows.text(value)})
+
+
+def restore(session: Session, row: Rotation, now: datetime) -> None:
+    """Enter or overwrite a row that is over."""
+    stored = reading.rotation(session, sql.ROTATION_BY_ID, {"id": row.id})
+    if stored is not None and stored.open:
+        raise Fenced(f"rotation {row.id} is open")
+    if stored == row:
+        return
+    session.run(sql.MAKE_CREDENTIAL, {"name": row.credential})
+    session.run(sql.RESTORE_ROTATION, rows.encode_rotation(row))
+    _save_parts(session, row)
+    _note(session, row.id, now, row.fence, (RESTORED,))
 
 
 # -- parts of the above ----------------------------------------------------------------------------------------------

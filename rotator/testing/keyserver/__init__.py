@@ -12,8 +12,8 @@ Admin calls need `Authorization: Bearer <admin secret>`; bodies are JSON; errors
     POST   /principals/P/keys            {"mark", "slot", "expects", "secret", "fingerprint", "expires_in", "scopes"},
                                          all optional → 201 {"id", "secret", "slot", "mark", "created_at",
                                          "expires_at", "scopes"}; 409 "cap", "slot_conflict" or "taken"
-    GET    /principals/P/keys            {"keys": [{"id", "mark", "state", "created_at", "last_used_at", "expires_at",
-             ?after=ID&limit=N           "slot", "scopes", "hint"}], "after": ID of the last one | null at the end}
+    GET    /principals/P/keys            {"keys": [{"id", "mark", "state", "created_at", "last_used_at", "last_used_by",
+             ?after=ID&limit=N           "expires_at", "slot", "scopes", "hint"}], "after": the last one's ID | null}
     POST   /principals/P/keys/ID/state   {"state": "enabled" | "disabled"} → 200; 404 if it is deleted
     DELETE /principals/P/keys/ID         204; 404 the second time
     GET    /admin/whoami                 200 if the admin secret is right; changes nothing
@@ -21,8 +21,8 @@ Admin calls need `Authorization: Bearer <admin secret>`; bodies are JSON; errors
     GET    /resource?scope=S             with a key's secret: 200 | 401 "invalid_key" | 403 "forbidden"
 
 `S` is `resource.read` unless said; a key with scopes that lack it gets the 403. With slots, a key's id is `slot@tag`. A
-mint replaces what its slot holds, if that has the tag `expects` (409 otherwise); deleting a slot's key leaves a fresh
-tag, listed as a `deleted` key, so that a late mint no longer matches.
+mint replaces what its slot holds, if that has the tag `expects` (409 otherwise); deleting what a slot holds, a key or
+an emptiness, leaves a fresh tag, listed as a `deleted` key, so that a late mint no longer matches.
 """
 
 from rotator.testing.keyserver.behaviour import ADMIN_OPERATIONS, Behaviour, Fault, FaultKind, Operation, RetryAfter

@@ -205,6 +205,7 @@ def listed_json(row: Listed) -> dict[str, object]:
         "state": row.state,
         "created_at": instant(row.created_at),
         "last_used_at": instant(row.last_used_at),
+        "last_used_by": row.last_used_by,
         "expires_at": instant(row.expires_at),
         "slot": row.slot,
         "scopes": row.scopes,

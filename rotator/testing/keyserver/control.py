@@ -1,12 +1,14 @@
-"""The control endpoints, for a keyserver in another process; all need the admin secret.
+"""The control endpoints, for a keyserver in another process.
 
-GET   /control/behaviour         what it was told
-PUT   /control/behaviour         tell all of it: what is left out is as by default
-PATCH /control/behaviour         tell a part of it
-POST  /control/faults            add a row to its faults
-GET   /control/log?after=&limit= records that ended after that number; `after` is null when there is no more
-POST  /control/keys              {"principal", and what a mint takes}: a key that got about long ago; not in the log
-GET   /control/keys/{principal}  the truth: {"keys": [{"id", "state"}]}, without deleted and expired ones
+    GET   /control/behaviour         what it was told
+    PUT   /control/behaviour         tell all of it: what is left out is as by default
+    PATCH /control/behaviour         tell a part of it
+    POST  /control/faults            add a row to its faults
+    GET   /control/log?after=&limit= records that ended after that number; `after` is null when there is no more
+    POST  /control/keys              {"principal", and what a mint takes}: a key that got about long ago; not in the log
+    GET   /control/keys/{principal}  the truth: {"keys": [{"id", "state"}]}, without deleted and expired ones
+
+All of them need the admin secret; none is ever slow, faulty or logged.
 """
 
 from collections.abc import Callable, Mapping

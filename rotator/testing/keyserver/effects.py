@@ -105,7 +105,8 @@ class Effects:
         return _ok({"id": key.id, "principal": key.principal})
 
     def _resource(self, _call: Call, request: Request, now: float) -> Outcome:
-        self._issuer.use(request.bearer or "", now, scope=request.query.get("scope", RESOURCE_SCOPE))
+        scope, consumer = request.query.get("scope", RESOURCE_SCOPE), request.headers.get("x-consumer")
+        self._issuer.use(request.bearer or "", now, scope=scope, consumer=consumer)
         return _ok({"ok": True})
 
     def _unknown(self, call: Call, request: Request, _now: float) -> Outcome:

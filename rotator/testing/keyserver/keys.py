@@ -127,6 +127,7 @@ class Listed:
     mark: str | None = None
     created_at: float | None = None
     last_used_at: float | None = None
+    last_used_by: str | None = None
     expires_at: float | None = None
     slot: str | None = None
     scopes: tuple[str, ...] | None = None

@@ -58,7 +58,7 @@ class Issuer:
         self._keys: dict[str, dict[str, Key]] = {}
         self._slots: dict[tuple[str, str], tuple[Holding, ...]] = {}
         self._by_digest: dict[bytes, tuple[str, str]] = {}
-        self._last_used: dict[tuple[str, str], float] = {}
+        self._last_used: dict[tuple[str, str], tuple[float, str | None]] = {}
 
     @property
     def behaviour(self) -> Behaviour:
@@ -82,13 +82,10 @@ class Issuer:
         if wish.slot is not None:
             raise NoSuchSlot
         issued = self._new_key(principal, wish, now, key_id=f"key-{self._count + 1}")
-        living = self._living(principal)
         if self._behaviour.in_place:
-            self._record(issued)
-            for key in living:
+            for key in self._living(principal):
                 self._change(key, KeyState.DELETED, now)
-            return issued
-        if self._behaviour.cap is not None and len(living) >= self._behaviour.cap:
+        elif self._behaviour.cap is not None and len(self._living(principal)) >= self._behaviour.cap:
             raise CapReached
         return self._record(issued)
 
@@ -148,10 +145,15 @@ class Issuer:
     def set_state(self, principal: str, key_id: str, state: KeyState, now: float) -> None:
         """Enable, disable or delete a key; the state that it has already is no error, but a deleted one is gone.
 
-        Deleting the key of a slot leaves a fresh tag there. Raises NoSuchKey, CannotDisable (to enable, too).
+        Deleting what a slot holds, a key or an emptiness, leaves a fresh tag there: a late mint no longer matches.
+        Raises NoSuchKey, CannotDisable (to enable, too).
         """
         if state is not KeyState.DELETED and not self._behaviour.disable:
             raise CannotDisable
+        slot = key_id.partition("@")[0]
+        if state is KeyState.DELETED and key_id == self._emptiness_of(principal, slot):
+            self._hold(principal, slot, self._emptiness(now))
+            return
         key = self._keys.get(principal, {}).get(key_id)
         if key is None or key.state is KeyState.DELETED:
             raise NoSuchKey
@@ -178,6 +180,11 @@ class Issuer:
 
     def _hold(self, principal: str, slot: str, holding: Holding) -> None:
         self._slots[principal, slot] = (*self._slots[principal, slot], holding)
+
+    def _emptiness_of(self, principal: str, slot: str) -> str | None:
+        """Find the id under which a slot is listed that holds no key."""
+        held = self._holding(principal, slot) if slot in self._behaviour.slots else None
+        return f"{slot}@{held.tag}" if held is not None and held.key_id is None else None
 
     def _emptiness(self, at: float) -> Holding:
         self._count += 1
@@ -219,12 +226,16 @@ class Issuer:
         then = as_of(key.changes, instant)
         if then is None or then.state is KeyState.DELETED:
             return None
+        used_at, used_by = self._last_used.get((key.principal, key.id), (None, None))
+        if not self._behaviour.last_used:
+            used_at = used_by = None
         return Listed(
             id=key.id,
             state=then.state,
             mark=key.mark,
             created_at=key.created_at,
-            last_used_at=self._last_used.get((key.principal, key.id)) if self._behaviour.last_used else None,
+            last_used_at=used_at,
+            last_used_by=used_by,
             expires_at=key.expires_at,
             slot=key.slot,
             scopes=key.scopes,
@@ -264,10 +275,10 @@ class Issuer:
             raise CannotIdentify
         return self._accepted(secret, now)
 
-    def use(self, secret: str, now: float, *, scope: str = RESOURCE_SCOPE) -> Key:
+    def use(self, secret: str, now: float, *, scope: str = RESOURCE_SCOPE, consumer: str | None = None) -> Key:
         """Call the protected resource; a key that is accepted counts as used now. Raises InvalidKey, MissingScope."""
         key = self._accepted(secret, now)
-        self._last_used[key.principal, key.id] = now
+        self._last_used[key.principal, key.id] = now, consumer
         if key.scopes is not None and scope not in key.scopes:
             raise MissingScope
         return key

@@ -47,6 +47,8 @@ class Script:
         if scenario.outages:
             weather = (self.store_down, self.store_down, self.provider_down, self.provider_refuses, self.store_denies)
             events += random.choices(weather, k=random.choice((0, 0, 1, 2)))
+            if self.emergency not in events and random.random() < 0.05:
+                events.append(self.store_down_for_long)
         if scenario.foreign and random.random() < 0.25:
             events.append(random.choice((self.foreign_value, self.old_value)))
         if scenario.renamer:
@@ -232,8 +234,12 @@ class Script:
 
     def store_down(self, installation: Installation) -> str:
         store = self.random.choice(list(installation.stores.values()))
-        store.down_until = self.schedule.now + self.random.choice((30.0, 300.0, 3 * HOUR, 30 * HOUR))
+        store.down_until = self.schedule.now + self.random.choice((30.0, 300.0, 3 * HOUR))
         return "store down"
+
+    def store_down_for_long(self, installation: Installation) -> str:
+        self.random.choice(list(installation.stores.values())).down_until = self.schedule.now + 30 * HOUR
+        return "store down for a day"
 
     def store_denies(self, installation: Installation) -> str:
         self.random.choice(list(installation.stores.values())).denied = True

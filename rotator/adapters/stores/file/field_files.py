@@ -12,10 +12,11 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 from rotator.adapters.stores.file.beneath import Directory, own_like
 from rotator.adapters.stores.file.documents import Look
-from rotator.domain.failures import Conflict, Permanent, Transient
+from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.times import quoted
 
 LINK = "..rotator"
@@ -54,15 +55,23 @@ class FieldFiles:
             _check_name(name)
         wanted = {name: text.encode() for name, text in changes.items() if text is not None}
         kept = {name: data for name, data in self._managed().items() if name not in changes}
-        version = self._write_version({**kept, **wanted})
-        before()
-        if self.look() != found:
-            raise Conflict(f"{self._directory.shown} was written by somebody else at the same time")
-        self._turn_into_links(wanted)
-        self._directory.replace_link(LINK, version)
+        try:
+            version = self._write_version({**kept, **wanted})
+            before()
+            if self.look() != found:
+                raise Conflict(f"{self._directory.shown} was written by somebody else at the same time")
+            self._turn_into_links(wanted)
+            self._directory.replace_link(LINK, version)
+        except BaseException:
+            with suppress(Failure):
+                self._discard_other_versions()
+            raise
         for name in changes.keys() - wanted.keys():
             self._directory.discard(name)
-        self._tidy(version, empty=not (kept or wanted))
+        if not (kept or wanted):
+            self._directory.discard(LINK)
+        self._discard_other_versions()
+        self._parent.discard_empty(self._name)
         values = {**(found.values if found is not None else {}), **changes}
         after = {name: text for name in self._fields if (text := values.get(name)) is not None}
         return _seen(after, ()) if after else None
@@ -139,16 +148,13 @@ class FieldFiles:
         for name in plain:
             self._directory.replace_link(name, f"{LINK}/{name}")
 
-    def _tidy(self, version: str, *, empty: bool) -> None:
-        """Remove versions that nobody reads any more, and everything of ours where no field is left."""
-        if empty:
-            self._directory.discard(LINK)
+    def _discard_other_versions(self) -> None:
+        """Remove the versions that the link does not name: older ones, and what a crash or a failure left behind."""
+        present = self._directory.link(LINK)
         for name in self._directory.names():
-            if name.startswith(VERSION) and (empty or name != version):
+            if name.startswith(VERSION) and name != present:
                 self._directory.discard_directory(name)
         self._directory.sync()
-        if empty:
-            self._parent.discard_empty(self._name)
 
 
 def _check_name(name: str) -> None:

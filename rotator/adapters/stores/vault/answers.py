@@ -28,7 +28,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """A status and a body. `errors` is None where the body is not Vault's, as a proxy's page of HTML."""
+    """A status and a body."""
 
     status: int
     content: bytes
@@ -38,6 +38,13 @@ class Answer:
     def ok(self) -> bool:
         """Whether it did what it was asked to."""
         return 200 <= self.status < 300
+
+    @property
+    def of_vault(self) -> bool:
+        """Whether it is a result: a success, or a 404 that tells of a version or of none. A page of HTML is neither."""
+        if self.ok:
+            return not self.content or bool(self.body())
+        return self.status == 404 and (self.errors == "" or bool(self.data))
 
     def body(self, parse_float: Callable[[str], Any] | None = None) -> Mapping[str, Any]:
         """The JSON object; an empty one where there is none."""
@@ -55,7 +62,7 @@ class Answer:
 
     @property
     def errors(self) -> str | None:
-        """Its reasons as one text; the empty text where it gives none."""
+        """Its reasons as one text, empty where it gives none; None where the body is not Vault's at all."""
         found = self.body().get("errors")
         return " ".join(str(each) for each in found) if isinstance(found, list) else None
 
@@ -65,7 +72,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """An answer that is not `ok`, and what it was asked for."""
+    """An answer that is no result, and what it was asked for."""
 
     answer: Answer
     need: Need
@@ -81,7 +88,7 @@ class _Refusal:
 
 
 def failure_of(answer: Answer, need: Need, address: str) -> Failure:
-    """The failure that an answer which is not `ok` means. Says nothing of what was sent."""
+    """The failure that an answer which is no result means. Says nothing of what was sent."""
     refusal = _Refusal(answer, need, address)
     if answer.errors is None and answer.status not in _FROM_ANYBODY:
         return _redirect(refusal) if 300 <= answer.status < 400 else _no_vault(refusal)

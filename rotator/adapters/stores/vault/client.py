@@ -53,7 +53,7 @@ class VaultClient:
             if another is not None:
                 token = another
                 answer = self._send(token, deadline, send)
-        if answer.ok or (answer.status == 404 and (answer.errors == "" or answer.data)):
+        if answer.of_vault:
             return answer
         if answer.status == 403 and answer.errors is not None:
             raise self._why_denied(token, deadline, need)

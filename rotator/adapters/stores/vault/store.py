@@ -21,7 +21,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from importlib.util import find_spec
+from importlib import import_module
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,8 +56,10 @@ class VaultStore:
     ) -> VaultStore:
         """A store as configured. No request, and no reference is resolved yet. Raises `SettingsError`."""
         given = Settings(settings, KNOWN)
-        if find_spec("hvac") is None:
-            raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'")
+        try:
+            import_module("hvac")  # here, because the first call has no time for it when leases are short
+        except ImportError:
+            raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'") from None
         ca = given.path("ca") if "ca" in given else None
         if ca is not None and not ca.is_file():
             raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")

@@ -25,7 +25,7 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 class Signer(Protocol):
     """Signs with the installation's key."""
 
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes, /) -> bytes:
         """The signature. Twice: the same or another one, each of them valid."""
         ...
 

@@ -1,0 +1,153 @@
+"""A config means what its author reads in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from rotator.config.references import Reference
+from rotator.domain.credential import Principal, Publication
+from rotator.domain.policy import STANDARD
+from tests.config.folder import GOOD, Folder, changed
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "rotator.example.yaml"
+
+
+def test_credentials_become_values_of_the_domain(folder: Folder) -> None:
+    config = folder.load(GOOD)
+    two = config.credentials["two"]
+    assert list(config.credentials) == ["one", "two"]
+    assert two.principal == Principal(name="agents", exclusive=False, settings={"principal": "agents"})
+    assert two.publish == (Publication(store="files", ref="a.json", fields={"B": "{secret}"}),)
+    assert two.policy.every == timedelta(days=30)
+    assert config.credentials["one"].policy == STANDARD
+    assert (config.parallel, config.lease, config.broken) == (32, timedelta(seconds=60), {})
+    assert config.providers["ks"].admin == Reference("env", "KS_ADMIN")
+    assert config.base == folder.path
+
+
+def test_settings_that_are_not_ours_are_handed_to_the_driver_unjudged(folder: Folder) -> None:
+    config = folder.load(changed("root: store", "root: store, surprise: [1, {a: off}]"))
+    assert config.stores["files"].settings == {"root": "store", "surprise": [1, {"a": "off"}]}
+
+
+def test_exclusive_is_no_word_of_the_driver(folder: Folder) -> None:
+    two = folder.load(changed("{principal: agents}", "{roles: [a, b], exclusive: true}")).credentials["two"]
+    assert two.principal == Principal(name="a+b", exclusive=True, settings={"roles": ("a", "b")})
+
+
+def test_principals_are_shared_as_long_as_none_is_exclusive(folder: Folder) -> None:
+    shared = folder.load(changed("principal: {principal: agents}", "principal: {}")).credentials
+    assert shared["one"].principal == shared["two"].principal
+
+
+def test_one_document_is_shared_but_no_field(folder: Folder) -> None:
+    config = folder.load(GOOD)
+    assert {each.publish[0].ref for each in config.credentials.values()} == {"a.json"}
+
+
+def test_two_names_for_the_same_store_share_their_fields(folder: Folder) -> None:
+    text = changed(
+        "  files: {driver: file, root: store}\n",
+        "  files: {driver: file, root: store}\n  more: {driver: file, root: store}\n",
+    )
+    text = text.replace("{store: files, ref: a.json, fields: {B", "{store: more, ref: a.json, fields: {A")
+    assert "one publishes to the field 'A'" in folder.refusal(text).message
+
+
+def test_a_policy_is_named_written_out_or_the_default(folder: Folder) -> None:
+    named = folder.load(GOOD).credentials["two"].policy
+    written = folder.load(changed("policy: standard", "policy: {every: 10d}")).credentials["two"].policy
+    text = changed("    policy: standard\n", "").replace("providers:\n", "defaults: {policy: standard}\nproviders:\n")
+    default = folder.load(text).credentials["two"].policy
+    assert written.every == timedelta(days=10)
+    assert default == named
+
+
+@pytest.mark.parametrize(
+    "template", ["{secret}", "postgresql://{user}:{password}@db/app", '{"k": 1, "key": "{secret}"}']
+)
+def test_templates_are_kept_as_they_are(template: str, folder: Folder) -> None:
+    quoted = "'" + template + "'"
+    config = folder.load(changed('{B: "{secret}"}', f"{{B: {quoted}}}"))
+    assert config.credentials["two"].publish[0].fields == {"B": template}
+
+
+def test_plain_words_are_text_as_in_yaml_1_2(folder: Folder) -> None:
+    text = changed("policy: standard", "tags: [no, on, 2026-12-20, 12:30, 007, null, 1e3]").replace(", null", "")
+    config = folder.load(text.replace("providers:\n", "defaults: {isolation: off}\nproviders:\n"))
+    assert config.credentials["two"].tags == ("no", "on", "2026-12-20", "12:30", "007", "1e3")
+
+
+def test_what_is_left_empty_is_as_if_it_were_not_there(folder: Folder) -> None:
+    text = changed("principal: {principal: agents}", "principal:").replace("policy: standard", "policy:")
+    config = folder.load(text + "consumers:\n")
+    assert config.credentials["two"].principal == Principal(name="default")
+    assert config.credentials["two"].policy == STANDARD
+
+
+def test_the_environment_overrides_journal_and_parallel(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROTATOR_STATE", "postgresql://rotator@db/rotator")
+    monkeypatch.setenv("ROTATOR_PARALLEL", "7")
+    monkeypatch.setenv("ROTATOR_LEASE", "7s")
+    config = folder.load(GOOD)
+    assert (config.state, config.parallel) == ("postgresql://rotator@db/rotator", 7)
+    assert config.lease == timedelta(seconds=60)
+
+
+def test_an_empty_variable_overrides_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROTATOR_STATE", "")
+    monkeypatch.setenv("ROTATOR_PARALLEL", "")
+    assert (folder.load(GOOD).state, folder.load().parallel) == ("sqlite:///rotator.db", 32)
+
+
+def test_included_credentials_are_as_if_they_stood_in_the_file(folder: Folder) -> None:
+    head, entries = GOOD.split("credentials:\n")
+    one, two = entries.split("  two:")
+    folder.write("credentials:\n" + one, "credentials/a.yaml")
+    folder.write("credentials:\n  two:" + two, "credentials/b.yaml")
+    folder.write("", "credentials/empty.yaml")
+    config = folder.load("include: credentials/*.yaml\n" + head)
+    assert config.credentials == folder.load(GOOD).credentials
+
+
+def test_a_fault_in_an_included_file_names_that_file(folder: Folder) -> None:
+    head, entries = GOOD.split("credentials:\n")
+    included = folder.write("credentials:\n" + entries.replace("policy:", "polcy:"), "credentials/a.yaml")
+    error = folder.refusal("include: credentials/a.yaml\n" + head)
+    assert error.message.startswith(f"{included}:8: 'polcy'")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stores: {}", "credentials alone, not 'stores'"),
+        ("include: b.yaml", "credentials alone, not 'include'"),
+        ("credentials: {one: {}}", "'one' stands in "),
+        ("- a", "this is no config"),
+        ("credentials: [a]", "credentials is not a table"),
+    ],
+)
+def test_an_included_file_holds_credentials_alone(text: str, message: str, folder: Folder) -> None:
+    folder.write(text, "credentials/a.yaml")
+    assert message in folder.refusal("include: [credentials/*.yaml]\n" + GOOD).message
+
+
+def test_an_included_file_that_others_may_write_is_refused(folder: Folder) -> None:
+    folder.write("", "credentials/a.yaml").chmod(0o666)
+    assert "a.yaml may be written by others" in folder.refusal("include: credentials/*\n" + GOOD).message
+
+
+def test_a_link_out_of_the_folder_is_not_followed(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "a.yaml"
+    elsewhere.write_text("")
+    (folder.path / "a.yml").symlink_to(elsewhere)
+    assert "leads out of the config's folder" in folder.refusal("include: a.yml\n" + GOOD).message
+
+
+def test_the_example_is_a_config(folder: Folder) -> None:
+    config = folder.load(EXAMPLE.read_text())
+    assert list(config.credentials) == ["app-db", "agents-key"]
+    assert config.broken == {}

@@ -1,0 +1,334 @@
+"""The rules of DESIGN §4, each taken away by a patch of the source text; run as a program, a mutant looks for its seed.
+
+The patch is applied to a module when it is imported, in a process of its own; the product knows nothing of it.
+`python -m tests.simulation.mutants NAME` prints the first seed that catches it, and the invariant that breaks.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, ModuleType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """`old`, which occurs exactly once in a module, becomes `new`."""
+
+    module: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A rule taken away. `breaks`: the invariants one of which must break; `world`: where that is quickest."""
+
+    name: str
+    rule: str
+    patches: tuple[Patch, ...]
+    breaks: tuple[str, ...]
+    strategies: tuple[str, ...] = ("overlap", "dual", "unmarked")
+    seeds: int = 1500
+    world: dict[str, object] = field(default_factory=dict)
+
+
+def engine(module: str, old: str, new: str) -> Patch:
+    """A patch of one module of the engine."""
+    return Patch(module=f"rotator.engine.{module}", old=old, new=new)
+
+
+MUTANTS = (
+    Mutant(
+        name="no fence",
+        rule="1: every journal write carries the fence",
+        patches=(
+            engine(
+                "recorded",
+                "requests = self.world.journal.commit(row, now, change, heed=heed)",
+                "row = replace(row, fence=self.world.journal.rotation(row.id).fence)\n"
+                "        requests = self.world.journal.commit(row, now, change, heed=heed)",
+            ),
+        ),
+        breaks=("I1", "I2", "I3", "I5", "I6", "progress", "drift", "one mint per fence", "rolled back"),
+    ),
+    Mutant(
+        name="version read again",
+        rule="3: never re-read between the intent and the write",
+        patches=(
+            engine(
+                "recorded",
+                "lambda: store.write(place, fields, expected), place=",
+                "lambda: store.write(place, fields, store.read(place).version), place=",
+            ),
+        ),
+        breaks=("I1", "I3", "drift"),
+    ),
+    Mutant(
+        name="put back only what looks promoted",
+        rule="4: rolling back writes a new version wherever a promotion was intended",
+        patches=(
+            engine("rolling_back", "if state.put_back_at is not None and found.value == old:", "if found.value == old:"),
+        ),
+        breaks=("I1",),
+        seeds=4000,
+        world={"emergencies": False, "outages": False, "foreign": False, "stall_rate": 0.02},
+    ),
+    Mutant(
+        name="nothing rewritten",
+        rule="4: a superseding rotation writes what is current again before it looks",
+        patches=(engine("planning", "    rewrite_superseded(rotation)\n", ""),),
+        breaks=("I1", "I3"),
+        strategies=("two-slots", "overlap", "dual"),
+        seeds=4000,
+        world={"foreign": False, "outages": False, "operators": False, "stall_rate": 0.02},
+    ),
+    Mutant(
+        name="undone after the pivot",
+        rule="5: nothing is undone after the first intent of the pivot",
+        patches=(
+            engine("outcomes", "at not in BEFORE_PIVOT or row.beyond_pivot or", "at not in BEFORE_PIVOT or"),
+        ),
+        breaks=("I1", "rolled back", "progress"),
+    ),
+    Mutant(
+        name="nobody holds a key",
+        rule="6: no key is deleted while it is current somewhere",
+        patches=(engine("killing", "def holder(rotation: Recorded, key_id: str) -> str | None:\n", 'def holder(rotation: Recorded, key_id: str) -> str | None:\n    return None\n'),),
+        breaks=("I1",),
+    ),
+    Mutant(
+        name="mint sent twice",
+        rule="7: at most one request per rotation and fence",
+        patches=(
+            engine(
+                "recorded",
+                'lambda: provider.mint(principal, request))\n',
+                'lambda: _twice(lambda: provider.mint(principal, request)))\n',
+            ),
+            engine(
+                "recorded",
+                "class Recorded:\n",
+                "def _twice(send):\n    try:\n        return send()\n    except Ambiguous:\n        return send()\n\n\nclass Recorded:\n",
+            ),
+        ),
+        breaks=("one mint per fence",),
+    ),
+    Mutant(
+        name="list believed at once",
+        rule="7: the look counts only a list lag after the last mint intent",
+        patches=(engine("minting", "    if rotation.now() < until:\n        raise Pause", "    if False:\n        raise Pause"),),
+        breaks=("I2",),
+    ),
+    Mutant(
+        name="no sweep",
+        rule="9: a sweep after the last step unless the rotation is clean",
+        patches=(
+            engine("sweeping", "    if emergency or not rotation.row.clean:\n", "    if False:\n"),
+        ),
+        breaks=("I6",),
+    ),
+    Mutant(
+        name="no wait before the sweep",
+        rule="9: the sweep waits two leases and a list lag",
+        patches=(
+            engine("sweeping", "quiet = rotation.row.since + 2 *", "quiet = rotation.row.since + 0 *"),
+            engine("sweeping", "+ rotation.capabilities.list_lag\n", "+ 0 * rotation.capabilities.list_lag\n"),
+        ),
+        breaks=("I6",),
+        seeds=4000,
+        world={"foreign": False, "operators": False, "outages": False},
+    ),
+    Mutant(
+        name="one sighting",
+        rule="9: an orphan is revoked after two sightings a list lag apart",
+        patches=(engine("reconciling", "if not revoke or key_id not in ripe:", "if not revoke:"),),
+        breaks=("I1", "I2", "I3", "two sightings"),
+    ),
+    Mutant(
+        name="no reconciler",
+        rule="9: the reconciler revokes what woke up later",
+        patches=(engine("reconciling", "if not revoke or key_id not in ripe:", "if True:"),),
+        breaks=("I2",),
+    ),
+    Mutant(
+        name="nothing mended",
+        rule="9: the reconciler writes the current key where another of the credential's own is",
+        patches=(engine("reconciling", "    result = _mend(look, result)\n", ""),),
+        breaks=("drift",),
+    ),
+    Mutant(
+        name="the journal's age unasked",
+        rule="9: a journal older than the world claims nothing and revokes nothing",
+        patches=(
+            engine("belonging", "    marks = [(key.id, mark) for key in listed", "    return\n    marks = [(key.id, mark) for key in listed"),
+        ),
+        breaks=("I1", "I2", "I3", "I6", "rolled back", "restored"),
+        strategies=("overlap", "dual"),
+        world={"restore": True},
+    ),
+    Mutant(
+        name="slot minted over unasked",
+        rule="10: a mint into a slot that holds a live key is a deletion",
+        patches=(
+            engine(
+                "minting",
+                "if key.live and rotation.capabilities.strategy.overlap and holder(rotation, key.id) is not None:",
+                "if False:",
+            ),
+        ),
+        breaks=("I1",),
+        strategies=("two-slots", "dual"),
+        seeds=4000,
+    ),
+    Mutant(
+        name="slot left as it was",
+        rule="10: emptying a slot writes a fresh tag wherever a mint was ever intended",
+        patches=(engine("withdrawing", "    slot = rotation.row.slot\n    if slot is None", "    slot = None\n    if slot is None"),),
+        breaks=("I2", "I1"),
+        strategies=("two-slots", "dual"),
+        seeds=4000,
+    ),
+    Mutant(
+        name="never gives up",
+        rule="11: before the pivot a transient failure gives up after a day",
+        patches=(engine("outcomes", "    return now - row.failing_since >= timing.give_up", "    return False"),),
+        breaks=("rule 11",),
+        seeds=4000,
+        world={"emergencies": False},
+    ),
+    Mutant(
+        name="operators unheard",
+        rule="12: the owner reads requests before every intent",
+        patches=(engine("recorded", "requests = self.world.journal.commit(row, now, change, heed=heed)", "requests = self.world.journal.commit(row, now, change)"),),
+        breaks=("rule 12",),
+    ),
+    Mutant(
+        name="old keys not fixed anew",
+        rule="emergency: joining fixes the old keys anew as all that belong",
+        patches=(engine("starting", "        fixed=False,\n", ""),),
+        breaks=("I6",),
+    ),
+    Mutant(
+        name="outage forgotten",
+        rule="emergency: an outage counts until the successor is live, a contain_first stays one",
+        patches=(
+            engine("starting", "mode=Mode.CONTAIN_FIRST if superseded.mode is Mode.CONTAIN_FIRST else fresh.mode,\n", ""),
+            engine("starting", "    mode = Mode.CONTAIN_FIRST if row.mode is Mode.CONTAIN_FIRST else fresh.mode\n", "    mode = fresh.mode\n"),
+        ),
+        breaks=("I1",),
+        strategies=("overlap", "dual", "unmarked"),
+        seeds=4000,
+    ),
+    Mutant(
+        name="one list is enough",
+        rule="emergency: only a list that adds nothing ends it",
+        patches=(engine("sweeping", "        if emergency and found_more(rotation, listed):\n            return Phase.RETIRING\n", ""),),
+        breaks=("I6",),
+    ),
+    Mutant(
+        name="values not kept",
+        rule="proof: the value of each old key is secured before it can be overwritten",
+        patches=(engine("planning", "return old if value is None else places.keep(rotation, old, value)", "return old"),),
+        breaks=("progress", "I6"),
+        seeds=3000,
+    ),
+    Mutant(
+        name="one refusal",
+        rule="proof: twice, a death window apart",
+        patches=(
+            engine("retiring", "    if old.first_refused_at is None:\n        rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=now))\n        return Waiting(until=now + rotation.capabilities.death_window", "    if False:\n        return Waiting(until=now + rotation.capabilities.death_window"),
+            engine("retiring", "    again = old.first_refused_at + rotation.capabilities.death_window\n", "    again = now\n"),
+            engine("retiring", "_proven(rotation, old, Proof.REFUSED, dead_at=old.first_refused_at)", "_proven(rotation, old, Proof.REFUSED, dead_at=now)"),
+        ),
+        breaks=("I6", "proof"),
+    ),
+    Mutant(
+        name="no positive control",
+        rule="proof: the same call succeeds with the new key before and after",
+        patches=(engine("retiring", "    if not rotation.probe(places.new_value(rotation)).authentic:", "    if False:"),),
+        breaks=("proof",),
+        seeds=3000,
+    ),
+    Mutant(
+        name="no check before the pivot",
+        rule="retiring: the same check once more",
+        patches=(
+            engine("retiring", "    check_stores_hold_new_key(rotation)\n", ""),
+        ),
+        breaks=("I1", "I3"),
+        seeds=3000,
+    ),
+    Mutant(
+        name="baseline from a lagging list",
+        rule="7: what lives is the list united with what the journal knows alive",
+        patches=(
+            engine("belonging", "    return ({key.id for key in listed if key.live} | known) - dead", "    return {key.id for key in listed if key.live} - dead"),
+            engine("belonging", "    if known is not None:\n        return known.rotation == rotation.row.id\n", ""),
+        ),
+        breaks=("I1", "I2", "I6", "progress"),
+        strategies=("unmarked",),
+        seeds=4000,
+    ),
+)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+
+
+class _Patching(importlib.abc.MetaPathFinder):
+    """Finds the modules that have a patch, and compiles the patched text instead of theirs."""
+
+    def __init__(self, patches: Sequence[Patch]) -> None:
+        self._patches = patches
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        wanted = [patch for patch in self._patches if patch.module == name]
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if wanted else None
+        if spec is None or spec.origin is None:
+            return None
+        return importlib.util.spec_from_loader(name, _Patched(name, spec.origin, wanted), origin=spec.origin)
+
+
+class _Patched(importlib.machinery.SourceFileLoader):
+    def __init__(self, name: str, path: str, patches: Sequence[Patch]) -> None:
+        super().__init__(name, path)
+        self._patches = patches
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(patched(Path(self.path).read_text(encoding="utf-8"), self._patches), self.path, "exec")
+
+
+def patched(text: str, patches: Sequence[Patch]) -> str:
+    """The text with all patches; ValueError when one does not fit any more."""
+    for patch in patches:
+        if text.count(patch.old) != 1:
+            raise ValueError(f"this is not once in {patch.module} any more: {patch.old!r}")
+        text = text.replace(patch.old, patch.new)
+    return text
+
+
+def hunt(mutant: Mutant) -> dict[str, object]:
+    """The first seed whose world breaks one of the mutant's invariants; `caught` None when none does."""
+    sys.meta_path.insert(0, _Patching(mutant.patches))
+    from rotator.testing.simulator import Scenario, run
+
+    others: dict[str, int] = {}
+    for seed in range(mutant.seeds):
+        for strategy in mutant.strategies:
+            found = run(Scenario(strategy=strategy, seed=seed, **mutant.world)).broken  # type: ignore[arg-type]
+            if found is not None and found.invariant in mutant.breaks:
+                return {"caught": found.invariant, "what": found.what, "strategy": strategy, "seed": seed, **others}
+            if found is not None:
+                others[found.invariant] = others.get(found.invariant, 0) + 1
+    return {"caught": None, **others}
+
+
+if __name__ == "__main__":
+    print(json.dumps(hunt(BY_NAME[sys.argv[1]])))  # noqa: T201 - the parent reads it
