@@ -159,7 +159,7 @@ class Journal(Protocol):
         ...
 
     def seize(self, rotation_id: str, *, owner: str, now: datetime, lease: timedelta) -> Rotation | None:
-        """For an emergency: take the open row whoever holds it, `fence + 1`; unclean if it was held. None: it is over."""
+        """For an emergency: take the open row whoever holds it, `fence + 1`; unclean if it was held. None: over."""
         ...
 
     def rotation(self, rotation_id: str) -> Rotation | None:

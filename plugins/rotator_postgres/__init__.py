@@ -64,7 +64,7 @@ class Postgres:
     """The driver. Every call logs in anew; objects are used by many threads at once."""
 
     def __init__(self, server: Server, user: str, admin: str) -> None:
-        """`user` with the password `admin` is the role that may do what `.grants` names."""
+        """`user` with the password `admin` is the role that may do what `grants.py` names."""
         self._server = server
         self._user = user
         self._password = admin
@@ -146,7 +146,9 @@ class Postgres:
             return self._verdict(user, word)
         if not asked:
             hint = "pg_hba.conf must ask this role for scram-sha-256 from here"
-            raise Denied(f"{user} is let in without a password", hint, permission="scram-sha-256 in pg_hba.conf")
+            raise Denied(
+                f"{quoted(user)} is let in without a password", hint, permission="scram-sha-256 in pg_hba.conf"
+            )
         return Verdict.WORKS
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
@@ -248,7 +250,7 @@ def _wanted(request: MintRequest, slots: Slots) -> tuple[str, str]:
             f"{quoted(request.slot)} is none of the principal's roles", "look at the principal in the config"
         )
     if request.chosen is None or request.fingerprint is None or request.expects is None:
-        raise ValueError("a login is minted with a chosen value, its fingerprint, and what the slot must hold")
+        raise Permanent("a login is minted with a chosen value, its fingerprint, and what the slot must hold")
     return request.slot, request.chosen.reveal("password")
 
 
@@ -261,7 +263,7 @@ def _note(request: MintRequest, role: Role, stored: str) -> Note:
         digest=digest(stored),
     )
     if read_note(str(note)) != note:
-        raise ValueError("the mark or the fingerprint does not fit into a comment")
+        raise Permanent("the mark or the fingerprint does not fit into a comment")
     return note
 
 

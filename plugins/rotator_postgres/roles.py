@@ -48,7 +48,7 @@ FROM pg_roles r, pg_roles o WHERE r.rolname = {name} AND o.rolname = {owner}
 """
 _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE usesysid = (SELECT oid FROM pg_roles WHERE rolname = {name}) AND pid <> pg_backend_pid()
+WHERE usesysid = (SELECT oid FROM pg_roles WHERE rolname = {name})
 """
 
 
@@ -121,7 +121,10 @@ def annotate(session: Session, role: Role, note: Note) -> None:
 
 
 def signal_sessions(session: Session, name: str, admin: str) -> bool:
-    """Ask the role's sessions to end, never our own; whether there was one. Raises `Denied` naming the grant."""
+    """Ask the role's sessions to end, which are never ours; whether there was one. Raises `Denied` naming the grant.
+
+    Within a transaction PostgreSQL shows the sessions as they were when it was first asked.
+    """
     try:
         return bool(session.run(_END.format(name=literal(name))))
     except Denied:
@@ -132,7 +135,7 @@ def signal_sessions(session: Session, name: str, admin: str) -> bool:
 
 
 def end_sessions(session: Session, name: str, admin: str) -> None:
-    """End the role's sessions and see them gone. In no transaction, where the list of sessions would not change.
+    """End the role's sessions and see them gone. In no transaction.
 
     Raises `Denied` naming the grant, `Transient` when one does not end in time. May be called twice.
     """

@@ -48,7 +48,7 @@ class Note:
         """The comment with this note in place of the one it has, or after the text."""
         found = _last(comment)
         if found is None:
-            return f"{comment} {self}".lstrip()
+            return f"{comment} {self}" if comment else str(self)
         return comment[: found.start()] + str(self) + comment[found.end() :]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rotator.app.assembly import Assembly
 from rotator.config.errors import ConfigError
@@ -23,7 +23,21 @@ class Adopted:
     key_id: str | None
     others: tuple[Key, ...] = ()
     foreign: tuple[Key, ...] = ()
-    works: bool = True
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a person must hear: no unknown key stays alive in silence."""
+        others = (f"{key.id} also belongs, is alive, and dies in the next emergency" for key in self.others)
+        foreign = (f"{key.id} is a foreign key at the same principal, and is not touched" for key in self.foreign)
+        return (*others, *foreign)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What consumers read now: the value and its key, both None where every place is empty; `listed`: all keys."""
+
+    value: Secret | None = field(repr=False)
+    key_id: str | None
+    listed: tuple[Key, ...]
 
 
 def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None) -> Adopted:
@@ -32,24 +46,34 @@ def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None) -> Ad
     `key_id`: which one it is, where nobody else can tell. Raises `ConfigError` and `Failure`.
     """
     world = assembly.world_of(spec)
+    read = read_now(spec, world, key_id)
+    others = tuple(key for key in read.listed if key.live and key.id != read.key_id)
+    belonging = others if spec.principal.exclusive else ()
+    _save(assembly, spec, world, read, belonging)
+    return Adopted(
+        credential=spec.name,
+        key_id=read.key_id,
+        others=belonging,
+        foreign=() if spec.principal.exclusive else _foreign(assembly, spec, others),
+    )
+
+
+def read_now(spec: Credential, world: World, key_id: str | None = None) -> Read:
+    """Which key consumers read now, without any change. Raises `ConfigError` where nobody can tell, and `Failure`."""
     value = _published(spec, world)
     listed = world.provider.keys(spec.principal)
-    current = _which(spec, world, value, listed, key_id) if value is not None else None
-    works = value is None or world.provider.verify(spec.principal, value).authentic
-    if not works:
+    if value is None:
+        if key_id is not None:
+            raise ConfigError(
+                f"{spec.name}: the stores hold no value, so no key is adopted", f"`rotate {spec.name}` makes the first"
+            )
+        return Read(value=None, key_id=None, listed=listed)
+    if not world.provider.verify(spec.principal, value).authentic:
         raise ConfigError(
             f"{spec.name}: the provider refuses the value that the stores hold",
             "publish a working key first, or remove the value and `rotate` makes the first one",
         )
-    others = tuple(key for key in listed if key.live and key.id != current)
-    belonging = others if spec.principal.exclusive else ()
-    _save(assembly, spec, world, current, value, belonging, listed)
-    return Adopted(
-        credential=spec.name,
-        key_id=current,
-        others=belonging,
-        foreign=() if spec.principal.exclusive else _foreign(assembly, spec, others),
-    )
+    return Read(value=value, key_id=_which(spec, world, value, listed, key_id), listed=listed)
 
 
 def _published(spec: Credential, world: World) -> Secret | None:
@@ -66,7 +90,8 @@ def _published(spec: Credential, world: World) -> Secret | None:
         values.append((where, value))
     if any(value != values[0][1] for _, value in values):
         first, other = values[0][0], next(where for where, value in values if value != values[0][1])
-        raise ConfigError(f"{spec.name}: {first} and {other} hold different values", "make them equal, then adopt")
+        hint = "make them equal, then the same command"
+        raise ConfigError(f"{spec.name}: {first} and {other} hold different values", hint)
     return values[0][1] if values else None
 
 
@@ -82,8 +107,13 @@ def _which(spec: Credential, world: World, value: Secret, listed: tuple[Key, ...
         return found
     if spec.principal.exclusive and len(live) == 1:
         return live[0].id
+    if not live:
+        raise ConfigError(
+            f"{spec.name}: the provider lists no living key, and accepts the value that the stores hold",
+            "see if the principal is the one that the key belongs to",
+        )
     raise ConfigError(
-        f"{spec.name}: nobody can tell which of {len(live)} keys the stores hold",
+        f"{spec.name}: nobody can tell which of the provider's keys the stores hold",
         f"`rotator adopt {spec.name} --key-id ID` with {_choice(live)}",
     )
 
@@ -96,14 +126,12 @@ def _save(
     assembly: Assembly,
     spec: Credential,
     world: World,
-    current: str | None,
-    value: Secret | None,
+    read: Read,
     belonging: tuple[Key, ...],
-    listed: tuple[Key, ...],
 ) -> None:
-    now = assembly.clock.now()
+    now, current, value = assembly.clock.now(), read.key_id, read.value
     known = {key.key_id: key for key in assembly.journal.keys(spec.name)}
-    created = next((key.created_at for key in listed if key.id == current), None)
+    created = next((key.created_at for key in read.listed if key.id == current), None)
     learned = []
     if current is not None and value is not None:
         part = world.provider.capabilities(spec.principal).secret_part

@@ -78,8 +78,10 @@ class Assembly:
         with self._lock:
             if name not in self._providers:
                 config = self.config.providers[name]
-                driver = make_provider(config, self._admin(config), self.timing.request)
-                limited = LimitedProvider(driver, parallel=self.config.parallel, rate=config.rate)
+                # Waiting for one's turn and the request itself share the time that the lease leaves for both.
+                patience = self.timing.request / 4
+                driver = make_provider(config, self._admin(config), self.timing.request - patience)
+                limited = LimitedProvider(driver, parallel=self.config.parallel, rate=config.rate, patience=patience)
                 self._providers[name] = limited
             return self._providers[name]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rotator.app.assembly import Assembly
 from rotator.config.errors import ConfigError
-from rotator.domain.credential import Credential
+from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Disabling
 from rotator.engine.world import World
@@ -40,12 +40,14 @@ def _journal(assembly: Assembly) -> str:
     older = assembly.journal.older_than_world()
     if older is not None:
         raise ConfigError(older, "`rotator reconcile --rebuild`")
-    return f"{len(assembly.journal.credentials())} credentials known"
+    known = {row.name for row in assembly.journal.credentials()}
+    unknown = assembly.config.credentials.keys() - known
+    return f"works; {len(known)} adopted, {len(unknown)} not yet"
 
 
-def _tried(subject: str, look: object) -> Finding:
+def _tried(subject: str, look: Callable[[], str]) -> Finding:
     try:
-        return Finding(subject=subject, ok=True, text=str(look()))  # type: ignore[operator]
+        return Finding(subject=subject, ok=True, text=look())
     except (ConfigError, Failure) as error:
         return Finding(subject=subject, ok=False, text=error.message, hint=error.hint)
 
@@ -60,20 +62,21 @@ def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
         yield Finding(subject=spec.name, ok=False, text=f"{spec.provider}: {error.message}", hint=error.hint)
         return
     live = sum(key.live for key in listed)
-    yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {live} living keys")
+    keys = "1 living key" if live == 1 else f"{live} living keys"
+    yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {keys}")
     for publication in spec.publish:
         where = f"{publication.store}:{publication.ref}"
         try:
-            yield _place(spec, world, where, publication.store)
+            yield _place(spec, world, publication)
         except (ConfigError, Failure) as error:
             yield Finding(subject=spec.name, ok=False, text=f"{where}: {error.message}", hint=error.hint)
     yield from _worth_knowing(spec, world)
 
 
-def _place(spec: Credential, world: World, where: str, store: str) -> Finding:
-    publication = next(each for each in spec.publish if f"{each.store}:{each.ref}" == where)
-    stored = world.stores[store].read(publication.place)
-    world.stores[store].places(publication.ref)
+def _place(spec: Credential, world: World, publication: Publication) -> Finding:
+    where, store = f"{publication.store}:{publication.ref}", world.stores[publication.store]
+    stored = store.read(publication.place)
+    store.places(publication.ref)
     if not stored.fields or not any(stored.fields.values()):
         return Finding(subject=spec.name, ok=None, text=f"{where}: empty; the first rotation fills it")
     value = publication.extract(stored.fields)
@@ -101,12 +104,24 @@ def _worth_knowing(spec: Credential, world: World) -> Iterator[Finding]:
             yield Finding(subject=spec.name, ok=None, text=text)
 
 
-def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str]]:
-    """For each provider and store, the least that its credential must be allowed to do."""
+def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]:
+    """For each provider and store, the least that its credential must be allowed to do; a finding where none tells."""
     for spec in assembly.config.credentials.values():
-        text = assembly.provider(spec.provider).capabilities(spec.principal).least_permission
-        yield f"{spec.provider} for {spec.name}", text or "not stated by the driver"
-    for name in assembly.config.stores:
-        policy = getattr(assembly.store(name), "least_policy", None)
-        if policy is not None:
-            yield name, policy()
+        try:
+            text = assembly.provider(spec.provider).capabilities(spec.principal).least_permission
+        except (ConfigError, Failure) as error:
+            yield Finding(subject=spec.name, ok=False, text=f"{spec.provider}: {error.message}", hint=error.hint)
+        else:
+            yield f"{spec.provider} for {spec.name}", text or "not stated by the driver"
+    refs: dict[str, set[str]] = {name: set() for name in assembly.config.stores}
+    for spec in assembly.config.credentials.values():
+        for place in spec.publish:
+            refs[place.store].add(place.ref)
+    for name, published in refs.items():
+        try:
+            policy = getattr(assembly.store(name), "least_policy", None)
+        except (ConfigError, Failure) as error:
+            yield Finding(subject=name, ok=False, text=error.message, hint=error.hint)
+            continue
+        if policy is not None and published:
+            yield name, policy(published)

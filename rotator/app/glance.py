@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rotator.config.document import read_document
+from rotator.config.including import load_document
 from rotator.config.errors import ConfigError
 from rotator.config.location import find
 from rotator.domain.records import CredentialRow
@@ -32,10 +32,12 @@ def glance(config: str | None, state: str | None) -> Glance:
     from rotator.adapters.journal.readonly import look_at
 
     path = find(config)
-    document = read_document(path).value
+    document = load_document(path).value
     if not isinstance(document, dict):
         raise ConfigError(f"{path} is no config", "`rotator init` writes one")
-    names, now, base = _names(path, document), datetime.now(UTC), path.resolve().parent
+    entries = document.get("credentials")
+    names = frozenset(map(str, entries)) if isinstance(entries, dict) else frozenset()
+    now, base = datetime.now(UTC), path.resolve().parent
     url = state or os.environ.get("ROTATOR_STATE") or _state(document)
     if not path_of(url, base).exists():
         return Glance(now=now, names=names)
@@ -47,20 +49,6 @@ def glance(config: str | None, state: str | None) -> Glance:
             open={row.credential: row for row in journal.open_rotations()},
             older=journal.older_than_world(),
         )
-
-
-def _names(path: Path, document: Mapping[str, object]) -> frozenset[str]:
-    found = set(_keys(document.get("credentials")))
-    include = document.get("include") or []
-    for pattern in [include] if isinstance(include, str) else include if isinstance(include, list) else []:
-        for each in sorted(path.resolve().parent.glob(str(pattern))):
-            value = read_document(each).value
-            found |= set(_keys(value.get("credentials") if isinstance(value, dict) else None))
-    return frozenset(found)
-
-
-def _keys(value: object) -> list[str]:
-    return [str(key) for key in value] if isinstance(value, dict) else []
 
 
 def _state(document: Mapping[str, object]) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from rotator.adapters.calendar import CronCalendar
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
 from rotator.config.errors import ConfigError
 from rotator.domain.failures import Failure, Fenced, JournalOlder
+from rotator.domain.records import CredentialRow
 from rotator.domain.rotation import Mode
 from rotator.domain.times import format_time, parse_time
 from rotator.engine import reconciling, starting
+from rotator.policy.due import mended
 from rotator.policy.windows import Closed, may_act
 from rotator.ports import Change
 
@@ -19,46 +23,79 @@ RECONCILE_EVERY = timedelta(hours=6)
 BATCH = 1000
 RECONCILED_AT = "reconciled at"
 
+Line = tuple[str, str]
+"""A credential's name, and what a person should read about it."""
 
-def enroll(assembly: Assembly) -> dict[str, tuple[str, str]]:
-    """Adopt the credentials that the journal does not know yet; returns what could not be, and why."""
-    problems: dict[str, tuple[str, str]] = {}
-    known = {row.name for row in assembly.journal.credentials()}
+
+@dataclass(kw_only=True)
+class Begun:
+    """What a pass began. `problems`: message and hint of what could not be begun; `remarks`: what adoption found."""
+
+    problems: dict[str, tuple[str, str]] = field(default_factory=dict)
+    remarks: list[Line] = field(default_factory=list)
+
+
+def start_due(assembly: Assembly) -> Begun:
+    """Open a scheduled rotation of everything that is due; what the journal does not know yet is adopted first."""
+    begun = Begun()
+    rows = assembly.journal.credentials()
+    _enroll(assembly, {row.name for row in rows}, begun)
+    _mend_due_times(assembly, rows)
+    for row in assembly.journal.due(assembly.clock.now(), BATCH):
+        try:
+            _start_one(assembly, row)
+        except Fenced:
+            continue
+        except (ConfigError, Failure) as error:
+            begun.problems[row.name] = (error.message, error.hint)
+    return begun
+
+
+def _enroll(assembly: Assembly, known: set[str], begun: Begun) -> None:
     for name, spec in assembly.config.credentials.items():
         if name in known:
             continue
         try:
-            adopt(assembly, spec)
-        except (ConfigError, Failure, Fenced) as error:
-            problems[name] = (getattr(error, "message", str(error)), getattr(error, "hint", ""))
-    return problems
+            begun.remarks += [(name, remark) for remark in adopt(assembly, spec).remarks()]
+        except (ConfigError, Failure) as error:
+            begun.problems[name] = (error.message, error.hint)
+        except Fenced:
+            continue  # somebody else does the same
 
 
-def start_due(assembly: Assembly) -> dict[str, tuple[str, str]]:
-    """Open a scheduled rotation of everything that is due; returns what could not be begun, and why."""
-    problems = enroll(assembly)
-    now = assembly.clock.now()
-    for row in assembly.journal.due(now, BATCH):
+def _mend_due_times(assembly: Assembly, rows: Sequence[CredentialRow]) -> None:
+    """A clock that ran ahead must not keep a credential from its schedule once it is right again."""
+    now, calendar = assembly.clock.now(), CronCalendar()
+    for row in rows:
         spec = assembly.config.credentials.get(row.name)
-        if spec is None:
+        if spec is None or row.next_due is None or row.held:
             continue
-        allowed = may_act(spec.policy, now)
+        if spec.policy.every is not None and row.next_due - now <= spec.policy.every:
+            continue  # cheap, and nearly always so
+        due = mended(spec.policy, row.name, due_at=row.next_due, now=now, calendar=calendar)
+        if due >= row.next_due or assembly.journal.open_rotation(row.name) is not None:
+            continue
         try:
-            if isinstance(allowed, Closed):
-                assembly.journal.save(replace(row, next_due=allowed.until), now, Change())
-            else:
-                assembly.world_of(spec)
-                starting.start(spec, assembly.journal, assembly.ids, assembly.clock, mode=Mode.SCHEDULED, reason="due")
+            assembly.journal.save(replace(row, next_due=due), now, Change())
         except Fenced:
             continue
-        except (ConfigError, Failure) as error:
-            problems[row.name] = (error.message, error.hint)
-    return problems
 
 
-def tidy(assembly: Assembly, *, force: bool = False) -> tuple[tuple[str, str], ...]:
-    """Reconcile if it is time, and close a checkpoint; returns (credential, line) for people."""
-    lines: list[tuple[str, str]] = []
+def _start_one(assembly: Assembly, row: CredentialRow) -> None:
+    spec, now = assembly.config.credentials.get(row.name), assembly.clock.now()
+    if spec is None:
+        return
+    allowed = may_act(spec.policy, now)
+    if isinstance(allowed, Closed):
+        assembly.journal.save(replace(row, next_due=allowed.until), now, Change())
+        return
+    assembly.world_of(spec)
+    starting.start(spec, assembly.journal, assembly.ids, assembly.clock, mode=Mode.SCHEDULED, reason="due")
+
+
+def tidy(assembly: Assembly, *, force: bool = False) -> tuple[Line, ...]:
+    """Reconcile if it is time, and close a checkpoint. Raises `JournalOlder`, and then nothing was revoked."""
+    lines: list[Line] = []
     if assembly.journal.older_than_world() is None and (force or _is_time(assembly)):
         lines = [line for result in reconcile_all(assembly) for line in in_words(result)]
         assembly.journal.remember(RECONCILED_AT, format_time(assembly.clock.now()))
@@ -67,8 +104,9 @@ def tidy(assembly: Assembly, *, force: bool = False) -> tuple[tuple[str, str], .
 
 
 def _is_time(assembly: Assembly) -> bool:
-    latest = assembly.journal.recall(RECONCILED_AT)
-    return latest is None or assembly.clock.now() - parse_time(latest) >= RECONCILE_EVERY
+    latest, now = assembly.journal.recall(RECONCILED_AT), assembly.clock.now()
+    # One that lies ahead was noted by a clock that was wrong.
+    return latest is None or not timedelta(0) <= now - parse_time(latest) < RECONCILE_EVERY
 
 
 def reconcile_all(assembly: Assembly, *, revoke: bool = True) -> tuple[reconciling.Reconciled, ...]:
@@ -81,16 +119,19 @@ def reconcile_all(assembly: Assembly, *, revoke: bool = True) -> tuple[reconcili
             assembly.journal.set_older_than_world(older.message)
             raise
         except (ConfigError, Failure) as error:
-            results.append(reconciling.Reconciled(credential=name, problems=(error.message,)))
+            hint = f" — {error.hint}" if error.hint else ""
+            results.append(reconciling.Reconciled(credential=name, problems=(error.message + hint,)))
     return tuple(results)
 
 
-def in_words(result: reconciling.Reconciled) -> list[tuple[str, str]]:
-    """What a pass found, a line each, with the command that helps."""
+def in_words(result: reconciling.Reconciled, *, revoke: bool = True) -> list[Line]:
+    """What a pass found, a line each, with the command that helps. `revoke`: whether it was allowed to."""
     name = result.credential
+    command = "`rotator reconcile --revoke-orphans` revokes what is seen twice"
+    then = "revoked when it is seen again" if revoke else command
     lines = [(name, f"mended {where}") for where in result.mended]
     lines += [(name, f"revoked the orphan {key}") for key in result.revoked]
-    lines += [(name, f"{key} looks like an orphan; revoked when seen again") for key in result.orphans]
+    lines += [(name, f"{key} looks like an orphan; {then}") for key in result.orphans]
     lines += [(name, f"{where} holds a foreign value: `rotator adopt {name}`") for where in result.foreign_values]
     lines += [(name, f"{key.id} is a foreign key and was not touched") for key in result.foreign_keys]
     return lines + [(name, problem) for problem in result.problems]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rotator.adapters.journal.opening import open_journal as open_sqlite
 from rotator.adapters.journal.sqlite import SqliteJournal
@@ -11,6 +12,9 @@ from rotator.adapters.journal.verifying import Broken, Counted, Intact, verify_l
 from rotator.config.installation import Installation
 from rotator.config.reading import Config
 from rotator.ports import Journal
+
+if TYPE_CHECKING:
+    from rotator.app.assembly import Assembly
 
 
 def open_journal(config: Config, installation: Installation) -> SqliteJournal:
@@ -21,6 +25,12 @@ def open_journal(config: Config, installation: Installation) -> SqliteJournal:
 def open_at(path: Path, installation: Installation) -> SqliteJournal:
     """Open the journal in one file."""
     return open_sqlite(f"sqlite:///{path}", signer=installation)
+
+
+def close_journal(assembly: Assembly) -> None:
+    """Close an assembly's journal if it was opened, so that one file is left and not three. Twice: nothing more."""
+    if "journal" in vars(assembly) and isinstance(assembly.journal, SqliteJournal):
+        assembly.journal.close()
 
 
 @dataclass(frozen=True, slots=True)

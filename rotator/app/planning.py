@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from rotator.app.adopting import read_now
 from rotator.app.assembly import Assembly
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
@@ -12,6 +13,7 @@ from rotator.domain.failures import Failure
 from rotator.domain.keys import Capabilities, Disabling, Key
 from rotator.domain.rotation import RULES, Mode, Rotation
 from rotator.engine import starting
+from rotator.engine.world import World
 
 ROUND_TRIP = timedelta(milliseconds=300)
 """What a request is reckoned with in estimates; the bounds say so."""
@@ -19,10 +21,15 @@ ROUND_TRIP = timedelta(milliseconds=300)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One credential's plan. `problem`: why it cannot be done, with a hint; then the rest may be missing."""
+    """One credential's plan. `problem`: why it cannot be done, with a hint; then the rest may be missing.
+
+    `outage`: how long its consumers have no working key; None: they always have one. `quiet_for`: None where nobody
+    waits for quiet. `requests`: how many the provider gets at least, `rate`: how many a second it allows. `held`: why.
+    """
 
     credential: str
     provider: str
+    principal: str
     places: tuple[str, ...]
     consumers: tuple[str, ...]
     old_keys: tuple[str, ...] = ()
@@ -30,7 +37,11 @@ class Planned:
     takes: str = "a new rotation"
     outage: timedelta | None = None
     overlap: timedelta = timedelta(0)
+    quiet_for: timedelta | None = None
     critical_path: timedelta = timedelta(0)
+    requests: int = 0
+    rate: float | None = None
+    held: str | None = None
     cannot: tuple[str, ...] = ()
     problem: tuple[str, str] | None = None
     foreign: tuple[Key, ...] = field(default=())
@@ -41,6 +52,8 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
     base = Planned(
         credential=spec.name,
         provider=spec.provider,
+        principal=spec.principal.name,
+        rate=assembly.config.providers[spec.provider].rate,
         places=tuple(f"{each.store}:{each.ref}" for each in spec.publish),
         consumers=spec.consumers,
     )
@@ -50,24 +63,39 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         listed = world.provider.keys(spec.principal)
         for publication in spec.publish:
             world.stores[publication.store].read(publication.place)
+        current = _current(assembly, spec, world)
     except (ConfigError, Failure) as error:
         return replace(base, problem=(error.message, error.hint))
     open_row = assembly.journal.open_rotation(spec.name)
+    old_keys = _old_keys(assembly, spec, mode, listed, current)
+    old = len(old_keys)
     return replace(
         base,
-        old_keys=_old_keys(assembly, spec, mode, listed),
-        foreign=_foreign(assembly, spec, listed),
+        old_keys=old_keys,
+        foreign=_foreign(assembly, spec, listed, current),
         open_rotation=open_row.id if open_row else None,
         takes=_takes(assembly, open_row, mode),
         overlap=RULES[mode].overlap(spec.policy) if capabilities.strategy.overlap else timedelta(0),
         outage=_outage(capabilities, mode, len(spec.publish)),
-        critical_path=_critical_path(capabilities, len(spec.publish)),
+        quiet_for=spec.policy.quiet_for if RULES[mode].waits_for_quiet and capabilities.usage else None,
+        critical_path=_critical_path(capabilities, len(spec.publish), old),
+        requests=_requests(capabilities, old),
+        held=_held(assembly, spec),
         cannot=_cannot(capabilities, mode, spec),
     )
 
 
-def _old_keys(assembly: Assembly, spec: Credential, mode: Mode, listed: tuple[Key, ...]) -> tuple[str, ...]:
+def _current(assembly: Assembly, spec: Credential, world: World) -> str | None:
+    """The key that the journal knows as current; of a credential not adopted yet the one that adoption would find."""
     current = assembly.journal.credential(spec.name).current
+    if current is not None or assembly.journal.open_rotation(spec.name) is not None:
+        return current
+    return read_now(spec, world).key_id
+
+
+def _old_keys(
+    assembly: Assembly, spec: Credential, mode: Mode, listed: tuple[Key, ...], current: str | None
+) -> tuple[str, ...]:
     if not RULES[mode].every_key:
         return (current,) if current else ()
     known = {key.key_id for key in assembly.journal.keys(spec.name) if key.alive}
@@ -75,15 +103,15 @@ def _old_keys(assembly: Assembly, spec: Credential, mode: Mode, listed: tuple[Ke
     belonging = {
         key.id for key in listed if key.live and (spec.principal.exclusive or marker.read(spec.name, key.mark))
     }
-    return tuple(sorted(known | belonging))
+    return tuple(sorted(known | belonging | ({current} if current else set())))
 
 
-def _foreign(assembly: Assembly, spec: Credential, listed: tuple[Key, ...]) -> tuple[Key, ...]:
+def _foreign(assembly: Assembly, spec: Credential, listed: tuple[Key, ...], current: str | None) -> tuple[Key, ...]:
     if spec.principal.exclusive:
         return ()
-    known = {key.key_id for name in assembly.config.credentials for key in assembly.journal.keys(name)}
+    names = [name for name, each in assembly.config.credentials.items() if each.provider == spec.provider]
+    known = {key.key_id for name in names for key in assembly.journal.keys(name)} | {current}
     marker = assembly.installation.marker()
-    names = list(assembly.config.credentials)
     return tuple(
         key
         for key in listed
@@ -109,11 +137,20 @@ def _outage(capabilities: Capabilities, mode: Mode, places: int) -> timedelta | 
     return ROUND_TRIP * (4 + 3 * places)
 
 
-def _critical_path(capabilities: Capabilities, places: int) -> timedelta:
-    """From now to the proof of the last death, if nothing is in the way."""
-    calls = 8 + 6 * places
-    proof = capabilities.death_window
-    return ROUND_TRIP * calls + proof
+def _critical_path(capabilities: Capabilities, places: int, old: int) -> timedelta:
+    """From now to the proof of the last death, if nothing is in the way; without overlap and quiet."""
+    return ROUND_TRIP * (_requests(capabilities, old) + 6 * places) + capabilities.death_window
+
+
+def _requests(capabilities: Capabilities, old: int) -> int:
+    """To the provider: two lists, a mint, three looks at the new key; per old key its end and two looks at it."""
+    disables = capabilities.disabling is not Disabling.NONE
+    return 6 + old * (4 if disables else 3)
+
+
+def _held(assembly: Assembly, spec: Credential) -> str | None:
+    row = assembly.journal.credential(spec.name)
+    return (row.held_why or "no reason was given") if row.held else None
 
 
 def _cannot(capabilities: Capabilities, mode: Mode, spec: Credential) -> tuple[str, ...]:

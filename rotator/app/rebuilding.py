@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.app.adopting import adopt
@@ -18,12 +18,20 @@ from rotator.domain.rotation import Mode, Phase, Problem, Rotation
 from rotator.ports import Change
 
 
-def rebuild(assembly: Assembly) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """`complete`: every credential is. `lines`: (credential, what was found) for people."""
+
+    complete: bool
+    lines: list[tuple[str, str]]
+
+
+def rebuild(assembly: Assembly) -> Rebuilt:
     """For each credential: the key that stores hold becomes its current one; every key with our mark is known again.
 
     Rotations that only the world remembers are entered as superseded, so that their marks and pending places are
     accounted for, and the reconciler may judge their keys after two sightings. Rotations that the journal believes open
-    end superseded too: what it knows of them is older than the world. Twice: nothing more. Returns lines for people.
+    end superseded too: what it knows of them is older than the world. Twice: nothing more.
     """
     lines: list[tuple[str, str]] = []
     complete = True
@@ -32,12 +40,13 @@ def rebuild(assembly: Assembly) -> list[tuple[str, str]]:
             lines += [(name, line) for line in _rebuild_one(assembly, spec)]
         except (ConfigError, Failure, Fenced) as error:
             complete = False
-            lines.append((name, f"not rebuilt: {getattr(error, 'message', error)}"))
+            hint = getattr(error, "hint", "")
+            lines.append((name, f"not rebuilt: {getattr(error, 'message', error)}" + (f" — {hint}" if hint else "")))
     if complete:
         assembly.journal.set_older_than_world(None)
     else:
         lines.append(("journal", "stays marked as older than the world until every credential is rebuilt"))
-    return lines
+    return Rebuilt(complete=complete, lines=lines)
 
 
 def _rebuild_one(assembly: Assembly, spec: Credential) -> list[str]:
@@ -54,9 +63,8 @@ def _rebuild_one(assembly: Assembly, spec: Credential) -> list[str]:
     lines += _enter_lost(assembly, spec, marks.values(), pending, now)
     adopted = adopt(assembly, spec)
     _know_marked(assembly, spec, listed, marks, now)
-    lines.append(f"current key {adopted.key_id or 'none'}; {len(marks)} keys carry our mark")
-    lines += [f"foreign key, not touched: {key.id}" for key in adopted.foreign]
-    return lines
+    lines.append(f"the current key is {adopted.key_id or 'none'}")
+    return [*lines, *(f"{key_id} has our mark; the reconciler looks at it" for key_id in marks), *adopted.remarks()]
 
 
 def _marks(assembly: Assembly, spec: Credential, listed: Iterable[Key]) -> dict[str, Mark]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rotator.domain.keys import Key
-from rotator.domain.rotation import OldKey, Phase, Proof, Rotation
+from rotator.domain.rotation import RULES, Mode, OldKey, Phase, Proof, Rotation
 from rotator.domain.times import format_time
+
+if TYPE_CHECKING:
+    from rotator.app.planning import Planned
 
 PLANNED_OUTCOME, FINDINGS, BAD_INPUT, INCOMPLETE = 0, 1, 2, 3
 """The exit codes."""
@@ -24,12 +27,13 @@ def report(
 ) -> dict[str, Any]:
     """The one object. `foreign`: (provider, principal, key). `errors`: credentials that could not be begun."""
     rotations = [rotation(row) for row in rows]
-    rotations += [_not_begun(name, *error) for name, error in (errors or {}).items()]
+    emergency = incident is not None
+    rotations += [_not_begun(name, *error, emergency=emergency) for name, error in (errors or {}).items()]
     return {
         "incident": incident,
         "rotations": rotations,
         "foreign_keys": [_foreign(*each) for each in foreign],
-        "coverage": coverage(rows, selected, len(errors or {})),
+        "coverage": coverage(rows, selected, len(errors or {}), emergency=emergency),
     }
 
 
@@ -73,8 +77,8 @@ def proven(row: Rotation) -> bool:
     return row.phase is Phase.DONE and dead
 
 
-def coverage(rows: Sequence[Rotation], selected: int, not_begun: int = 0) -> dict[str, int]:
-    """How many there are of each."""
+def coverage(rows: Sequence[Rotation], selected: int, not_begun: int = 0, *, emergency: bool = False) -> dict[str, int]:
+    """How many there are of each. What could not be begun is stuck, and in an emergency nobody knows of its keys."""
     return {
         "selected": selected,
         "done": sum(row.phase is Phase.DONE for row in rows),
@@ -82,18 +86,18 @@ def coverage(rows: Sequence[Rotation], selected: int, not_begun: int = 0) -> dic
         "stuck": sum(row.phase is Phase.STUCK for row in rows) + not_begun,
         "waiting": sum(row.open and row.phase is not Phase.STUCK for row in rows),
         "proven": sum(proven(row) for row in rows),
-        "exposed": sum(exposed(row) is True for row in rows) + not_begun,
-        "unknown": 0,
+        "exposed": sum(exposed(row) is True for row in rows),
+        "unknown": not_begun if emergency else 0,
     }
 
 
 def exit_code(rows: Iterable[Rotation]) -> int:
-    """0 all as planned, waiting included; 1 rolled back; 3 incomplete."""
+    """0 all as planned, waiting included; 1 rolled back, or a store left behind; 3 incomplete."""
     worst = PLANNED_OUTCOME
     for row in rows:
         if row.phase is Phase.STUCK or exposed(row) is True or row.phase is Phase.SUPERSEDED:
             return INCOMPLETE
-        if row.phase is Phase.ROLLED_BACK:
+        if row.phase is Phase.ROLLED_BACK or any(each.left_behind for each in row.stores):
             worst = max(worst, FINDINGS)
         if row.open and row.problem is not None and row.phase is not Phase.LIVE:
             return INCOMPLETE
@@ -128,14 +132,51 @@ def _foreign(provider: str, principal: str, key: Key) -> dict[str, Any]:
     }
 
 
-def _not_begun(name: str, message: str, hint: str) -> dict[str, Any]:
+def _not_begun(name: str, message: str, hint: str, *, emergency: bool) -> dict[str, Any]:
     empty: dict[str, Any] = dict.fromkeys(("rotation", "mode", "waiting", "new_key", "started_at", "ended_at"))
     return {
         "credential": name,
         **empty,
         "phase": None,
-        "exposed": "unknown",
+        "exposed": "unknown" if emergency else None,
         "old_keys": [],
         "stores": [],
         "error": {"message": message, "hint": hint},
+    }
+
+
+def intended(plans: Sequence[Planned], mode: Mode) -> dict[str, Any]:
+    """The same object for a plan: rotations without an id, in the phase that they would begin with."""
+    good = [each for each in plans if each.problem is None]
+    emergency = RULES[mode].emergency
+    counts: dict[str, int] = dict.fromkeys(("done", "rolled_back", "waiting", "proven"), 0)
+    unknown = len(plans) - len(good)
+    return {
+        "incident": None,
+        "rotations": [_intended(each, mode) for each in plans],
+        "foreign_keys": [_foreign(each.provider, each.principal, key) for each in good for key in each.foreign],
+        "coverage": {
+            "selected": len(plans),
+            **counts,
+            "stuck": unknown,
+            "exposed": len(good) if emergency else 0,
+            "unknown": unknown if emergency else 0,
+        },
+    }
+
+
+def _intended(each: Planned, mode: Mode) -> dict[str, Any]:
+    emergency = RULES[mode].emergency
+    if each.problem is not None:
+        return _not_begun(each.credential, *each.problem, emergency=emergency)
+    keys = [_old_key(OldKey(key_id=key_id)) for key_id in each.old_keys]
+    places = [{"store": store, "ref": ref} for store, ref in (where.split(":", 1) for where in each.places)]
+    return {
+        **_not_begun(each.credential, "", "", emergency=emergency),
+        "mode": mode.value,
+        "phase": Phase.PLANNED.value,
+        "exposed": emergency or None,
+        "old_keys": keys,
+        "stores": [{**place, "version": None, "promoted_at": None, "left_behind": False} for place in places],
+        "error": None,
     }

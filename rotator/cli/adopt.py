@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from rotator.app.adopting import adopt
-from rotator.cli.context import assemble, named
+from rotator.cli.context import assembled, named
 from rotator.cli.terminal import clean, terminal
 
 
@@ -18,15 +18,13 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Adopt; says which other keys live, because an unknown old key must not stay alive in silence."""
-    assembly = assemble(args)
     out = terminal(sys.stdout, no_color=args.no_color)
-    result = adopt(assembly, named(assembly.config, args.name), args.key_id)
+    with assembled(args) as assembly:
+        result = adopt(assembly, named(assembly.config, args.name), args.key_id)
     if result.key_id is None:
         out.line(f"{args.name}: the stores hold no value; `rotate {args.name}` makes the first key")
     else:
         out.line(f"{args.name}: {clean(result.key_id)} is the current key")
-    for key in result.others:
-        out.line(f"  also belongs, alive, and dies in the next emergency: {clean(key.id)}")
-    for key in result.foreign:
-        out.line(f"  foreign key at the same principal, not touched: {clean(key.id)}")
-    return 1 if result.others or result.foreign else 0
+    for remark in result.remarks():
+        out.line(f"  {clean(remark)}")
+    return 1 if result.remarks() else 0

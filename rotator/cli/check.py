@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from rotator.app.assembly import Assembly
 from rotator.app.checking import Finding, check, least_permissions
-from rotator.cli.context import assemble
-from rotator.cli.terminal import Terminal, clean, terminal
+from rotator.cli.context import assembled
+from rotator.cli.terminal import Terminal, clean, count, terminal
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -17,18 +18,32 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print each finding; exit 0 when nothing is wrong, 1 otherwise."""
-    assembly = assemble(args, lenient=True)
     out = terminal(sys.stdout, no_color=args.no_color)
-    if args.policy:
-        for subject, text in least_permissions(assembly):
+    with assembled(args, lenient=True) as assembly:
+        return policy(assembly, out) if args.policy else findings(assembly, out)
+
+
+def policy(assembly: Assembly, out: Terminal) -> int:
+    """What every admin credential must be allowed to do, and no more; a driver that cannot be asked is told of."""
+    unknown = 0
+    for found in least_permissions(assembly):
+        if isinstance(found, Finding):
+            unknown += 1
+            show(found, out)
+        else:
+            subject, text = found
             out.line(out.style(f"# {subject}", "bold"))
             out.line(text.rstrip() + "\n")
-        return 0
+    return 1 if unknown else 0
+
+
+def findings(assembly: Assembly, out: Terminal) -> int:
+    """Everything that was looked at, one line each."""
     wrong = 0
     for finding in check(assembly):
         wrong += finding.ok is False
         show(finding, out)
-    out.line(f"{wrong} to mend" if wrong else "all is well")
+    out.line(f"{count(wrong, 'thing')} to mend" if wrong else "all is well")
     return 1 if wrong else 0
 
 

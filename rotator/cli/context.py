@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
+from rotator.app.journals import close_journal
 from rotator.cli.errors import Told
 from rotator.config.errors import nearest
-from rotator.config.location import checked, find
+from rotator.config.location import find
 from rotator.config.reading import Config
 from rotator.domain.credential import Credential
 
@@ -27,17 +29,27 @@ def assemble(args: argparse.Namespace, *, lenient: bool = False) -> Assembly:
     return Assembly(config=load(args, lenient=lenient))
 
 
+@contextmanager
+def assembled(args: argparse.Namespace, *, lenient: bool = False) -> Iterator[Assembly]:
+    """`assemble`; the journal is closed at the end."""
+    assembly = assemble(args, lenient=lenient)
+    try:
+        yield assembly
+    finally:
+        close_journal(assembly)
+
+
 def named(config: Config, name: str) -> Credential:
     """The credential of that name; a misspelt one names the nearest, and nothing is done."""
     if name in config.credentials:
         return config.credentials[name]
     if name in config.broken:
         raise config.broken[name]
-    near = nearest(name, config.credentials)
+    raise unknown(name, config.credentials)
+
+
+def unknown(name: str, known: Iterable[str]) -> Told:
+    """The answer to a name that is not there."""
+    near = nearest(name, known)
     hint = f"did you mean {near}?" if near else "`rotator status` lists the credentials"
-    raise Told(f"there is no credential {name!r}", hint)
-
-
-def config_path(text: str) -> Path:
-    """A path given on the command line, checked."""
-    return checked(Path(text))
+    return Told(f"there is no credential {name!r}", hint)

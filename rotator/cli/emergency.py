@@ -1,4 +1,4 @@
-"""`--assume-compromise`: its options, its question, its safety catches, and how it closes."""
+"""`--assume-compromise`: its question, its safety catches, its incident, and how it closes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from rotator.app.planning import Planned
 from rotator.app.reporting import proven
 from rotator.cli.errors import Told
 from rotator.cli.plans import describe
-from rotator.cli.terminal import Terminal
+from rotator.cli.terminal import Terminal, clean, count
 from rotator.domain.credential import Credential
 from rotator.domain.rotation import Mode, Phase, Rotation
 
 TYPED_BACK = 20
 """Above so many credentials the number is typed back."""
 SAME_INCIDENT = timedelta(days=1)
+LOOKED_AT = 20
+"""So many of a credential's newest rotations are looked at for an earlier incident."""
 
 
 def mode(args: argparse.Namespace) -> Mode:
@@ -31,23 +33,25 @@ def mode(args: argparse.Namespace) -> Mode:
 
 def confirm(
     args: argparse.Namespace,
-    assembly: Assembly,
+    incident: str,
     plans: Sequence[Planned],
     errors: Mapping[str, tuple[str, str]],
     err: Terminal,
-) -> str:
-    """Show what will happen, ask what has to be asked, and return the incident's id."""
-    incident = incident_id(assembly, [each.credential for each in plans] + sorted(errors))
+) -> None:
+    """Show what will happen, and ask what has to be asked. Raises `Told` when it must not go on."""
     err.line(err.style(f"incident {incident}", "bold"))
     for name, (message, hint) in errors.items():
-        err.line(err.style(f"cannot: {name}: {message}" + (f" — {hint}" if hint else ""), "red"))
+        err.line(err.style(clean(f"cannot: {name}: {message}"), "red") + (f" — {clean(hint)}" if hint else ""))
     good = [each for each in plans if each.problem is None]
     for line in describe(good, mode(args)):
         err.line(line)
+    for each in good:
+        for cannot in each.cannot:
+            err.line(f"note: {each.credential}: {cannot}")
     if not good:
-        raise Told("nothing can be rotated", "mend what is listed first, then the same command", code=3)
-    interactive = sys.stdin.isatty()
-    if not interactive and not (args.yes and (args.contained or args.not_contained)):
+        message = f"incident {incident}: nothing can be rotated"
+        raise Told(message, "mend what is listed above, then the same command", code=3)
+    if not sys.stdin.isatty() and not (args.yes and (args.contained or args.not_contained)):
         raise Told("there is no terminal to ask on", "add --yes and one of --contained, --not-contained")
     if not (args.contained or args.not_contained):
         _ask_contained(args, err)
@@ -55,18 +59,17 @@ def confirm(
         err.line("not contained: whoever reads the stores now reads the new keys too; run it again after containment")
     if not args.yes:
         _ask_to_go(len(good), err)
-    return incident
 
 
 def _ask_contained(args: argparse.Namespace, err: Terminal) -> None:
-    answer = _ask("Is the breach contained, so that new keys cannot be read by the thief? [yes/no/unknown] ", err)
+    answer = _ask("Is the breach contained, so that the thief cannot read new keys? [yes/no/unknown] ", err)
     args.contained = answer in ("y", "yes")
     args.not_contained = not args.contained
 
 
-def _ask_to_go(count: int, err: Terminal) -> None:
-    if count > TYPED_BACK:
-        if _ask("Type the number of credentials to go on: ", err) != str(count):
+def _ask_to_go(number: int, err: Terminal) -> None:
+    if number > TYPED_BACK:
+        if _ask(f"Type the number of credentials ({number}) to go on: ", err) != str(number):
             raise Told("that was not the number", "nothing was changed")
     elif _ask("Go on? [yes/no] ", err) not in ("y", "yes"):
         raise Told("stopped", "nothing was changed")
@@ -83,7 +86,7 @@ def incident_id(assembly: Assembly, names: Sequence[str]) -> str:
     now = assembly.clock.now()
     suffix = hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()[:6]
     for name in names:
-        for row in assembly.journal.rotations(name, limit=20):
+        for row in assembly.journal.rotations(name, limit=LOOKED_AT):
             earlier = row.reason.partition(":")[0]
             recent = row.asked_at is not None and now - row.asked_at < SAME_INCIDENT
             if recent and earlier.startswith("inc-") and earlier.endswith(suffix):
@@ -97,7 +100,7 @@ def already_clean(
     """The rotation of this incident that replaced the credential and proved its old keys dead, if there is one."""
     if args.again or incident is None:
         return None
-    for row in assembly.journal.rotations(spec.name, limit=20):
+    for row in assembly.journal.rotations(spec.name, limit=LOOKED_AT):
         if row.reason.startswith(f"{incident}:") and proven(row):
             return row
     return None
@@ -105,14 +108,16 @@ def already_clean(
 
 def closing(incident: str, rows: Sequence[Rotation], errors: Mapping[str, tuple[str, str]]) -> str:
     """The last line: how much is proven, and what is left."""
-    done = sum(proven(row) for row in rows)
-    keys = sum(len(row.old_keys) for row in rows if proven(row))
-    left = len(rows) + len(errors) - done
-    behind = [f"{s.store}:{s.ref}" for row in rows for s in row.stores if s.left_behind]
-    text = f"incident {incident}: {keys} old keys of {done} credentials proven dead"
-    if left:
-        text += f"; {left} credentials left: the same command goes on"
-    if behind:
-        text += "; left behind: " + ", ".join(behind)
+    done = [row for row in rows if proven(row)]
+    keys = sum(len(row.old_keys) for row in done)
+    left = len(rows) + len(errors) - len(done)
+    behind = [f"{each.store}:{each.ref}" for row in rows for each in row.stores if each.left_behind]
     stuck = [row.credential for row in rows if row.phase is Phase.STUCK]
-    return text + (f"; stuck: {', '.join(stuck)}" if stuck else "")
+    parts = [f"incident {incident}: {count(keys, 'old key')} of {count(len(done), 'credential')} proven dead"]
+    if left:
+        parts.append(f"{count(left, 'credential')} left: the same command goes on")
+    if behind:
+        parts.append(f"left behind: {', '.join(behind)}, which `rotator reconcile` mends")
+    if stuck:
+        parts.append(f"stuck: {', '.join(stuck)}")
+    return "; ".join(parts)

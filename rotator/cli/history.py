@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 
 from rotator.app.reporting import report
 from rotator.cli import words
-from rotator.cli.context import assemble, named
-from rotator.cli.terminal import table, terminal
+from rotator.cli.context import assembled, named
+from rotator.cli.terminal import Terminal, table, terminal
+from rotator.domain.rotation import Rotation
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -21,23 +24,29 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print them."""
-    assembly = assemble(args, lenient=True)
-    name = named(assembly.config, args.name).name if args.name else None
-    rows = assembly.journal.rotations(name, limit=max(1, args.limit))
+    with assembled(args, lenient=True) as assembly:
+        name = named(assembly.config, args.name).name if args.name else None
+        rows = assembly.journal.rotations(name, limit=max(1, args.limit))
+        now = assembly.clock.now()
     if args.json:
         print(json.dumps(report(rows, selected=len({row.credential for row in rows})), indent=2, ensure_ascii=False))
-        return 0
-    out, now = terminal(sys.stdout, no_color=args.no_color), assembly.clock.now()
+    else:
+        show(rows, now, terminal(sys.stdout, no_color=args.no_color))
+    return 0
+
+
+def show(rows: Sequence[Rotation], now: datetime, out: Terminal) -> None:
+    """A table, and beneath each rotation that did not go as planned why."""
+    if not rows:
+        out.line("no rotation yet")
+        return
     cells = [
         [words.instant(row.started_at), row.credential, row.mode.value, words.phase(row, out), words.proofs(row) or "—"]
         for row in rows
     ]
-    for line in (
-        table(["started", "credential", "mode", "phase", "old keys"], cells, out) if cells else ["no rotation yet"]
-    ):
+    head, *lines = table(["started (UTC)", "credential", "mode", "phase", "old keys"], cells, out)
+    out.line(head)
+    for line, row in zip(lines, rows, strict=True):
         out.line(line)
-    for row in rows if args.name else ():
-        detail = words.detail(row, now)
-        if detail:
-            out.line(f"{row.id}: {detail}")
-    return 0
+        for each in words.details(row, now):
+            out.line(out.style(f"  {each}", "dim"))

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
-from rotator.cli.context import assemble
+from rotator.cli.context import assembled
 from rotator.cli.errors import Told
 from rotator.cli.terminal import terminal
+from rotator.domain.records import ChainedEvent
 from rotator.domain.times import format_time
+
+BATCH = 1000
+"""Events read at a time: a trail may be longer than memory."""
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -27,8 +32,8 @@ def verify(args: argparse.Namespace) -> int:
     """Check chains and signatures."""
     from rotator.app.journals import verify_trail
 
-    assembly = assemble(args, lenient=True)
-    result = verify_trail(assembly.journal, assembly.installation, args.head)
+    with assembled(args, lenient=True) as assembly:
+        result = verify_trail(assembly.journal, assembly.installation, args.head)
     out = terminal(sys.stdout, no_color=args.no_color)
     for line in result.lines:
         out.line(line)
@@ -42,21 +47,27 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    """One JSON object a line."""
-    assembly = assemble(args, lenient=True)
-    for each in assembly.journal.events():
-        event = each.event
-        line = {
-            "at": format_time(each.at),
-            "rotation": each.rotation,
-            "seq": each.seq,
-            "fence": each.fence,
-            "kind": event.kind.value,
-            "action": event.action,
-            "subject": event.subject,
-            "detail": dict(event.detail),
-            "previous": each.previous,
-            "digest": each.digest,
-        }
-        print(json.dumps(line, ensure_ascii=False, sort_keys=True))
+    """One JSON object a line, in the order of commits."""
+    with assembled(args, lenient=True) as assembly:
+        seen = 0
+        while events := assembly.journal.events(after=seen, limit=BATCH):
+            seen += len(events)
+            for each in events:
+                print(json.dumps(line(each), ensure_ascii=False, sort_keys=True))
     return 0
+
+
+def line(each: ChainedEvent) -> dict[str, Any]:
+    """One event with everything that its digest is over, so that the export can be checked without the journal."""
+    return {
+        "at": format_time(each.at),
+        "rotation": each.rotation,
+        "seq": each.seq,
+        "fence": each.fence,
+        "kind": each.event.kind.value,
+        "action": each.event.action,
+        "subject": each.event.subject,
+        "detail": dict(each.event.detail),
+        "previous": each.previous,
+        "digest": each.digest,
+    }

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
-import signal
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb: (module, one line of help), in the order in which they are shown
-    "rotate": ("rotate", "replace keys: by name, what is due, or all that is exposed"),
+    "rotate": ("rotate", "replace keys: by name, what is due, or everything that is exposed"),
     "init": ("init", "write a config and the installation key, from a .env if there is one"),
     "check": ("check", "validate the config, drivers, reachability and permissions"),
     "doctor": ("doctor", "look at this machine"),
     "trust": ("trust", "accept a config in the working directory"),
-    "status": ("status", "how every credential stands"),
+    "status": ("status", "how every credential stands, or one of them in detail"),
     "why": ("why", "every reason to rotate a credential, and what stands in the way"),
-    "history": ("history", "past rotations"),
+    "history": ("history", "past rotations, newest first"),
     "adopt": ("adopt", "take over the key that consumers read now"),
     "resume": ("steer", "go on with a parked rotation"),
     "rollback": ("steer", "go back to the old key, before the old one dies"),
@@ -27,12 +28,22 @@ VERBS: dict[str, tuple[str, str]] = {
     "revoke": ("revoke", "kill a credential's keys without a successor"),
     "prove": ("prove", "test the death of old keys again"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
-    "plugins": ("plugins", "which drivers are installed"),
+    "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
     "log": ("log", "verify or export the trail"),
-    "demo": ("demo", "see a rotation and a theft, in under a minute, with nothing installed"),
+    "demo": ("demo", "a rotation and a theft, in under a minute: no server, no network"),
 }
 
-EPILOG = "exit codes: 0 as planned · 1 findings, or rolled back · 2 bad usage, config or input · 3 incomplete"
+DESCRIPTION = "Rotates API keys so routinely that nobody notices, and proves the old ones dead."
+CODES = "exit codes: 0 as planned · 1 findings, or rolled back · 2 bad usage, config or input · 3 incomplete"
+FIRST_STEPS = """first steps:
+  rotator demo                  see it work
+  rotator init --from .env      write a config from what you have
+  rotate NAME --dry-run         what a rotation would do
+  rotate NAME                   do it
+
+"""
+WITH_VALUE = ("--config", "--state")
+"""Options of every command that take a value; they may also stand before the command."""
 
 
 def rotate() -> NoReturn:
@@ -49,19 +60,24 @@ def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
     """Run one command; returns its exit code."""
     from rotator.cli.errors import Told, tell
 
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     debug = "--debug" in arguments
     try:
-        args = build(prog, list(arguments)).parse_args(list(arguments))
+        typed = verb_first(arguments)
+        args = build(prog, typed).parse_args(typed)
+        if getattr(args, "version", False):
+            return print_version()
         if not getattr(args, "run", None):
             build(prog, []).print_help()
-            return 2 if arguments else 0
+            return 0
         return int(args.run(args))
     except Told as told:
         return tell(prog, told.message, told.hint, code=told.code)
     except KeyboardInterrupt:
         return tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if debug:
             raise
@@ -71,14 +87,41 @@ def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
 def unexpected(prog: str, error: Exception) -> int:
     """Two lines for whatever is wrong; known errors know their hint, the others are ours."""
     from rotator.cli.errors import tell
+    from rotator.domain.failures import JournalOlder
 
     message, hint = getattr(error, "message", None), getattr(error, "hint", None)
     if isinstance(message, str) and isinstance(hint, str):
-        return tell(prog, message, hint or "`rotator check` looks at everything", code=2)
+        code = 3 if isinstance(error, JournalOlder) else 2
+        return tell(prog, message, hint or "`rotator check` looks at everything", code=code)
     name = type(error).__name__
     return tell(
         prog, f"an error of the rotator itself ({name})", "run it again with --debug and report what it says", code=3
     )
+
+
+def verb_first(arguments: Sequence[str]) -> list[str]:
+    """`rotator --config FILE status` as `rotator status --config FILE`."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("--"):
+        at += 2 if arguments[at] in WITH_VALUE else 1
+    if at >= len(arguments):
+        return list(arguments)
+    return [arguments[at], *arguments[:at], *arguments[at + 1 :]]
+
+
+def print_version() -> int:
+    """Which version is installed."""
+    from importlib.metadata import version
+
+    print(f"rotator {version('rotator')}")
+    return 0
+
+
+class Layout(argparse.RawDescriptionHelpFormatter):
+    """Help with room for the longest option, and lines kept as they are written."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=27)
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,29 +133,69 @@ class Parser(argparse.ArgumentParser):
 
         raise Told(message, f"see `{self.prog} --help`", code=2)
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but an option that is not known is answered with the nearest one."""
+        from rotator.cli.errors import Told
 
-def build(prog: str, arguments: Sequence[str]) -> argparse.ArgumentParser:
+        parsed, strange = self.parse_known_args(args, namespace)
+        if not strange:
+            return parsed
+        word = strange[0].partition("=")[0]
+        found = difflib.get_close_matches(word, getattr(parsed, "options", ()), n=1)
+        if not word.startswith("-"):
+            raise Told(f"one argument too many: {word!r}", self._help(parsed))
+        raise Told(f"there is no option {word}", f"did you mean {found[0]}?" if found else self._help(parsed))
+
+    def _help(self, parsed: argparse.Namespace) -> str:
+        shown = getattr(parsed, "shown", self.prog)
+        return f"see `{shown} --help`"
+
+
+def build(prog: str, arguments: Sequence[str]) -> Parser:
     """The parser; only the verb that is asked for brings its options."""
-    scripts = {"rotate": "rotate", "rotator": "rotator"}
     parser = Parser(
-        prog=scripts.get(prog, prog), description=__doc__ and description(), epilog=EPILOG, allow_abbrev=False
+        prog=prog,
+        description=DESCRIPTION,
+        epilog=FIRST_STEPS + CODES,
+        allow_abbrev=False,
+        formatter_class=Layout,
     )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    wanted = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if wanted is not None and wanted not in VERBS:
+        raise no_such_command(prog, wanted)
     verbs = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
-    wanted = next((each for each in arguments if not each.startswith("-")), None)
     for verb, (module, line) in VERBS.items():
         shown = "rotate" if prog == "rotate" and verb == "rotate" else f"rotator {verb}"
-        sub = verbs.add_parser(verb, help=line, description=line, prog=shown, epilog=EPILOG, allow_abbrev=False)
+        sub = verbs.add_parser(
+            verb,
+            help=line,
+            description=sentence(line),
+            prog=shown,
+            epilog=CODES,
+            allow_abbrev=False,
+            formatter_class=Layout,
+        )
         if verb == wanted:
             command = importlib.import_module(f"rotator.cli.{module}")
             command.options(sub, verb)
             common(sub)
-            sub.set_defaults(run=command.run, verb=verb, prog=prog)
+            options = [word for action in sub._actions for word in action.option_strings]
+            sub.set_defaults(run=command.run, verb=verb, prog=prog, shown=shown, options=options, help=sub.print_help)
     return parser
 
 
-def description() -> str:
-    """What the program is, in a sentence."""
-    return "Rotates API keys so routinely that nobody notices, and proves the old ones dead."
+def no_such_command(prog: str, word: str) -> Exception:
+    """The answer to a misspelt command."""
+    from rotator.cli.errors import Told
+
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    return Told(f"there is no command {word!r}", f"did you mean {near[0]}?" if near else f"see `{prog} --help`")
+
+
+def sentence(line: str) -> str:
+    """A line of the list of commands as a sentence."""
+    return f"{line[0].upper()}{line[1:]}."
 
 
 def common(parser: argparse.ArgumentParser) -> None:
@@ -120,5 +203,5 @@ def common(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("everywhere")
     group.add_argument("--config", metavar="FILE", help="the config to use")
     group.add_argument("--state", metavar="URL", help="the journal to use instead of the config's")
-    group.add_argument("--debug", action="store_true", help="show tracebacks and every intent")
+    group.add_argument("--debug", action="store_true", help="show tracebacks")
     group.add_argument("--no-color", action="store_true", help="plain text")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from math import ceil
 
 from rotator.app.planning import Planned
 from rotator.cli import words
-from rotator.cli.terminal import Terminal, clean, table
+from rotator.cli.terminal import Terminal, clean, count
 from rotator.domain.rotation import RULES, Mode
 
 
@@ -16,67 +16,127 @@ def show_plan(plans: Sequence[Planned], mode: Mode, left_out: Sequence[str], par
     """Print it."""
     for line in describe(plans, mode):
         out.line(line)
-    rows = [
-        [each.credential, each.provider, ", ".join(each.places), _dying(each), _felt(each), each.takes]
-        for each in plans
-        if each.problem is None
-    ]
-    if rows:
-        out.line()
-        head = ["credential", "mint at", "publish to, then promote", "then retire", "consumers feel", "as"]
-        for line in table(head, rows, out):
-            out.line(line)
     for each in plans:
-        if each.problem is not None:
-            message, hint = each.problem
-            out.line(out.style(f"cannot: {each.credential}: {message}", "red") + (f" — {hint}" if hint else ""))
-        for cannot in each.cannot:
-            out.line(f"note: {each.credential}: {cannot}")
-        for key in each.foreign:
-            out.line(f"foreign key, not touched: {clean(key.id)} at {each.provider}, beside {each.credential}")
+        if each.problem is None:
+            out.line()
+            for line in _steps(each, mode, out):
+                out.line(line)
+    cannot = list(_cannot(plans, out))
+    if cannot:
+        out.line()
+    for line in cannot:
+        out.line(line)
     if left_out:
+        out.line()
         out.line("left out by --tag or --owner: " + ", ".join(left_out))
     out.line()
-    out.line(bounds(plans, parallel))
+    for line in bounds(plans, parallel):
+        out.line(line)
+    out.line("nothing was changed")
 
 
 def describe(plans: Sequence[Planned], mode: Mode) -> list[str]:
     """n credentials at m providers, k keys that die, and who feels it."""
     good = [each for each in plans if each.problem is None]
-    providers = {each.provider for each in good}
+    if not good:
+        return []
+    providers = len({each.provider for each in good})
     dying = sum(len(each.old_keys) for each in good)
-    first = f"{len(good)} credentials at {len(providers)} providers; {dying} old keys die"
-    lines = [first + (" at once" if RULES[mode].emergency else " when they are quiet")]
-    broken = sorted(
-        {name for each in good if each.outage for name in each.consumers or (f"readers of {each.credential}",)}
-    )
+    lines = [f"{count(len(good), 'credential')} at {count(providers, 'provider')}; {_deaths(dying, mode)}"]
+    broken = sorted({name for each in good if each.outage for name in _readers(each)})
     if broken:
         longest = max(each.outage for each in good if each.outage)
-        lines.append(f"consumers without a working key for about {words.span(longest)}: {', '.join(broken)}")
-    elif good:
-        overlap = min(each.overlap for each in good)
-        lines.append(f"consumers that read the store at least every {words.span(overlap)} feel nothing")
+        lines.append(f"without a working key for about {words.span(longest)}: {', '.join(broken)}")
+    kept = [each for each in good if not each.outage]
+    if kept:
+        lines.append(_spared(min(each.overlap for each in kept)))
+    held = [each.credential for each in good if each.held is not None]
+    if held:
+        ignored = "held, and rotated all the same" if RULES[mode].emergency else "held, so it waits for a release"
+        lines.append(f"{ignored}: {', '.join(held)}")
     return lines
 
 
-def bounds(plans: Sequence[Planned], parallel: int) -> str:
-    """Both lower bounds. The critical path reckons a request with 300 ms."""
-    good = [each for each in plans if each.problem is None]
-    if not good:
-        return "nothing can be done"
-    path = max(each.critical_path for each in good)
-    waves = ceil(len(good) / parallel)
-    each = sum((one.critical_path for one in good), timedelta(0)) / len(good)
-    return (
-        f"not faster than {words.span(path)} (the longest path) and {words.span(each * waves)} ({parallel} at a time)"
-    )
+def _deaths(number: int, mode: Mode) -> str:
+    if not number:
+        return "no old key"
+    dies = f"{count(number, 'old key')} {'dies' if number == 1 else 'die'}"
+    return f"{dies} at once" if RULES[mode].emergency else f"{dies} when {'it is' if number == 1 else 'they are'} quiet"
 
 
-def _dying(each: Planned) -> str:
-    return ", ".join(clean(key) for key in each.old_keys) or "no old key"
+def _spared(overlap: timedelta) -> str:
+    if not overlap:
+        return "consumers that read the store every time feel nothing; who keeps a value fails until it reads again"
+    return f"consumers that read the store at least every {words.span(overlap)} feel nothing"
+
+
+def _readers(each: Planned) -> tuple[str, ...]:
+    return each.consumers or (f"readers of {each.credential}",)
+
+
+def _steps(each: Planned, mode: Mode, out: Terminal) -> Iterator[str]:
+    """One credential's plan, in the order in which it happens."""
+    yield out.style(each.credential, "bold") + f"  {each.takes}"
+    steps = [f"mint      a key at {each.provider}", f"verify    it, then publish it to {', '.join(each.places)}"]
+    keys = ", ".join(clean(key) for key in each.old_keys)
+    if not each.old_keys:
+        steps.append("retire    nothing: there is no old key")
+    elif RULES[mode].contains and each.outage:
+        steps.insert(0, f"disable   {keys}")
+        steps.append(f"retire    {keys}: delete, then prove dead")
+    else:
+        steps.append(f"retire    {keys}{_when(each)}: disable where that exists, delete, prove dead")
+    for number, step in enumerate(steps, 1):
+        yield f"  {number}. {step}"
+    yield f"     feel      {_felt(each)}"
+
+
+def _when(each: Planned) -> str:
+    after = f", {words.span(each.overlap)} later" if each.overlap else ""
+    return after + (f" and once unused for {words.span(each.quiet_for)}" if each.quiet_for else "")
 
 
 def _felt(each: Planned) -> str:
+    readers = ", ".join(_readers(each))
     if each.outage:
-        return f"no working key for about {words.span(each.outage)}"
-    return f"nothing for {words.span(each.overlap)}" if each.overlap else "nothing, if they read every time"
+        return f"{readers}: no working key for about {words.span(each.outage)}"
+    if each.overlap:
+        return f"{readers}: nothing, if they read the store at least every {words.span(each.overlap)}"
+    return f"{readers}: nothing, if they read the store every time"
+
+
+def _cannot(plans: Sequence[Planned], out: Terminal) -> Iterator[str]:
+    for each in plans:
+        if each.problem is not None:
+            message, hint = each.problem
+            line = out.style(clean(f"cannot: {each.credential}: {message}"), "red")
+            yield line + (f" — {clean(hint)}" if hint else "")
+        for cannot in each.cannot:
+            yield f"note: {each.credential}: {cannot}"
+        for key in each.foreign:
+            yield f"foreign key, not touched: {clean(key.id)} at {each.provider}, beside {each.credential}"
+
+
+def bounds(plans: Sequence[Planned], parallel: int) -> Iterator[str]:
+    """Both lower bounds without overlap and quiet: the longest path at 300 ms a request, and the providers' limits."""
+    good = [each for each in plans if each.problem is None]
+    if not good:
+        yield "nothing can be done"
+        return
+    path = max(each.critical_path for each in good)
+    mean = sum((each.critical_path for each in good), timedelta(0)) / len(good)
+    yield f"work, without waiting: not faster than {words.span(path)}, the longest path, at 300 ms a request"
+    waves = mean * ceil(len(good) / parallel)
+    if waves > path:
+        yield f"  nor than {words.span(waves)}: {parallel} at a time"
+    for provider, limit in sorted(_limits(good).items()):
+        yield f"  nor than {words.span(limit)}: what {provider} allows"
+
+
+def _limits(good: Sequence[Planned]) -> dict[str, timedelta]:
+    """For each provider with a rate, how long its requests take at that rate."""
+    requests: dict[str, float] = {}
+    for each in good:
+        if each.rate is not None:
+            requests[each.provider] = requests.get(each.provider, 0.0) + each.requests / each.rate
+    return {provider: timedelta(seconds=seconds) for provider, seconds in requests.items()}

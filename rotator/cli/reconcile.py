@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import in_words, reconcile_all
 from rotator.app.rebuilding import rebuild
-from rotator.cli.context import assemble
+from rotator.cli.context import assembled
 from rotator.cli.terminal import clean, terminal
 
 
@@ -22,16 +23,22 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """One pass. Without `--revoke-orphans` orphans are shown and left alone."""
-    assembly = assemble(args)
     out = terminal(sys.stdout, no_color=args.no_color)
-    if args.rebuild:
-        lines = rebuild(assembly)
-    else:
-        results = reconcile_all(assembly, revoke=args.revoke_orphans)
-        lines = [line for result in results for line in in_words(result)]
+    with assembled(args) as assembly:
+        complete, lines = _rebuilt(assembly) if args.rebuild else _compared(assembly, revoke=args.revoke_orphans)
+        assembly.journal.checkpoint(assembly.clock.now())
     for name, text in lines:
         out.line(f"{name}: {clean(text)}")
     if not lines:
         out.line("journal, stores and providers agree")
-    assembly.journal.checkpoint(assembly.clock.now())
-    return 1 if lines and not args.rebuild else 0
+    return 0 if complete else 1
+
+
+def _rebuilt(assembly: Assembly) -> tuple[bool, list[tuple[str, str]]]:
+    rebuilt = rebuild(assembly)
+    return rebuilt.complete, rebuilt.lines
+
+
+def _compared(assembly: Assembly, *, revoke: bool) -> tuple[bool, list[tuple[str, str]]]:
+    lines = [line for result in reconcile_all(assembly, revoke=revoke) for line in in_words(result, revoke=revoke)]
+    return not lines, lines

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from rotator.app.proving import revoke
-from rotator.cli.context import assemble, named
+from rotator.cli.context import assembled, named
 from rotator.cli.errors import Told
 from rotator.cli.terminal import clean, terminal
 
@@ -19,19 +19,22 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, kill, and say how to see that they are dead."""
-    assembly = assemble(args)
-    spec = named(assembly.config, args.name)
     out = terminal(sys.stdout, no_color=args.no_color)
-    if not args.yes:
-        if not sys.stdin.isatty():
-            raise Told("there is no terminal to ask on", "add --yes: whoever reads these keys stops working")
-        out.stream.write(f"Every consumer of {spec.name} stops working, and nothing replaces the keys. Type its name: ")
-        out.stream.flush()
-        if sys.stdin.readline().strip() != spec.name:
-            raise Told("that was not the name", "nothing was changed")
-    for key_id in revoke(assembly, spec):
-        out.line(f"{clean(key_id)}: deleted")
-    out.line(
-        f"{spec.name} is held; `rotator prove {spec.name}` tests the deaths, `rotator release {spec.name}` frees it"
-    )
+    with assembled(args) as assembly:
+        spec = named(assembly.config, args.name)
+        if not args.yes:
+            _ask(spec.name)
+        for key_id in revoke(assembly, spec):
+            out.line(f"{clean(key_id)}: deleted")
+    out.line(f"{spec.name} is held: no schedule brings it back")
+    out.line(f"`rotator prove {spec.name}` tests the deaths, `rotator release {spec.name}` frees it")
     return 0
+
+
+def _ask(name: str) -> None:
+    if not sys.stdin.isatty():
+        raise Told("there is no terminal to ask on", "add --yes: whoever reads these keys stops working")
+    sys.stderr.write(f"Every consumer of {name} stops working, and nothing replaces the keys. Type its name: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != name:
+        raise Told("that was not the name", "nothing was changed")

@@ -7,22 +7,38 @@ import argparse
 from rotator.cli import emergency_options
 from rotator.cli.errors import Told
 
+USAGE = """rotate NAME ...                        these keys; their old ones die in time
+       rotate --due                           what is due: for a timer, every few minutes
+       rotate --all --assume-compromise       everything is stolen: replace it, prove it dead
+       rotate ... --dry-run                   only say what would happen"""
+WIDE = {
+    "provider": "every key of this provider",
+    "store": "everything published to this store",
+    "consumer": "everything that this consumer reads",
+}
+NARROW = {"tag": "those with this tag", "owner": "those of this owner"}
+ADMIN = "another admin credential for this run: file:PATH, env:NAME, or - for standard input"
+
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """Selection, emergency, and how to run."""
+    parser.usage = USAGE
     parser.add_argument("names", nargs="*", metavar="NAME", help="credentials")
-    which = parser.add_argument_group("which")
-    which.add_argument("--due", action="store_true", help="start what is due, advance what can move, reconcile in time")
+    which = parser.add_argument_group("which", "these add up, and without any of them nothing is rotated")
+    which.add_argument("--due", action="store_true", help="start what is due, advance what is open, reconcile in time")
     which.add_argument("--all", action="store_true", help="every credential")
-    for name in ("tag", "provider", "store", "owner", "consumer"):
-        which.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=f"by {name}")
+    for name, whose in WIDE.items():
+        which.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=whose)
+    narrow = parser.add_argument_group("only those of them", "what is left out is shown")
+    for name, whose in NARROW.items():
+        narrow.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=whose)
     emergency_options.add(parser)
     how = parser.add_argument_group("how")
-    how.add_argument("--reason", metavar="TEXT", default="", help="for the trail")
     how.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    how.add_argument("--parallel", type=int, metavar="N", help="rotations at the same time")
     how.add_argument("--wait", action=argparse.BooleanOptionalAction, default=None, help="until the old keys are dead")
-    how.add_argument("--admin", action="append", default=[], metavar="PROVIDER=REF", help="another admin credential")
+    how.add_argument("--reason", metavar="TEXT", default="", help="why, for the trail")
+    how.add_argument("--parallel", type=int, metavar="N", help="rotations at the same time")
+    how.add_argument("--admin", action="append", default=[], metavar="PROVIDER=REF", help=ADMIN)
     how.add_argument("--json", action="store_true", help="print one JSON object")
     how.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -31,9 +47,10 @@ def run(args: argparse.Namespace) -> int:
     """Check what was typed, then rotate."""
     selected = any((args.names, args.all, args.provider, args.store, args.consumer, args.tag, args.owner))
     if not selected and not args.due:
-        raise Told(
-            "nothing was selected", "name credentials, or --due, --all, --tag T, --provider P; see `rotate --help`"
-        )
+        args.help()
+        raise Told("nothing was selected", "name credentials, or --due, --all, --tag T, --provider P")
+    if selected and args.due:
+        raise Told("--due selects by itself", "leave out the names and the other selectors")
     emergency_options.check(args)
     if args.parallel is not None and not 1 <= args.parallel <= 256:
         raise Told("--parallel is out of range", "write a number from 1 to 256")

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from rotator.app.glance import Glance, glance
 from rotator.cli import words
 from rotator.cli.errors import Told
-from rotator.cli.terminal import Terminal, clean, table, terminal
+from rotator.cli.terminal import Terminal, clean, count, table, terminal
 from rotator.config.errors import nearest
-from rotator.domain.rotation import Phase
+from rotator.domain.rotation import Phase, Rotation
+
+LATER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """Which, and how."""
-    parser.add_argument("name", nargs="?", metavar="NAME")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one credential, with every place and old key")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -32,49 +36,93 @@ def run(args: argparse.Namespace) -> int:
         return _json(seen, names)
     out = terminal(sys.stdout, no_color=args.no_color)
     if seen.older is not None:
-        out.line(out.style(f"{seen.older}; nothing runs until `rotator reconcile --rebuild`", "red"))
+        out.line(out.style(f"{clean(seen.older)}; nothing runs until `rotator reconcile --rebuild`", "red"))
     if not names:
-        out.line("no credential in the config yet")
+        out.line("no credential in the config yet: `rotator init --from .env`, or write one beneath credentials:")
         return 0
-    ordered = sorted(names, key=lambda name: _urgency(seen, name))
-    cells = [_cells(seen, name, out) for name in ordered]
-    for line in table(["credential", "state", "current key", "since", "next due", ""], cells, out):
-        out.line(line)
+    _all(seen, sorted(names, key=lambda name: _urgency(seen, name)), out)
     if args.name:
         _one(seen, args.name, out)
+    else:
+        out.line()
+        out.line(_summary(seen, names))
     return 0
 
 
-def _urgency(seen: Glance, name: str) -> tuple[int, str]:
-    row = seen.open.get(name)
+def _urgency(seen: Glance, name: str) -> tuple[int, datetime, str]:
+    row, credential = seen.open.get(name), seen.credentials.get(name)
     if row is None:
-        return 2, name
-    return (0 if row.phase is Phase.STUCK else 1), name
+        return 2, (credential.next_due if credential else None) or LATER, name
+    return (0 if row.phase is Phase.STUCK else 1), row.started_at, name
+
+
+def _all(seen: Glance, names: list[str], out: Terminal) -> None:
+    """The table; what needs more words stands beneath its row."""
+    cells = [_cells(seen, name, out) for name in names]
+    head, *lines = table(["credential", "state", "current key", "since", "next due"], cells, out)
+    out.line(head)
+    for line, name in zip(lines, names, strict=True):
+        out.line(line)
+        for each in _beneath(seen, name):
+            out.line(out.style(f"  {each}", "dim"))
 
 
 def _cells(seen: Glance, name: str, out: Terminal) -> list[str]:
     credential, row = seen.credentials.get(name), seen.open.get(name)
     if credential is None:
-        return [name, out.style("not adopted yet", "dim"), "—", "—", "—", ""]
-    state = words.phase(row, out) if row is not None else out.style("held", "yellow") if credential.held else "fresh"
-    detail = words.detail(row, seen.now) if row is not None else credential.held_why
+        return [name, out.style("not adopted yet", "dim"), "—", "—", "—"]
+    since, due = words.ago(credential.current_since, seen.now), words.ago(credential.next_due, seen.now)
+    if credential.next_due is not None and credential.next_due <= seen.now:
+        due = "due"
+    if credential.held:
+        due = "held"
+    return [name, _state(seen, name, row, out), clean(credential.current or "none"), since, due]
+
+
+def _state(seen: Glance, name: str, row: Rotation | None, out: Terminal) -> str:
+    if row is not None:
+        return words.phase(row, out)
+    credential = seen.credentials[name]
+    if credential.held:
+        return out.style("held", "yellow")
+    return out.style("drift", "yellow") if credential.drift else "fresh"
+
+
+def _beneath(seen: Glance, name: str) -> Iterator[str]:
+    credential, row = seen.credentials.get(name), seen.open.get(name)
+    if row is not None:
+        yield from words.details(row, seen.now)
+    if credential is None:
+        return
+    if credential.held:
+        yield clean(f"held: {credential.held_why or 'no reason was given'}")
     if credential.drift:
-        detail = f"drift: {', '.join(credential.drift)}; {detail}".rstrip("; ")
-    since, due = words.instant(credential.current_since), words.instant(credential.next_due)
-    return [name, state, clean(credential.current or "none"), since, due, clean(detail)]
+        yield clean(f"left behind: {', '.join(credential.drift)}; `rotator reconcile` mends it")
+
+
+def _summary(seen: Glance, names: list[str]) -> str:
+    rows = [row for name, row in seen.open.items() if name in names]
+    stuck = sum(row.phase is Phase.STUCK for row in rows)
+    parts = [count(len(names), "credential"), f"{len(rows)} open"]
+    return ", ".join([*parts, f"{stuck} stuck"] if stuck else parts)
 
 
 def _one(seen: Glance, name: str, out: Terminal) -> None:
-    row = seen.open.get(name)
+    credential, row = seen.credentials.get(name), seen.open.get(name)
+    if credential is not None and credential.next_due is not None:
+        out.line()
+        since = f"current since {words.instant(credential.current_since)} UTC, " if credential.current_since else ""
+        out.line(f"{since}next due {words.instant(credential.next_due)} UTC")
     if row is None:
         return
     out.line()
-    out.line(
-        f"rotation {row.id}, {row.mode.value}, because: {clean(row.reason)}; began {words.instant(row.started_at)}"
-    )
+    out.line(clean(f"rotation {row.id}, {row.mode.value}, because: {row.reason}"))
+    out.line(f"  began {words.instant(row.started_at)} UTC, {words.ago(row.started_at, seen.now)}")
     for each in row.stores:
-        done = f"promoted {words.instant(each.promoted_at)}" if each.promoted_at else "not promoted"
-        out.line(f"  {each.store}:{each.ref}: {f'left behind: {each.left_behind}' if each.left_behind else done}")
+        stands = f"promoted {words.ago(each.promoted_at, seen.now)}" if each.promoted_at else "not promoted"
+        if each.left_behind:
+            stands = f"left behind: {each.left_behind}"
+        out.line(clean(f"  {each.store}:{each.ref}: {stands}"))
     for old in row.old_keys:
         out.line(f"  old key {clean(old.key_id)}: {words.old_key(old.proof, old.deleted_at is not None)}")
 

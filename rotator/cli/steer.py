@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rotator.app.assembly import Assembly
 from rotator.cli import words
-from rotator.cli.context import assemble, named
+from rotator.cli.context import assembled, named
 from rotator.cli.errors import Told
 from rotator.cli.terminal import terminal
 from rotator.domain.failures import Fenced
@@ -29,14 +29,14 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Leave the request; whoever runs rotations next acts on it."""
-    assembly = assemble(args)
     verb = Verb(args.verb)
-    names = [named(assembly.config, args.name).name] if args.name else _stuck(assembly)
     out = terminal(sys.stdout, no_color=args.no_color)
-    if not names:
-        out.line("nothing is stuck")
-    for name in names:
-        out.line(f"{name}: {_ask(assembly, name, verb, args.reason)}")
+    with assembled(args) as assembly:
+        names = [named(assembly.config, args.name).name] if args.name else _stuck(assembly)
+        if not names:
+            out.line("nothing is stuck")
+        for name in names:
+            out.line(f"{name}: {_ask(assembly, name, verb, args.reason)}")
     return 0
 
 
@@ -51,10 +51,9 @@ def _ask(assembly: Assembly, name: str, verb: Verb, reason: str) -> str:
     if row is None:
         raise Told(f"{name} has no open rotation", f"`rotator history {name}` shows past ones")
     if verb is Verb.RESUME and row.phase is not Phase.STUCK:
-        detail = words.detail(row, assembly.clock.now()) or row.phase.value
-        raise Told(f"{name} is not stuck: {detail}", "nothing to resume")
+        raise Told(f"{name} is not stuck: {words.standing(row, assembly.clock.now())}", "there is nothing to resume")
     if verb is Verb.ROLLBACK and not _can_go_back(row):
-        raise Told(f"{name} cannot go back: it is {row.phase.value} and an old key dies", "forward is the only way")
+        raise Told(f"{name} cannot go back: {_why_not(row)}", f"`rotator status {name}` shows what it does")
     assembly.journal.ask(name, verb, reason, assembly.clock.now())
     return f"{verb.value} asked for; `rotate --due` or the daemon acts on it"
 
@@ -62,6 +61,14 @@ def _ask(assembly: Assembly, name: str, verb: Verb, reason: str) -> str:
 def _can_go_back(row: Rotation) -> bool:
     at = row.parked_from or row.phase
     return at in BEFORE_PIVOT and not row.beyond_pivot and row.rules.may_go_back
+
+
+def _why_not(row: Rotation) -> str:
+    if row.rules.emergency:
+        return "its old keys are taken for stolen"
+    if row.phase in (Phase.ROLLING_BACK, Phase.WITHDRAWING) or row.ends_as is Phase.ROLLED_BACK:
+        return "it is on its way back already"
+    return "its old key is dying or dead"
 
 
 def _hold(assembly: Assembly, name: str, verb: Verb, reason: str, row: Rotation | None) -> str:
@@ -75,4 +82,4 @@ def _hold(assembly: Assembly, name: str, verb: Verb, reason: str, row: Rotation 
             assembly.journal.save(held, assembly.clock.now(), Change(events=(event,)))
         except Fenced:
             raise Told(f"{name} began to rotate at this very moment", "the same command again", code=3) from None
-    return "held until `rotator release`" if verb is Verb.HOLD else "released"
+    return f"held until `rotator release {name}`" if verb is Verb.HOLD else "released"

@@ -19,6 +19,7 @@ _CODES = {
     "magenta": "35",
     "cyan": "36",
 }
+_RESET = "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Terminal:
         if not self.color or not names:
             return text
         codes = ";".join(_CODES[name] for name in names)
-        return f"\x1b[{codes}m{text}\x1b[0m"
+        return f"\x1b[{codes}m{text}{_RESET}"
 
     @property
     def width(self) -> int:
@@ -59,25 +60,36 @@ def clean(text: str) -> str:
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
+def count(number: int, thing: str) -> str:
+    """`1 credential`, `2 credentials`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def columns(text: str) -> int:
     """How many columns a text takes, escapes not counted."""
-    count, escape = 0, False
+    taken, escape = 0, False
     for character in text:
         if escape:
             escape = character != "m"
         elif character == "\x1b":
             escape = True
-        elif not unicodedata.combining(character):
-            count += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return count
+        else:
+            taken += _columns_of(character)
+    return taken
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], out: Terminal) -> list[str]:
-    """Lines of a table without borders; the last column may be cut to the terminal's width."""
+    """Lines of a table without borders, cut to the width of a terminal; elsewhere nothing is cut."""
     cells = [list(map(str, row)) for row in rows]
     widths = [max([columns(name), *(columns(row[i]) for row in cells)]) for i, name in enumerate(head)]
-    lines = [_joined([out.style(name, "dim") for name in head], widths)]
-    return lines + [_joined(row, widths) for row in cells]
+    lines = [_joined([out.style(name, "dim") for name in head], widths), *(_joined(row, widths) for row in cells)]
+    return [cut(line, out.width) for line in lines] if out.live else lines
 
 
 def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -94,7 +106,7 @@ class Region:
 
     def draw(self, lines: Sequence[str]) -> None:
         """Replace what was drawn."""
-        shown = [_cut(line, self._out.width - 1) for line in lines]
+        shown = [cut(line, self._out.width - 1) for line in lines]
         up = f"\x1b[{self._height}A" if self._height else ""
         text = "".join(f"\x1b[2K{line}\n" for line in shown) + "\x1b[0J"
         self._out.stream.write(up + text)
@@ -109,15 +121,18 @@ class Region:
         self._out.line(line)
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """At most so many columns; what is cut off shows as `…`, and styles end where they must."""
     if columns(text) <= width:
         return text
-    kept, count, escape = "", 0, False
+    kept, taken, escape, styled = "", 0, False, False
     for character in text:
         if escape or character == "\x1b":
-            escape = character != "m"
+            escape, styled = character != "m", True
             kept += character
-        elif count < width - 1:
+        elif taken + _columns_of(character) < width:
             kept += character
-            count += 1
-    return kept + "…"
+            taken += _columns_of(character)
+        else:
+            break
+    return kept + "…" + (_RESET if styled else "")

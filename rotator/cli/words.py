@@ -24,6 +24,14 @@ PHASES: dict[Phase, tuple[str, str]] = {
     Phase.ROLLED_BACK: ("rolled back", "red"),
     Phase.SUPERSEDED: ("superseded", "dim"),
 }
+WAITS_FOR: dict[WaitFor, str] = {
+    WaitFor.QUIET: "waits for quiet",
+    WaitFor.PERSON: "waits for a person",
+    WaitFor.STORE: "waits for a store",
+    WaitFor.WINDOW: "waits for the window",
+}
+NEVER = 9999
+"""The year of a wait without an end."""
 
 
 def phase(row: Rotation, out: Terminal) -> str:
@@ -35,21 +43,26 @@ def phase(row: Rotation, out: Terminal) -> str:
 
 
 def detail(row: Rotation, now: datetime) -> str:
-    """What it waits for, or what went wrong."""
-    if row.phase is Phase.STUCK or row.phase is Phase.ROLLED_BACK:
-        return clean(
-            f"{row.problem.message} — {row.problem.hint}"
-            if row.problem and row.problem.hint
-            else row.problem.message
-            if row.problem
-            else ""
-        )
-    if row.waiting is not None and row.open:
-        until = "" if row.waiting.until.year >= 9999 else f" for {span(row.waiting.until - now)}"
-        note = f": {row.waiting.note}" if row.waiting.note else ""
-        what = "waits" if row.waiting.for_ is WaitFor.TIME else f"waits for {row.waiting.for_.value}"
-        return clean(f"{what}{until}{note}")
-    return ""
+    """What it waits for, or what went wrong, on one line."""
+    return " — ".join(details(row, now))
+
+
+def details(row: Rotation, now: datetime) -> tuple[str, ...]:
+    """The same as lines: what went wrong and what helps, or the one thing that it waits for."""
+    if row.phase in (Phase.STUCK, Phase.ROLLED_BACK):
+        problem = row.problem
+        return tuple(clean(each) for each in (problem.message, problem.hint) if each) if problem else ()
+    if row.waiting is None or not row.open:
+        return ()
+    left = row.waiting.until - now
+    endless = row.waiting.until.year >= NEVER or left <= timedelta(0)
+    if row.problem is not None and row.attempts:
+        when = "tries again" if endless else f"tries again in {span(left)}"
+        return (clean(f"{when}: {row.problem.message}"),)
+    what = WAITS_FOR.get(row.waiting.for_, "")
+    when = "" if endless else f"{span(left)} to go"
+    begun = ", ".join(each for each in (what, when) if each)
+    return (clean(": ".join(each for each in (begun, row.waiting.note) if each)),) if begun or row.waiting.note else ()
 
 
 def proofs(row: Rotation) -> str:
@@ -67,22 +80,40 @@ def old_key(proof: Proof | None, deleted: bool) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """A duration, short: `4 s`, `3 min`, `2 h 5 min`, `12 d`."""
+    """A duration, short: `0.4 s`, `4 s`, `3 min`, `2 h 5 min`, `12 d`."""
     seconds = max(0.0, duration.total_seconds())
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 s", " s")
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = int(seconds // 60)
     if minutes < 120:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d"
+    if hours >= 48:
+        return f"{hours // 24} d"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def instant(when: datetime | None) -> str:
     """A time for people, in UTC."""
-    return "—" if when is None else when.strftime("%Y-%m-%d %H:%M UTC")
+    return "—" if when is None else when.strftime("%Y-%m-%d %H:%M")
+
+
+def ago(when: datetime | None, now: datetime) -> str:
+    """How long ago, or how far ahead: `3 h ago`, `in 29 d`, `now`."""
+    if when is None:
+        return "—"
+    if abs(when - now) < timedelta(seconds=1):
+        return "now"
+    whole = timedelta(seconds=round(abs(when - now).total_seconds()))
+    return f"{span(whole)} ago" if when < now else f"in {span(whole)}"
+
+
+def standing(row: Rotation, now: datetime) -> str:
+    """Phase and detail in one line of plain words."""
+    told = detail(row, now)
+    return f"{PHASES[row.phase][0]} — {told}" if told else PHASES[row.phase][0]
 
 
 def sentence(row: Rotation, now: datetime) -> str:
@@ -90,13 +121,17 @@ def sentence(row: Rotation, now: datetime) -> str:
     old = proofs(row)
     if row.phase is Phase.DONE:
         took = span((row.ended_at or now) - row.started_at)
-        return clean(f"rotated in {took}; new key {row.new_key}" + (f"; old: {old}" if old else ""))
-    if row.phase in (Phase.LIVE, Phase.RETIRING, Phase.SWEEPING):
+        behind = ", ".join(f"{each.store}:{each.ref}" for each in row.stores if each.left_behind)
+        return clean(
+            f"rotated in {took}; new key {row.new_key}"
+            + (f"; old: {old}" if old else "")
+            + (f"; left behind: {behind}" if behind else "")
+        )
+    if row.phase in (Phase.LIVE, Phase.RETIRING, Phase.SWEEPING) and row.ends_as is not Phase.ROLLED_BACK:
         return clean(f"new key {row.new_key} is live; {dies(row, now)}")
     if row.phase is Phase.ROLLED_BACK:
         return f"rolled back: {detail(row, now) or 'as an operator asked'}"
-    words = detail(row, now) or PHASES[row.phase][0]
-    return f"stuck: {words}" if row.phase is Phase.STUCK else f"{PHASES[row.phase][0]}; {words}"
+    return clean(standing(row, now)).replace("stuck — ", "stuck: ", 1)
 
 
 def dies(row: Rotation, now: datetime) -> str:
@@ -104,12 +139,14 @@ def dies(row: Rotation, now: datetime) -> str:
     if not row.old_keys:
         return "there was no old key"
     if row.phase is not Phase.LIVE:
-        return f"old: {proofs(row)}"
-    when = (
-        f"not before {instant(row.waiting.until)}"
-        if row.waiting and row.waiting.until.year < 9999
-        else "once it is quiet"
-    )
-    note = f" ({row.waiting.note})" if row.waiting and row.waiting.note else ""
+        told = detail(row, now)
+        return f"old: {proofs(row)}" + (f" — {told}" if told else "")
     ids = ", ".join(old.key_id for old in row.old_keys)
-    return f"the old key {ids} dies {when}{note}, by the daemon or the next `rotate --due`"
+    key = "the old key" if len(row.old_keys) == 1 else "the old keys"
+    die = "dies" if len(row.old_keys) == 1 else "die"
+    when, note = "once it is quiet", ""
+    if row.waiting is not None:
+        if now < row.waiting.until and row.waiting.until.year < NEVER:
+            when = f"not before {instant(row.waiting.until)} UTC, in {span(row.waiting.until - now)}"
+        note = f" ({row.waiting.note})" if row.waiting.note else ""
+    return f"{key} {ids} {die} {when}{note}, by the daemon or the next `rotate --due`"

@@ -32,7 +32,11 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_url(value: Any) -> Any:
-    return {"url": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"url": value}
+    if isinstance(value, dict):
+        return value
+    raise PydanticCustomError("state", "is no URL")
 
 
 def _name_or_table(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from rotator.config.recognise import contains_key, hidden
 from rotator.domain.times import quoted
 
-Path = tuple[str | int, ...]
+Steps = tuple[str | int, ...]
 
 _RUN = re.compile(r"[A-Za-z0-9+/=_!$%^&*-]{12,}")
 _HUMP = re.compile(r"[a-z][A-Z]")
@@ -41,7 +41,7 @@ def must_refer(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def secret_settings(value: Any, path: Path, *, named: bool = False) -> Iterator[tuple[Path, Any]]:
+def secret_settings(value: Any, path: Steps, *, named: bool = False) -> Iterator[tuple[Steps, Any]]:
     """What stands in settings whose name says that it is a secret, at any depth."""
     if isinstance(value, dict):
         for key, each in value.items():

@@ -29,6 +29,7 @@ _SAID = {
     "model_type": ("is not a table", "write name: value in the lines beneath it"),
     "list_type": ("is not a list", "write [one, two]"),
     "too_short": ("is empty", "write at least one"),
+    "state": ("is no URL", "write sqlite:///rotator.db or postgresql://USER@HOST/DATABASE"),
     "policy": ("is neither the name of a policy nor a table", "write policy: NAME, or {every: 30d}"),
     "principal": ("is neither text nor a list of texts", "put it in quotes; a list is written [one, two]"),
 }

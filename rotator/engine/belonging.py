@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rotator.domain.credential import PlaceKind
+from rotator.domain.credential import PlaceKind, Publication
 from rotator.domain.failures import JournalOlder
 from rotator.domain.keys import Key
 from rotator.domain.records import KnownKey, Origin
+from rotator.domain.rotation import Rotation
+from rotator.engine import places
 from rotator.engine.recorded import Recorded
 
 
@@ -71,31 +73,37 @@ def _is_unmarked_stray(rotation: Recorded, key: Key) -> bool:
     return key.id not in rotation.row.baseline
 
 
-def candidates(rotation: Recorded, listed: Iterable[Key]) -> tuple[str, ...]:
-    """Keys of a shared, unmarked principal that a lost mint of this rotation may have made; nobody can tell."""
-    strategy = rotation.capabilities.strategy
-    if strategy.marked or strategy.slots or rotation.spec.principal.exclusive or not rotation.row.mint_fences:
+def candidates(rotation: Recorded, listed: Iterable[Key], minted: Rotation | None = None) -> tuple[str, ...]:
+    """Keys of a shared, unmarked principal that a lost mint of a rotation, this one or `minted`, may have made.
+
+    Nobody can tell.
+    """
+    row, strategy = minted or rotation.row, rotation.capabilities.strategy
+    if strategy.marked or strategy.slots or rotation.spec.principal.exclusive or not row.mint_fences:
         return ()
     unknown = (key for key in listed if key.live and key.id not in rotation.known)
-    return tuple(key.id for key in unknown if key.id not in rotation.row.baseline)
+    return tuple(key.id for key in unknown if key.id not in row.baseline)
 
 
 def check_journal_age(rotation: Recorded, listed: Iterable[Key]) -> None:
     """Rule 9: a mark of ours that no mint intent in the journal accounts for, or a pending place of a rotation never
 
-    heard of, means that the journal is older than the world. Raises `JournalOlder`. The list before the journal
-    is asked, so that nothing minted meanwhile is mistaken.
+    heard of, means that the journal is older than the world. Raises `JournalOlder`. The list was made before the
+    journal is asked, so that nothing minted meanwhile is mistaken.
     """
     marks = [(key.id, mark) for key in listed if key.live and (mark := rotation.mark_of(key)) is not None]
     for key_id, mark in marks:
         known = rotation.world.journal.rotation(mark.rotation)  # also our own: the row in memory may be outdated
         if known is None or mark.fence not in known.mint_fences:
             raise _older(f"key {key_id} was minted by a rotation that the journal does not know")
-    for publication in rotation.spec.publish:
+
+    def look(publication: Publication) -> None:
         for place in rotation.world.stores[publication.store].places(publication.ref):
             ours = place.kind is not PlaceKind.PENDING or place.of == rotation.row.id
             if not ours and rotation.world.journal.rotation(place.of) is None:
                 raise _older(f"{publication.store}:{publication.ref} holds a value of a rotation unknown here")
+
+    places.on_every_place(rotation, look)
 
 
 def _older(why: str) -> JournalOlder:

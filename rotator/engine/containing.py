@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.keys import Disabling, KeyState
+from rotator.domain.rotation import OldKey
 from rotator.engine.recorded import Recorded
 
 
@@ -15,7 +17,20 @@ def contain(rotation: Recorded) -> None:
         return
     rotation.update(outage=True)
     rotation.credential = replace(rotation.credential, outage=True)
+    first: Failure | None = None
     for old in rotation.row.old_keys:
         if old.disabled_at is None and old.deleted_at is None:
-            rotation.set_state("contain", old.key_id, KeyState.DISABLED)
-            rotation.row = rotation.row.with_old_key(replace(old, disabled_at=rotation.now()))
+            failure = disable(rotation, old)
+            first = first or failure
+    if first is not None:
+        raise first
+
+
+def disable(rotation: Recorded, old: OldKey) -> Failure | None:
+    """Disable one exposed key; its failure does not keep the next one alive."""
+    try:
+        rotation.set_state("contain", old.key_id, KeyState.DISABLED)
+    except (Transient, Conflict, Permanent) as failure:
+        return failure
+    rotation.row = rotation.row.with_old_key(replace(old, disabled_at=rotation.now()))
+    return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rotator.domain.credential import Publication
-from rotator.domain.failures import Conflict, Permanent
+from rotator.domain.failures import Conflict, Permanent, Transient
 from rotator.domain.keys import Key
 from rotator.domain.policy import AtMaxOverlap
 from rotator.domain.rotation import WaitFor, Waiting
@@ -94,5 +94,14 @@ def check_stores_hold_new_key(rotation: Recorded) -> None:
 
 def check_new_key_works(rotation: Recorded) -> None:
     """The provider accepts it, by the very request that proofs rest on: right before the pivot, and right behind it."""
-    if not rotation.probe(places.new_value(rotation)).authentic:
-        raise Permanent("the provider refuses the new key", "look at the provider's console before anything else")
+    if rotation.probe(places.new_value(rotation)).authentic:
+        return
+    message, hint = "the provider refuses the new key", "look at the provider's console before anything else"
+    if failing_for(rotation) < max(rotation.capabilities.propagation, rotation.world.timing.poll):
+        raise Transient(message, hint)  # one replica may not know it yet
+    raise Permanent(message, hint)
+
+
+def failing_for(rotation: Recorded) -> timedelta:
+    """How long the phase has been failing without a break."""
+    return rotation.now() - (rotation.row.failing_since or rotation.now())

@@ -14,7 +14,14 @@ from rotator.domain.secret import Secret
 from rotator.engine import places
 from rotator.engine.belonging import alive, belongs, candidates, strays
 from rotator.engine.killing import InUse, holder, kill
-from rotator.engine.planning import converge, fix_old_keys, full_for_good, secured
+from rotator.engine.planning import (
+    converge,
+    fix_old_keys,
+    full_for_good,
+    lost_mint,
+    lost_mint_hint,
+    secured,
+)
 from rotator.engine.recorded import Pause, Recorded
 
 ESCROW_CHECK = {"key_id": "", "rotation": ""}
@@ -43,7 +50,7 @@ def mint(rotation: Recorded) -> Phase | Waiting | None:
     except CapFull as refusal:
         raise full_for_good(rotation, refusal) from None
     fields = places.document(minted.value, minted.key_id, rotation.row.id)
-    rotation.write("save in escrow", publication, publication.pending(rotation.row.id), fields, version)
+    rotation.write("save in escrow", publication, publication.pending(rotation.row.id), fields, version, heed=False)
     return None
 
 
@@ -85,7 +92,7 @@ def wait_for_the_list(rotation: Recorded) -> None:
         return
     until = rotation.row.last_mint_at + rotation.world.timing.request + rotation.capabilities.list_lag
     if rotation.now() < until:
-        raise Pause(Waiting(until=until, note="until the list of keys can be believed"))
+        raise Pause(Waiting(until=until, note="until the list of keys can be believed"), failing=True)
 
 
 def clean_up(rotation: Recorded, listed: Sequence[Key]) -> bool:
@@ -95,8 +102,7 @@ def clean_up(rotation: Recorded, listed: Sequence[Key]) -> bool:
     """
     unclear = candidates(rotation, listed)
     if unclear:
-        hint = f"delete the one that nobody made, then `rotator resume {rotation.spec.name}`"
-        raise Undecidable("a mint got lost and may have made one of: " + ", ".join(unclear), hint)
+        raise Undecidable(lost_mint(unclear), lost_mint_hint(rotation))
     rotation.update(new_key=None, minted_at=None)  # durable with the first intent below
     doomed = strays(rotation, listed, below=rotation.row.fence)
     for key_id in doomed:

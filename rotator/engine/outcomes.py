@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """`next_at` of a row that only a person can move."""
 
+SHORTEST_WAIT, LONGEST_WAIT, LONGEST_EMERGENCY_WAIT = timedelta(seconds=1), timedelta(hours=1), timedelta(minutes=5)
+"""What is made of a server's word when to come back: it is data."""
+
 BEFORE_PIVOT = frozenset(
     {Phase.PLANNED, Phase.CONTAINING, Phase.MINTING, Phase.STAGING, Phase.PROMOTING, Phase.LIVE, Phase.RETIRING}
 )
@@ -27,13 +30,19 @@ OLD_KEY_DEAD = "the old key is dead"
 
 def moved(row: Rotation, table_row: Row, result: Phase | Waiting | None, now: datetime) -> Rotation:
     """The row after a step that did not fail."""
-    row = replace(row, attempts=0, failing_since=None)
     if isinstance(result, Waiting):
-        return replace(row, waiting=result, next_at=max(result.until, now), problem=_kept(row, row.phase))
+        return paused(row, result, now)
     phase = table_row.then if result is None else result
     if phase is not table_row.then and phase not in table_row.also:
         raise AssertionError(f"{row.phase} does not lead to {phase}")
     return enter(row, phase, now)
+
+
+def paused(row: Rotation, waiting: Waiting, now: datetime, *, failing: bool = False) -> Rotation:
+    """The row with nothing to do before the waiting ends; `failing`: that is no end of a run of failures."""
+    if not failing:
+        row = replace(row, attempts=0, failing_since=None)
+    return replace(row, waiting=waiting, next_at=max(waiting.until, now), problem=_kept(row, row.phase))
 
 
 def enter(row: Rotation, phase: Phase, now: datetime, problem: Problem | None = None) -> Rotation:
@@ -81,8 +90,10 @@ def gives_up(row: Rotation, now: datetime, timing: Timing) -> bool:
 def later(row: Rotation, failure: Failure, problem: Problem, now: datetime) -> Rotation:
     """The row waiting to try again; a throttle is not an attempt."""
     throttled = isinstance(failure, Transient) and failure.throttled
-    asked = failure.retry_after if isinstance(failure, Transient) else None
-    delay = asked or backoff(row)
+    delay = backoff(row)
+    if isinstance(failure, Transient) and failure.retry_after is not None:
+        longest = LONGEST_EMERGENCY_WAIT if row.rules.emergency else LONGEST_WAIT
+        delay = min(max(failure.retry_after, SHORTEST_WAIT), longest)
     return replace(
         row,
         attempts=row.attempts if throttled else row.attempts + 1,
@@ -114,7 +125,7 @@ def stay_parked(rotation: Recorded) -> Waiting:
 def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
     """Do what operators asked, in the order they asked, and commit that it is dealt with."""
     for request in requests:
-        event = Event(kind=EventKind.OPERATOR, action=request.verb.value, detail={"why": request.why})
+        before = rotation.row
         if request.verb in (Verb.HOLD, Verb.RELEASE):
             rotation.credential = replace(
                 rotation.credential,
@@ -122,10 +133,12 @@ def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
                 held_why=request.why if request.verb is Verb.HOLD else "",
             )
         else:
-            rotation.row = answered(rotation.row, request.verb, rotation.now())
-        row = rotation.row
-        if row.phase is Phase.STUCK or row.phase.terminal:
-            rotation.row = replace(row, owner=None)
+            rotation.row = answered(before, request.verb, rotation.now())
+        late = rotation.row == before and request.verb in (Verb.ROLLBACK, Verb.RESUME)
+        detail = {"why": request.why, **({"result": "too late, nothing was done"} if late else {})}
+        event = Event(kind=EventKind.OPERATOR, action=request.verb.value, detail=detail)
+        if rotation.row.phase is Phase.STUCK or rotation.row.phase.terminal:
+            rotation.row = replace(rotation.row, owner=None, next_at=NEVER)
         rotation.commit(event, heed=False, answered=(request.id,))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rotator.domain.credential import Place, Publication
-from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.records import KnownKey
 from rotator.domain.rotation import OldKey
 from rotator.domain.secret import Secret
@@ -90,13 +90,16 @@ def not_left_behind(rotation: Recorded) -> Iterator[Publication]:
             yield publication
 
 
-def on_every_place(rotation: Recorded, act: Callable[[Publication], None]) -> None:
+def on_every_place(rotation: Recorded, act: Callable[[Publication], None], *, settles: bool = False) -> None:
     """`act` on each place that is not left behind.
 
     One that fails stops a scheduled rotation at once. In an emergency the others are served first; what fails for
-    longer than `store_wait` is left behind, as long as one place is left that takes the new key.
+    longer than `store_wait` is left behind, as long as one place is left that takes the new key. `settles`: to succeed
+    in this shows that the trouble with a place is over; a mere look does not.
     """
-    failures = [on_one_place(rotation, publication, act) for publication in tuple(not_left_behind(rotation))]
+    failures = [
+        on_one_place(rotation, publication, act, settles=settles) for publication in tuple(not_left_behind(rotation))
+    ]
     first = next((failure for failure in failures if failure is not None), None)
     if first is not None:
         raise first if isinstance(first, Transient) else Transient(first.message, first.hint)
@@ -104,20 +107,27 @@ def on_every_place(rotation: Recorded, act: Callable[[Publication], None]) -> No
         raise _nowhere("")
 
 
-def on_one_place(rotation: Recorded, publication: Publication, act: Callable[[Publication], None]) -> Failure | None:
+def on_one_place(
+    rotation: Recorded, publication: Publication, act: Callable[[Publication], None], *, settles: bool = False
+) -> Failure | None:
     """`act` on one place; in an emergency its failure is returned, or the place is left behind in time."""
     try:
         act(publication)
-    except (Transient, Denied, Permanent) as failure:
+    except Undecidable:
+        raise
+    except (Transient, Denied, Permanent, Conflict) as failure:
         if not rotation.row.rules.emergency:
             raise
-        return None if _leave_behind_in_time(rotation, publication, failure) else failure
-    _no_trouble(rotation, publication)
+        left = _leave_behind_in_time(rotation, publication, failure)
+        rotation.renew()  # for the next place, however long this one took
+        return None if left else failure
+    if settles:
+        _no_trouble(rotation, publication)
     return None
 
 
-def _nowhere(because: str) -> Permanent:
-    return Permanent(f"{because}no store takes the new key", "mend one of the stores, then `rotator resume`")
+def _nowhere(because: str) -> Undecidable:
+    return Undecidable(f"{because}no store takes the new key", "mend one of the stores, then `rotator resume`")
 
 
 def _leave_behind_in_time(rotation: Recorded, publication: Publication, failure: Failure) -> bool:
@@ -156,19 +166,20 @@ def _no_trouble(rotation: Recorded, publication: Publication) -> None:
 def find_value(rotation: Recorded, key: KnownKey) -> Secret | None:
     """The value of a key of this credential, from wherever it is kept.
 
-    None only when every place could be read and none has it; Transient when one that might could not be read.
+    None only when every place that is not left behind could be read and none has it; else what kept it from being read.
     """
     if key.key_id in rotation.values:
         return rotation.values[key.key_id]
     failure: Failure | None = None
-    for publication in rotation.spec.publish:
+    reachable = tuple(not_left_behind(rotation))
+    for publication in (*reachable, *(each for each in rotation.spec.publish if each not in reachable)):
         try:
             for found in _everywhere(rotation, publication, key):
                 if found.value is not None and key.fingerprint in (None, found.fingerprint):
                     rotation.values[key.key_id] = found.value
                     return found.value
         except (Transient, Denied) as problem:
-            failure = failure or problem
+            failure = failure or (problem if publication in reachable else None)
     if failure is not None:
         raise failure
     return None
@@ -199,13 +210,21 @@ def new_value(rotation: Recorded) -> Secret:
 
 
 def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
-    """Copy the value of a key that is to die to its `previous` place in the first store that takes it."""
+    """Copy the value of a key that is to die to its `previous` place in the first store that takes it.
+
+    Only a value that the provider accepts: the refusal of one that never worked would prove nothing. What is kept
+    already was accepted then.
+    """
     failure: Failure | None = None
+    accepted = False
     for publication in not_left_behind(rotation):
         place = publication.previous(old.key_id)
         try:
             found = private(rotation, publication, place)
-            if found.fingerprint != rotation.fingerprint(value):
+            if found.value != value:
+                accepted = accepted or worked_once(rotation, old, value)
+                if not accepted:
+                    return old
                 fields = document(value, old.key_id, rotation.row.id)
                 rotation.write("keep previous", publication, place, fields, found.version)
         except (Transient, Denied, Conflict) as problem:
@@ -213,6 +232,14 @@ def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
             continue
         return replace(old, had=True, kept_in=publication.store)
     raise failure or Permanent("there is no store to keep the old value in", "publish the credential to a store")
+
+
+def worked_once(rotation: Recorded, old: OldKey, value: Secret) -> bool:
+    """Whether the provider accepts the value, or cannot be expected to yet, or no more because we disabled the key."""
+    if old.disabled_at is not None or rotation.verify(value).authentic:
+        return True
+    known = rotation.known[old.key_id]
+    return known.rotation is not None and rotation.now() - known.since < rotation.capabilities.propagation
 
 
 def place_is_absent(found: Found) -> bool:

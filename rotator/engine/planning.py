@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rotator.domain.credential import Publication
-from rotator.domain.failures import CapFull, Failure, Permanent, Transient
+from rotator.domain.failures import CapFull, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Key, slot_of
 from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.engine import places
-from rotator.engine.belonging import alive, belongs, check_journal_age, learn_belonging
+from rotator.engine.belonging import alive, belongs, candidates, check_journal_age, learn_belonging
 from rotator.engine.recorded import Recorded
 
 
@@ -19,6 +19,7 @@ def plan(rotation: Recorded) -> Phase | Waiting | None:
     listed = rotation.keys()
     check_journal_age(rotation, listed)
     rewrite_superseded(rotation)
+    refuse_lost_mints(rotation, listed)
     refuse_foreign_values(rotation)
     rotation.update(old_current=rotation.credential.current, baseline=tuple(sorted(alive(rotation, listed))))
     fix_old_keys(rotation, listed)
@@ -41,8 +42,9 @@ def rewrite_superseded(rotation: Recorded) -> None:
             if state.expected is None or ours.rewritten_at is not None or ours.left_behind is not None:
                 continue
             publication = _still_published(rotation, state.store, state.ref)
-            if publication is not None:
-                places.on_one_place(rotation, publication, lambda each: _rewrite(rotation, each))
+            failure = publication and places.on_one_place(rotation, publication, lambda each: _rewrite(rotation, each))
+            if failure:
+                raise failure
 
 
 def _still_published(rotation: Recorded, store: str, ref: str) -> Publication | None:
@@ -55,6 +57,26 @@ def _rewrite(rotation: Recorded, publication: Publication) -> None:
         rotation.write("rewrite", publication, publication.place, stored.fields, stored.version)
     state = rotation.row.store(publication.store, publication.ref)
     rotation.row = rotation.row.with_store(replace(state, rewritten_at=rotation.now()))
+
+
+def refuse_lost_mints(rotation: Recorded, listed: Sequence[Key]) -> None:
+    """A superseded rotation whose mint got lost, without marks at a shared principal: a person must say which."""
+    for rotation_id in rotation.row.supersedes:
+        superseded = rotation.world.journal.rotation(rotation_id)
+        if superseded is not None and superseded.mint_fences:
+            unclear = candidates(rotation, listed, superseded)
+            if unclear:
+                raise Undecidable(lost_mint(unclear), lost_mint_hint(rotation))
+
+
+def lost_mint(unclear: Sequence[str]) -> str:
+    """What happened, naming the candidates."""
+    return "a mint got lost and may have made one of: " + ", ".join(unclear)
+
+
+def lost_mint_hint(rotation: Recorded) -> str:
+    """What a person can do about it."""
+    return f"delete the one that nobody made, then `rotator resume {rotation.spec.name}`"
 
 
 def refuse_foreign_values(rotation: Recorded) -> None:
@@ -92,9 +114,9 @@ def old_key_ids(rotation: Recorded, listed: Sequence[Key]) -> set[str]:
     """The current key; in an emergency all that belong. Where the mint goes into a slot, also what lives in it."""
     if not rotation.row.rules.every_key:
         return {rotation.credential.current} - {None, rotation.row.new_key}  # type: ignore[return-value]
+    # Also one that is believed dead and still listed: the list may lag, or whoever deleted it was wrong.
     listed_ids = {key.id for key in listed if key.live and belongs(rotation, key)}
-    ids = alive(rotation, ()) | {key_id for key_id in listed_ids if rotation.known[key_id].alive}
-    return ids - {rotation.row.new_key}
+    return (alive(rotation, ()) | listed_ids) - {rotation.row.new_key}
 
 
 def secured(rotation: Recorded, old: OldKey) -> OldKey:
@@ -166,11 +188,14 @@ def converge(rotation: Recorded) -> str:
 
 
 def _newest_current(rotation: Recorded) -> places.Found | None:
+    """The newest key that a store holds and the provider accepts, if there is more than one to choose from."""
     found = [places.current(rotation, each) for each in places.not_left_behind(rotation)]
     known = [each for each in found if each.key is not None and each.key.alive]
     ids = {each.key.key_id for each in known if each.key} | {rotation.credential.current}
     if len(ids) < 2:
         return None
+    if not rotation.row.rules.contains:  # there the outage was accepted
+        known = [each for each in known if each.value is not None and rotation.verify(each.value).authentic]
     return max(known, key=lambda each: each.key.since if each.key else rotation.row.started_at, default=None)
 
 

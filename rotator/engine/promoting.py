@@ -23,7 +23,7 @@ def promote(rotation: Recorded) -> Waiting | None:
         if refusal is not None:
             return refusal
         rotation.update(verified_at=rotation.now())
-    places.on_every_place(rotation, lambda publication: promote_in(rotation, publication, value))
+    places.on_every_place(rotation, lambda publication: promote_in(rotation, publication, value), settles=True)
     make_current(rotation, rotation.row.new_key)
     rotation.update(live_at=rotation.now(), outage=False)
     rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)

@@ -34,11 +34,15 @@ class Asked(Exception):
 
 
 class Pause(Exception):
-    """There is nothing to do now: the step ends in this `Waiting`."""
+    """There is nothing to do now: the step ends in this `Waiting`.
 
-    def __init__(self, waiting: Waiting) -> None:
+    `failing`: it waits because something failed before, so the run of failures goes on (rule 11).
+    """
+
+    def __init__(self, waiting: Waiting, *, failing: bool = False) -> None:
         super().__init__(waiting.note)
         self.waiting = waiting
+        self.failing = failing
 
 
 class Recorded:
@@ -139,15 +143,28 @@ class Recorded:
 
     def save(self, row: Rotation) -> None:
         """Commit the end of a step; a row with nothing to do now is released."""
-        before, self.row = self.row.phase, row
-        now = self.now()
-        if row.phase.terminal or row.phase is Phase.STUCK or row.next_at > now:
-            self.row = replace(row, owner=None)
+        before = self.row.phase
+        done = row.phase.terminal or row.phase is Phase.STUCK or row.next_at > self.now()
+        self.row = replace(row, owner=None) if done else row
         events = []
         if row.phase is not before:
             detail = {"from": before.value, **({"why": row.problem.message} if row.problem else {})}
             events.append(Event(kind=EventKind.PHASE, action="phase", subject=row.phase.value, detail=detail))
         self.commit(*events)
+
+    def renew(self) -> None:
+        """Take a new lease, and make what is known so far durable with it."""
+        self.commit()
+
+    def release(self) -> None:
+        """Give a claim back in good order, so that whoever comes next need not wait for its lease."""
+        self.row = replace(self._committed, owner=None, next_at=self.now())
+        self.commit(heed=False)
+
+    @property
+    def committed(self) -> Rotation:
+        """The row as the journal has it, as far as is known here."""
+        return self._committed
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -178,12 +195,23 @@ class Recorded:
     # -- effects -------------------------------------------------------------------------------------------------
 
     def write(
-        self, action: str, publication: Publication, place: Place, fields: Mapping[str, str], expected: str
+        self,
+        action: str,
+        publication: Publication,
+        place: Place,
+        fields: Mapping[str, str],
+        expected: str,
+        *,
+        heed: bool = True,
     ) -> str:
-        """Compare-and-set a place; the version was read before, and nothing is read in between."""
+        """Compare-and-set a place; the version was read before, and nothing is read in between.
+
+        `heed` False: neither a hold nor an operator's request comes first, because the value is in memory alone.
+        """
         store = self.world.stores[publication.store]
         subject = f"{publication.store}:{publication.ref}"
-        return self._effect(action, subject, lambda: store.write(place, fields, expected), place=place.kind.value)
+        kind = place.kind.value
+        return self._effect(action, subject, lambda: store.write(place, fields, expected), heed=heed, place=kind)
 
     def remove(self, action: str, publication: Publication, place: Place, expected: str) -> None:
         """Remove a place."""
@@ -200,7 +228,7 @@ class Recorded:
         """One mint under this fence, its key id committed before anything else. Raises `Pause` for a second one."""
         row, now = self.row, self.now()
         if row.fence in row.mint_fences:
-            raise Pause(Waiting(until=now, note="a mint needs a fence of its own"))
+            raise Pause(Waiting(until=now, note="a mint needs a fence of its own"), failing=True)
         self.update(mint_fences=(*row.mint_fences, row.fence), first_mint_at=row.first_mint_at or now, last_mint_at=now)
         if not self.capabilities.strategy.overlap:
             self.update(beyond_pivot=True, outage=True)
@@ -226,11 +254,11 @@ class Recorded:
         self.commit(heed=False)
         return minted
 
-    def _effect(self, action: str, subject: str, effect: Callable[[], T], **detail: str) -> T:
+    def _effect(self, action: str, subject: str, effect: Callable[[], T], *, heed: bool = True, **detail: str) -> T:
         self._within_lease()
-        if self.credential.held and not self.row.rules.emergency:
+        if heed and self.credential.held and not self.row.rules.emergency:
             raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, "held; `rotator release` lets it go on"))
-        self.commit(Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail))
+        self.commit(Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail), heed=heed)
         self._within_lease()
         try:
             result = effect()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.domain.failures import Permanent, Undecidable
+from rotator.domain.failures import Permanent, Transient, Undecidable
 from rotator.domain.keys import Disabling, KeyState, Verdict
 from rotator.domain.rotation import OldKey, Proof, WaitFor, Waiting
 from rotator.engine import places
 from rotator.engine.killing import kill
-from rotator.engine.live import check_new_key_works, check_stores_hold_new_key
+from rotator.engine.live import check_new_key_works, check_stores_hold_new_key, failing_for
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
 
@@ -95,10 +95,12 @@ def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting 
 
 def _positive_control(rotation: Recorded) -> None:
     """A provider that says "invalid" to everybody proves nothing."""
-    if not rotation.probe(places.new_value(rotation)).authentic:
-        raise Undecidable(
-            "the provider refuses the new key too, so a refusal proves nothing", "look at the provider's status page"
-        )
+    if rotation.probe(places.new_value(rotation)).authentic:
+        return
+    message = "the provider refuses the new key too, so a refusal proves nothing"
+    if failing_for(rotation) < rotation.world.timing.longest_death:
+        raise Transient(message, "look at the provider's status page")
+    raise Undecidable(message, "look at the provider's status page")
 
 
 def _lives_on(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting:

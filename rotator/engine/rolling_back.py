@@ -25,6 +25,9 @@ def roll_back(rotation: Recorded) -> None:
         if rotation.row.store(publication.store, publication.ref).expected is not None:
             put_back(rotation, publication, old)
     make_current(rotation, rotation.row.old_current)
+    known = rotation.known.get(rotation.row.old_current or "")
+    if known is not None:
+        rotation.credential = replace(rotation.credential, current_since=known.since)
     rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)
 
 
@@ -50,10 +53,12 @@ def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -
     if found.foreign:
         rotation.note("foreign value stays", f"{publication.store}:{publication.ref}")
         return
-    if state.put_back_at is not None and found.value == old:
+    if state.put_back_at is not None and found.value == old:  # None: an empty field
         return
     if old is not None:
         rotation.write("put back", publication, publication.place, publication.render(old), found.version)
-    elif found.value is not None:
-        rotation.remove("put back", publication, publication.place, found.version)
+    else:
+        # Nothing was here before. An empty field is a new version too, so that a late promotion is refused.
+        empty = dict.fromkeys(publication.fields, "")
+        rotation.write("put back", publication, publication.place, empty, found.version)
     rotation.row = rotation.row.with_store(replace(state, put_back_at=rotation.now(), promoted_at=None))

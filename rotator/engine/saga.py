@@ -71,12 +71,15 @@ def advance(rotation: Recorded) -> None:
     try:
         try:
             result = row.step(rotation)
-            rotation.save(outcomes.moved(rotation.row, row, result, rotation.now()))
+            after = outcomes.moved(rotation.row, row, result, rotation.now())
         except Pause as pause:
-            rotation.save(outcomes.moved(rotation.row, row, pause.waiting, rotation.now()))
+            after = outcomes.paused(rotation.row, pause.waiting, rotation.now(), failing=pause.failing)
         except JournalOlder:
             raise
         except Failure as failure:
-            rotation.save(outcomes.failed(rotation.row, row, failure, rotation.now(), rotation.world.timing))
+            after = outcomes.failed(rotation.row, row, failure, rotation.now(), rotation.world.timing)
+        if after.phase is Phase.ROLLED_BACK and rotation.row.phase is Phase.PLANNED:
+            sweeping.plan_next(rotation, Phase.ROLLED_BACK)
+        rotation.save(after)
     except Asked as asked:
         outcomes.answer(rotation, asked.requests)

@@ -21,7 +21,7 @@ def stage(rotation: Recorded) -> Waiting | None:
     def copy(publication: Publication) -> None:
         read_back.append(stage_in(rotation, publication, value))
 
-    places.on_every_place(rotation, copy)
+    places.on_every_place(rotation, copy, settles=True)
     refusal = not_yet_accepted(rotation, read_back[-1] if read_back else value)
     if refusal is not None:
         return refusal

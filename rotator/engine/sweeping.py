@@ -67,10 +67,13 @@ def sweep_strays(rotation: Recorded, listed: Sequence[Key], ends_as: Phase) -> N
 def drop_values(rotation: Recorded) -> None:
     """Remove the values that nothing needs any more: pending, and `previous` of every key that is proven dead."""
     drop_pending(rotation)
-    for publication in places.not_left_behind(rotation):
+
+    def tidy(publication: Publication) -> None:
         for place in rotation.world.stores[publication.store].places(publication.ref):
             if _needless(rotation, publication, place):
                 _drop(rotation, publication, place)
+
+    places.on_every_place(rotation, tidy)
 
 
 def _needless(rotation: Recorded, publication: Publication, place: Place) -> bool:
@@ -98,5 +101,5 @@ def plan_next(rotation: Recorded, ends_as: Phase) -> None:
     world = rotation.world
     due = next_due(rotation.spec.policy, row.name, rotated_at=rotated_at, now=now, calendar=world.calendar)
     if ends_as is Phase.ROLLED_BACK:
-        due = max(due, now + AFTER_A_ROLLBACK)
+        due = max(row.next_due or due, now + AFTER_A_ROLLBACK)
     rotation.credential = replace(row, next_due=due)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rotator.domain.credential import Publication
 from rotator.domain.failures import Undecidable
 from rotator.domain.keys import KeyState, slot_of
 from rotator.domain.rotation import Phase, WaitFor, Waiting
@@ -76,8 +77,11 @@ def empty_slot(rotation: Recorded) -> None:
 
 def drop_pending(rotation: Recorded) -> None:
     """Remove this rotation's pending places; a place that was left behind is not touched."""
-    for publication in places.not_left_behind(rotation):
+
+    def drop(publication: Publication) -> None:
         place = publication.pending(rotation.row.id)
         stored = rotation.read(publication, place)
         if stored.fields is not None:
             rotation.remove("drop pending", publication, place, stored.version)
+
+    places.on_every_place(rotation, drop)

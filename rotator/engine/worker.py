@@ -42,18 +42,20 @@ class Worker:
     def run(self, row: Rotation, claimed_at: float, *, stop: Callable[[], bool] = lambda: False) -> Rotation:
         """Advance a claimed row until it waits, ends or is lost to another; returns it as last committed.
 
-        `stop`: asked between steps; True leaves the row to whoever claims it when its lease is over.
+        `stop`: asked between steps; True gives the row back.
         """
         spec = self.specs[row.credential]
         recorded = Recorded(row, spec, self.world_of(spec), claimed_at=claimed_at)
         try:
             while recorded.row.owner is not None and not stop():
                 advance(recorded)
+            if recorded.row.owner is not None:
+                recorded.release()
         except (Fenced, LeaseOver):
-            return recorded.row
+            return recorded.committed
         except JournalOlder as older:
             self._stop_everything(recorded, older)
-        return recorded.row
+        return recorded.committed
 
     def _stop_everything(self, recorded: Recorded, older: JournalOlder) -> None:
         """Rule 9: claim no row, revoke nothing, say so."""

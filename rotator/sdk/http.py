@@ -43,6 +43,8 @@ MOST_TRIES = 3
 """Of one read."""
 LONGEST_PAUSE = timedelta(hours=1)
 """What a server may ask for by Retry-After; later it is asked again."""
+COMMON = {"Accept": "application/json", "User-Agent": "rotator"}
+"""Headers of every request, so that a provider's log tells our calls from the consumers'."""
 SECRETIVE = 8
 """Characters from which on a text that was sent is taken out of what the server says."""
 
@@ -204,7 +206,7 @@ class Client:
     ) -> _Request:
         own = self._headers if headers is None else headers
         typed = {"Content-Type": "application/json"} if body is not None else {}
-        return _Request(method, target, {"Accept": "application/json", **typed, **own}, body, once)
+        return _Request(method, target, {**COMMON, **typed, **own}, body, once)
 
     def _once(self, request: _Request, expect: Collection[int], seconds: float) -> Answer:
         body = None if request.body is None else json.dumps(request.body).encode()

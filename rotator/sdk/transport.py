@@ -82,6 +82,7 @@ def exchange(
 
 
 def _read(response: BaseHTTPResponse, deadline: float, most: int, host: str) -> bytes:
+    """The whole body; reading it to its end gives the connection back."""
     body = bytearray()
     try:
         while chunk := response.read1(CHUNK, decode_content=False):
@@ -93,7 +94,6 @@ def _read(response: BaseHTTPResponse, deadline: float, most: int, host: str) -> 
     except BaseException:
         response.close()  # what is left of the answer must not meet the connection's next user
         raise
-    response.release_conn()
     return bytes(body)
 
 

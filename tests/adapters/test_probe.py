@@ -61,6 +61,7 @@ def test_what_is_neither_works_nor_no_such_key_says_nothing(server: Keyserver, k
 def test_a_page_of_html_decides_nothing_whatever_its_status(status: int) -> None:
     assert "HTML" in str(ask(reply(status, "<!doctype html><p>sign in"))[0])
     assert "HTML" in str(ask(reply(status, b"  \n<html>"))[0])
+    assert "HTML" in str(ask(reply(status, "sign in first"))[0])
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 307, 400, 403, 404, 407, 429, 500, 503])
@@ -84,6 +85,7 @@ def test_the_header_is_the_template_with_the_parts_of_the_value() -> None:
     (got,) = server.got
     assert (got.method, got.target, got.body) == ("GET", "/v1/me?x=1", b"")
     assert got.headers["x-api-key"] == "svc:live-key-1234567890!"
+    assert got.headers["user-agent"] == "rotator"
     assert "authorization" not in got.headers
 
 

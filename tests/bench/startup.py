@@ -27,6 +27,7 @@ def run() -> Iterator[Figure]:
         (folder / "rotator.yaml").write_text(CONFIG)
         (folder / "rotator.yaml").chmod(0o600)
         (folder / "installation.key").write_text(new_installation().text())
+        (folder / "installation.key").chmod(0o600)
         scripts = Path(sys.executable).parent
         config = str(folder / "rotator.yaml")
         empty = [sys.executable, "-c", "pass"]

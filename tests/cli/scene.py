@@ -6,12 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from rotator.adapters.journal.opening import open_journal
+from rotator.adapters.journal.sqlite import SqliteJournal
+from rotator.cli.main import main
 from rotator.config.installation import new_installation
-from rotator.testing.keyserver import Keyserver
+from rotator.testing.keyserver import Keyserver, Operation
 
 NAME = "llm-prod"
 SCRIPTS = Path(sys.executable).parent
@@ -50,20 +56,73 @@ class Scene:
         self.config.write_text(json.dumps(data))
 
     def run(self, *arguments: str, script: str = "rotator", stdin: str = "", timeout: float = 60) -> Answer:
-        """Run a command with this config."""
-        options = [] if "--config" in arguments else ["--config", str(self.config)]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TERM": "dumb"}
+        """Run a command with this config, as a process of its own."""
         done = subprocess.run(
-            [str(SCRIPTS / script), *arguments, *options],
+            [str(SCRIPTS / script), *self.with_config(arguments)],
             input=stdin,
             capture_output=True,
             text=True,
             timeout=timeout,
             cwd=self.folder,
-            env=environment,
+            env=self.environment(),
             check=False,
         )
         return Answer(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    def say(self, *arguments: str, stdin: str = "") -> Answer:
+        """The same command in this process, which is ten times as fast; it is told apart by nothing but the time."""
+        prog = "rotate" if arguments[:1] == ("rotate",) else "rotator"
+        out, err, before = StringIO(), StringIO(), sys.stdin
+        sys.stdin = StringIO(stdin)
+        try:
+            with chdir(self.folder), environment(self.environment()), redirect_stdout(out), redirect_stderr(err):
+                code = main(self.with_config(arguments), prog=prog)
+        finally:
+            sys.stdin = before
+        return Answer(code=code, out=out.getvalue(), err=err.getvalue())
+
+    def json(self, *arguments: str, stdin: str = "") -> dict[str, Any]:
+        """What a command prints with `--json`."""
+        found = json.loads(self.say(*arguments, "--json", stdin=stdin).out)
+        assert isinstance(found, dict)
+        return found
+
+    def with_config(self, arguments: Sequence[str]) -> list[str]:
+        """The words with `--config`, unless they name one."""
+        return [*arguments] if "--config" in arguments else [*arguments, "--config", str(self.config)]
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of the environment of whoever runs the tests but its path."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TERM": "dumb"}
+
+    @property
+    def alive(self) -> set[str]:
+        """The ids of the keys that live at the principal, whatever a list says."""
+        return {key.id for key in self.keyserver.live(NAME)}
+
+    @property
+    def mints(self) -> int:
+        """How many mint requests came."""
+        return self.keyserver.log.calls()[Operation.MINT]
+
+    def policy(self, **changes: str) -> None:
+        """Change settings of the policy."""
+        policy = json.loads(self.config.read_text())["policies"]["quick"]
+        self.rewrite(policies={"quick": {**policy, **changes}})
+
+    def credential(self, name: str = NAME, **changes: Any) -> None:
+        """Change settings of a credential."""
+        credentials = json.loads(self.config.read_text())["credentials"]
+        self.rewrite(credentials={**credentials, name: {**credentials[name], **changes}})
+
+    def journal(self) -> SqliteJournal:
+        """The journal, to be closed."""
+        return open_journal(f"sqlite:///{self.folder / 'rotator.db'}")
+
+    def publish(self, value: str, name: str = NAME) -> None:
+        """Write what consumers read, as somebody else would."""
+        path = self.folder / "store" / f"{name}.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "API_KEY": value}))
 
     def published(self, name: str = NAME) -> str:
         """What consumers read."""
@@ -106,3 +165,16 @@ def make(folder: Path, keyserver: Keyserver, names: tuple[str, ...] = (NAME,), *
 def _write(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text)
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """These variables and no others."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -15,7 +15,7 @@ def test_the_demo_tells_what_happened_and_ends_well() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "still used by stubborn" in done.stdout
     assert ", 0 failed" in done.stdout
-    assert "the thief's calls are refused since" in done.stdout
+    assert "the thief is refused: 401" in done.stdout
     assert "a stolen key was dead" in done.stdout
     for command in ("rotator init --from .env", "rotator check", "rotate NAME --dry-run"):
         assert command in done.stdout

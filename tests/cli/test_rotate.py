@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
+from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, Scene, make
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
-
-
-@pytest.fixture
-def keyserver() -> Iterator[Keyserver]:
-    with Keyserver(Behaviour()) as server:
-        yield server
-
-
-@pytest.fixture
-def scene(tmp_path: Path, keyserver: Keyserver) -> Scene:
-    return make(tmp_path, keyserver)
 
 
 def test_no_selection_prints_help_in_two_lines_and_changes_nothing(scene: Scene) -> None:
@@ -34,7 +22,7 @@ def test_no_selection_prints_help_in_two_lines_and_changes_nothing(scene: Scene)
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_and_nothing_is_done(scene: Scene) -> None:
-    answer = scene.run("llm-prd", script="rotate")
+    answer = scene.say("rotate", "llm-prd")
     assert (answer.code, answer.out) == (2, "")
     assert answer.lines == ["rotate: there is no credential 'llm-prd'", "hint: did you mean llm-prod?"]
     assert len(scene.keyserver.live(NAME)) == 1
@@ -45,7 +33,7 @@ def test_a_manual_rotation_returns_when_the_new_key_is_live(scene: Scene) -> Non
     scene.rewrite(
         policies={"quick": {"every": "30d", "overlap": "1h", "quiet_for": "0s", "max_overlap": "2h"}},
     )
-    answer = scene.run(NAME, script="rotate")
+    answer = scene.say("rotate", NAME)
     assert answer.code == 0, answer.err
     assert "is live" in answer.out
     assert "dies not before" in answer.out
@@ -54,7 +42,7 @@ def test_a_manual_rotation_returns_when_the_new_key_is_live(scene: Scene) -> Non
 
 
 def test_with_wait_the_old_key_is_dead_when_it_returns(scene: Scene) -> None:
-    answer = scene.run(NAME, "--wait", "--json", script="rotate")
+    answer = scene.say("rotate", NAME, "--wait", "--json")
     assert answer.code == 0, answer.err
     (rotation,) = json.loads(answer.out)["rotations"]
     assert rotation["phase"] == "done"
@@ -63,7 +51,7 @@ def test_with_wait_the_old_key_is_dead_when_it_returns(scene: Scene) -> None:
 
 
 def test_a_colleagues_field_in_the_document_stays(scene: Scene) -> None:
-    assert scene.run(NAME, "--wait", script="rotate").code == 0
+    assert scene.say("rotate", NAME, "--wait").code == 0
     document = json.loads((scene.folder / "store" / f"{NAME}.json").read_text())
     assert document["OTHER"] == "theirs"
     assert set(document) == {"API_KEY", "OTHER"}
@@ -71,7 +59,7 @@ def test_a_colleagues_field_in_the_document_stays(scene: Scene) -> None:
 
 def test_a_dry_run_changes_nothing(scene: Scene) -> None:
     before = scene.published()
-    answer = scene.run(NAME, "--dry-run", script="rotate")
+    answer = scene.say("rotate", NAME, "--dry-run")
     assert answer.code == 0, answer.err
     assert "not faster than" in answer.out
     assert scene.published() == before
@@ -81,7 +69,7 @@ def test_a_dry_run_changes_nothing(scene: Scene) -> None:
 
 def test_an_emergency_without_a_terminal_needs_yes_and_the_answer_about_containment(scene: Scene) -> None:
     for options in ([], ["--yes"], ["--contained"]):
-        answer = scene.run(NAME, "--assume-compromise", *options, script="rotate")
+        answer = scene.say("rotate", NAME, "--assume-compromise", *options)
         assert answer.code == 2
         assert "no terminal" in answer.err
     assert scene.keyserver.log.calls()[Operation.MINT] == 0
@@ -89,7 +77,7 @@ def test_an_emergency_without_a_terminal_needs_yes_and_the_answer_about_containm
 
 def test_an_emergency_kills_every_key_that_belongs_and_proves_it(scene: Scene) -> None:
     other, _ = scene.keyserver.seed_key(NAME)
-    answer = scene.run(NAME, "--assume-compromise", "--contained", "--yes", "--json", script="rotate")
+    answer = scene.say("rotate", NAME, "--assume-compromise", "--contained", "--yes", "--json")
     assert answer.code == 0, answer.err
     report = json.loads(answer.out)
     (rotation,) = report["rotations"]
@@ -102,13 +90,13 @@ def test_an_emergency_kills_every_key_that_belongs_and_proves_it(scene: Scene) -
 
 def test_the_same_emergency_within_a_day_keeps_what_is_clean(scene: Scene) -> None:
     words = [NAME, "--assume-compromise", "--contained", "--yes", "--json"]
-    first = json.loads(scene.run(*words, script="rotate").out)
+    first = json.loads(scene.say("rotate", *words).out)
     mints = scene.keyserver.log.calls()[Operation.MINT]
-    second = json.loads(scene.run(*words, script="rotate").out)
+    second = json.loads(scene.say("rotate", *words).out)
     assert second["incident"] == first["incident"]
     assert second["rotations"][0]["rotation"] == first["rotations"][0]["rotation"]
     assert scene.keyserver.log.calls()[Operation.MINT] == mints
-    third = json.loads(scene.run(*words, "--again", script="rotate").out)
+    third = json.loads(scene.say("rotate", *words, "--again").out)
     assert third["rotations"][0]["rotation"] != first["rotations"][0]["rotation"]
 
 
@@ -117,7 +105,7 @@ def test_in_an_emergency_what_can_go_goes_and_the_rest_is_listed_first(tmp_path:
     credentials = json.loads(scene.config.read_text())["credentials"]
     credentials["bad"]["policy"] = "no-such-policy"
     scene.rewrite(credentials=credentials)
-    answer = scene.run("--all", "--assume-compromise", "--contained", "--yes", script="rotate")
+    answer = scene.say("rotate", "--all", "--assume-compromise", "--contained", "--yes")
     assert answer.code == 3
     assert "cannot: bad" in answer.err
     assert "good: rotated" in answer.out
@@ -125,23 +113,23 @@ def test_in_an_emergency_what_can_go_goes_and_the_rest_is_listed_first(tmp_path:
 
 
 def test_a_provider_that_refuses_everybody_proves_nothing(scene: Scene) -> None:
-    scene.run("adopt", NAME)
+    scene.say("adopt", NAME)
     scene.keyserver.fail(Operation.RESOURCE, FaultKind.UNAUTHORIZED, calls=None)
-    answer = scene.run(NAME, "--wait", script="rotate", timeout=90)
+    answer = scene.say("rotate", NAME, "--wait")
     assert answer.code in (1, 3)
     assert len(scene.keyserver.live(NAME)) >= 1
     assert "rotated in" not in answer.out
 
 
 def test_due_starts_nothing_before_its_time_and_everything_after(scene: Scene) -> None:
-    assert scene.run("--due", script="rotate").code == 0
+    assert scene.say("rotate", "--due").code == 0
     assert scene.keyserver.log.calls()[Operation.MINT] == 0
 
 
 def test_an_unreachable_provider_is_two_lines_and_changes_nothing(scene: Scene) -> None:
     before = scene.published()
     scene.keyserver.stop()
-    answer = scene.run(NAME, script="rotate")
+    answer = scene.say("rotate", NAME)
     assert answer.code in (2, 3)
     assert len(answer.lines) == 2
     assert answer.lines[0].startswith(f"rotate: {NAME}: ")
@@ -151,7 +139,7 @@ def test_an_unreachable_provider_is_two_lines_and_changes_nothing(scene: Scene) 
 
 def test_a_wrong_admin_credential_is_two_lines_and_changes_nothing(scene: Scene) -> None:
     (scene.folder / "admin").write_text("wrong")
-    answer = scene.run(NAME, script="rotate")
+    answer = scene.say("rotate", NAME)
     assert answer.code == 2
     assert len(answer.lines) == 2
     assert len(scene.keyserver.live(NAME)) == 1

@@ -105,6 +105,7 @@ WRONG: dict[str, tuple[str, str, int, str, str]] = {
     "a reference to no variable": ("env:KS_ADMIN", '"env:1 x"', 4, "no name of a variable", "env:NAME"),
     "a journal that is nowhere": ("sqlite:///rotator.db", "rotator.db", 1, "names no database", "sqlite:///"),
     "a journal with a password": ("sqlite:///rotator.db", "postgresql://a:b@c/d", 1, "holds a secret", "file:PATH"),
+    "a journal that is a number": ("sqlite:///rotator.db", "5", 1, "state is no URL", "sqlite:///"),
     "no journal": ("state: sqlite:///rotator.db\n", "", 1, "state is missing", "add state:"),
     "an included file that is not there": (
         "providers:\n",

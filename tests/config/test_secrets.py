@@ -166,3 +166,23 @@ def test_a_config_is_not_shown_with_its_settings(folder: Folder) -> None:
 
 def test_the_good_config_is_good(folder: Folder) -> None:
     folder.load(GOOD)
+
+
+RANDOM = "Xk29fLq8Zr41Vt77Ab"
+MISPLACED = {
+    "as a name": ("policy: standard", f"{RANDOM}: x"),
+    "as a name, twice": ("policy: standard", f"{RANDOM}: x\n    {RANDOM}: x"),
+    "as a duration": ("every: 30d", f"every: {RANDOM}"),
+    "as a setting of a policy": ("every: 30d", f"every: 30d, {RANDOM}: 1"),
+    "as a policy": ("policy: standard", f"policy: {RANDOM}"),
+    "as a store": ("ref: a.json, fields: {B", f"ref: a.json, store: {RANDOM}, fields: {{B"),
+    "as a rate": ("env:KS_ADMIN", f"env:KS_ADMIN, rate: {RANDOM}"),
+    "as what is included": ("providers:\n", f"include: {RANDOM}\nproviders:\n"),
+    "as the lease": ("providers:\n", f"defaults: {{lease: {RANDOM}}}\nproviders:\n"),
+}
+
+
+@pytest.mark.parametrize("case", MISPLACED.values(), ids=MISPLACED)
+def test_what_looks_random_is_not_repeated_in_any_complaint(case: tuple[str, str], folder: Folder) -> None:
+    error = folder.refusal(changed(*case))
+    assert RANDOM not in error.message + error.hint + repr(error)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from rotator.domain.credential import Credential, Place, PlaceKind, Principal, Publication
-from rotator.domain.failures import Conflict, Failure
+from rotator.domain.failures import Conflict, Failure, Transient
 from rotator.domain.keys import (
     OVERLAP,
     Capabilities,
@@ -82,6 +82,9 @@ class Provider:
         self.offers = Capabilities(strategy=strategy)
         self.held: dict[str, Key] = {}
         self.values: dict[str, Secret] = {}
+        self.user: str | None = None  # a second part of every value
+        self.refuses: set[str] = set()  # keys whose state cannot be changed
+        self.deletes = True  # else it only says so
         self.fails: Exception | None = None
         self.during: Callable[[], object] = lambda: None
 
@@ -97,7 +100,8 @@ class Provider:
 
     def add(self, key_id: str, mark: str | None = None) -> Secret:
         self.held[key_id] = Key(id=key_id, state=KeyState.ENABLED, mark=mark)
-        self.values[key_id] = Secret({"secret": f"sk-{key_id}"})
+        more = {"user": self.user} if self.user is not None else {}
+        self.values[key_id] = Secret({"secret": f"sk-{key_id}", **more})
         return self.values[key_id]
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
@@ -114,7 +118,10 @@ class Provider:
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         self._trace.append(("set_state", key_id, state.value))
         self._happens()
-        self.held[key_id] = replace(self.held[key_id], state=state)
+        if key_id in self.refuses:
+            raise Transient("throttled", throttled=True)
+        if self.deletes:
+            self.held[key_id] = replace(self.held[key_id], state=state)
 
     def check_admin(self, principal: Principal) -> None:
         return

@@ -125,10 +125,6 @@ def test_a_server_s_own_word_on_when_to_come_back_is_taken() -> None:
     assert failed(row(), Transient("slow", retry_after=timedelta(seconds=17))).next_at == NOW + timedelta(seconds=17)
 
 
-DEFECT = "the engine takes any `retry_after`: a driver's word is data, and a row may sleep for years or never"
-
-
-@pytest.mark.xfail(reason=DEFECT)
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize("asked", [timedelta(days=-1), timedelta(days=3650), timedelta.max], ids=str)
 def test_a_hostile_word_on_when_to_come_back_neither_spins_nor_stops_the_rotation(asked: timedelta, mode: Mode) -> None:
@@ -166,6 +162,12 @@ def test_mere_stalling_is_no_reason_to_give_up(phase: Phase) -> None:
     after = failed(before, Transient("down"))
     assert after.phase is phase
     assert after.failing_since == NOW
+
+
+@pytest.mark.parametrize("phase", BEFORE)
+def test_a_phase_that_lasted_long_before_it_failed_has_a_day_from_the_failure_on(phase: Phase) -> None:
+    before = row(phase, since=NOW - timedelta(days=30), started_at=NOW - timedelta(days=30), failing_since=NOW)
+    assert failed(before, Transient("down"), NOW + DAY - SECOND).phase is phase
 
 
 @pytest.mark.parametrize("phase", BEFORE)

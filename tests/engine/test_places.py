@@ -148,7 +148,7 @@ def test_trouble_that_passes_begins_anew(small: SmallWorld) -> None:
     rotation = small.begin(Mode.COMPROMISE)
 
     def look() -> None:
-        places.on_every_place(rotation, lambda entry: void(rotation.read(entry, entry.place)))
+        places.on_every_place(rotation, lambda entry: void(rotation.read(entry, entry.place)), settles=True)
 
     for down in (Transient("down"), None, Transient("down")):
         small.store["vault"].down = down
@@ -268,3 +268,20 @@ def test_rows_of_the_journal_hold_no_value_after_all_that(small: SmallWorld) -> 
     rotation.commit()
     row: Rotation = small.committed()
     assert "sk-k1" not in repr((row, small.credential(), small.journal.keys("openai-prod"), small.journal.events()))
+
+
+def test_a_mere_look_does_not_end_the_trouble_with_a_place(small: SmallWorld) -> None:
+    small.publish()
+    rotation = small.begin(Mode.COMPROMISE)
+
+    def look() -> None:
+        places.on_every_place(rotation, lambda entry: void(rotation.read(entry, entry.place)))
+
+    small.store["vault"].down = Transient("down")
+    with pytest.raises(Transient):
+        look()
+    since = rotation.row.store("vault", "app").trouble_since
+    small.store["vault"].down = None
+    look()
+    assert since is not None
+    assert rotation.row.store("vault", "app").trouble_since == since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -54,14 +55,12 @@ def test_a_full_disk_fails_commits_and_loses_none(tmp_path: Path) -> None:
 BIG = Change(events=(event("mint", note="x" * 4000),))
 
 
-def _fill(commit: object) -> tuple[Failure, int]:
-    committed = 0
-    while committed < 10_000:
+def _fill(commit: Callable[[int], object]) -> tuple[Failure, int]:
+    for committed in range(10_000):
         try:
-            commit(committed + 1)  # type: ignore[operator]
+            commit(committed + 1)
         except Failure as failure:
             return failure, committed
-        committed += 1
     raise AssertionError("the disk never filled")
 
 

@@ -134,6 +134,17 @@ def test_a_directory_is_no_journal(path: Path) -> None:
     refused(NotAJournal, path)
 
 
+def test_a_link_to_nowhere_is_refused(path: Path) -> None:
+    path.symlink_to(path.parent / "missing" / "rotator.db")
+    refused(NotWritable, path)
+
+
+def test_a_directory_that_this_user_may_not_even_enter_is_refused(directory: Path) -> None:
+    (directory / "closed").mkdir(mode=0o700)
+    with as_nobody():
+        refused(NotWritable, directory / "closed" / "state" / "rotator.db")
+
+
 @pytest.mark.parametrize("content", [b"x", b"not a database\n" * 100, b"SQLite format 2\x00" + bytes(4096)])
 def test_another_file_is_refused_and_stays_as_it_is(path: Path, content: bytes) -> None:
     path.write_bytes(content)
@@ -184,11 +195,12 @@ def test_a_damaged_journal_is_refused(path: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_a_file_that_this_user_may_not_write_is_refused(directory: Path) -> None:
+@pytest.mark.parametrize("permissions", [0o444, 0o000])
+def test_a_file_that_this_user_may_not_write_is_refused(directory: Path, permissions: int) -> None:
     path = directory / "rotator.db"
     open_journal(url(path)).close()
     directory.chmod(0o777)
-    path.chmod(0o444)
+    path.chmod(permissions)
     with as_nobody():
         refused(NotWritable, path)
     open_journal(url(path)).close()

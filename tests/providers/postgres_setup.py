@@ -106,8 +106,8 @@ def alive(session: pg8000.dbapi.Connection) -> bool:
     try:
         with closing(session.cursor()) as cursor:
             cursor.execute("select 1")
-    except (DatabaseError, InterfaceError):
-        with suppress(InterfaceError):
+    except (DatabaseError, InterfaceError, OSError):
+        with suppress(InterfaceError, OSError):
             session.close()
         return False
     return True

@@ -18,6 +18,7 @@ from rotator.ports import Provider
 from rotator.sdk import SettingsError
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.sdk.canned_server import Canned, reply
+from tests.testing.keyserver_client import Client
 
 SVC = Principal(name="svc")
 TIMEOUT = timedelta(seconds=5)
@@ -262,11 +263,19 @@ def test_a_key_is_listed_with_all_that_the_keyserver_tells(server: Keyserver) ->
     assert abs(key.last_used_at - before) < timedelta(minutes=1)
 
 
+def test_who_used_a_key_last_is_told(server: Keyserver) -> None:
+    _, text = server.seed_key("svc")
+    with Client(server.url, text, consumer="agents-api") as consumer:
+        assert consumer.resource() == 200
+    (key,) = of(server).keys(SVC)
+    assert key.last_used_by == "agents-api"
+
+
 def row(**changes: Any) -> dict[str, Any]:
     return {"id": "k", "state": "enabled", **changes}
 
 
-def test_a_keyserver_may_tell_less_or_who_used_a_key() -> None:
+def test_a_keyserver_may_tell_less() -> None:
     with Canned([reply(200, {"keys": [row(), row(id="l", last_used_by="agents-api")], "after": None})]) as canned:
         one, other = driver(canned.url).keys(SVC)
     assert (one.last_used_by, one.mark, one.created_at, one.grant) == ("", None, None, None)

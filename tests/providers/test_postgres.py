@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -237,6 +238,21 @@ def test_a_mint_ends_the_sessions_of_the_key_that_it_overwrites(pg: Arena, drive
     assert held(driver, pg).id == new.key_id
 
 
+def test_a_mint_ends_a_session_that_began_while_it_waited_for_the_role(pg: Arena, driver: Postgres) -> None:
+    old = mint(driver, pg.principal)
+    waiting = "select count(*) from pg_stat_activity where usename = 'rotator' and wait_event_type = 'Lock'"
+    with closing(pg.database.connect()) as person, closing(person.cursor()) as cursor, ThreadPoolExecutor(1) as threads:
+        person.autocommit = False
+        cursor.execute("alter role app_a login")
+        minting = threads.submit(driver.mint, pg.principal, request(old.key_id))
+        until(lambda: pg.execute(waiting) == [[1]])
+        session = log_in(pg, old.value)
+        person.rollback()
+        new = minting.result()
+    assert not alive(session)
+    assert driver.verify(pg.principal, new.value) is Verdict.WORKS
+
+
 def test_use_is_seen_while_a_session_is_open(pg: Arena, driver: Postgres) -> None:
     minted = mint(driver, pg.principal)
     assert held(driver, pg).last_used_at is None
@@ -343,6 +359,20 @@ def test_a_password_removed_by_hand_leaves_an_empty_slot_where_that_can_be_seen(
     assert (held(driver, pg).id, held(driver, pg).state) == (minted.key_id, KeyState.DELETED)
     again = mint(driver, pg.principal)
     assert driver.verify(pg.principal, again.value) is Verdict.WORKS
+
+
+def test_a_password_that_somebody_put_into_an_empty_slot_is_not_ours_where_that_can_be_seen(
+    pg: Arena, driver: Postgres
+) -> None:
+    pg.execute("grant select (rolname, rolpassword) on pg_authid to rotator")
+    minted = mint(driver, pg.principal)
+    driver.set_state(pg.principal, minted.key_id, KeyState.DELETED)
+    emptied = held(driver, pg)
+    pg.execute("alter role app_a password 'ByHand4711'")
+    assert held(driver, pg).id.startswith("app_a@changed-")
+    assert held(driver, pg).state is KeyState.DISABLED
+    with pytest.raises(Conflict):
+        driver.mint(pg.principal, request(emptied.id))
 
 
 def test_a_role_closed_or_opened_by_hand_shows_as_what_it_is(pg: Arena, driver: Postgres) -> None:

@@ -90,7 +90,8 @@ class Real:
 
     def roles_that_open(self) -> list[str]:
         """Roles that may log in and have a password."""
-        statement = "select rolname from pg_authid where rolname in ('app_a', 'app_b') and rolcanlogin and rolpassword is not null"
+        able = "rolcanlogin and rolpassword is not null"
+        statement = f"select rolname from pg_authid where rolname in ('app_a', 'app_b') and {able}"
         return sorted(str(name) for [name] in self.arena.execute(statement))
 
 

@@ -71,6 +71,7 @@ def test_what_is_sent_is_json_with_the_admin_credential_and_what_comes_back_is_r
     assert (got.method, got.target) == ("POST", "/api/keys")
     assert got.headers["authorization"] == f"Bearer {ADMIN}"
     assert got.headers["content-type"] == "application/json"
+    assert got.headers["user-agent"] == "rotator"
     assert got.body == b'{"name": "mark", "secret": "%b", "scopes": ["%b"]}' % (CHOSEN.encode(), CHOSEN.encode())
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -76,21 +76,19 @@ def connect(path: Path, busy: timedelta, *, reader: bool = False) -> sqlite3.Con
 
 def _check_file(path: Path) -> None:
     """An existing file is not opened here: closing it would end the locks that SQLite holds for this process."""
-    if not path.parent.is_dir():
-        raise NoDirectory(f"there is no directory {path.parent}", "make it, or name another place as state")
-    if path.is_dir():
-        raise NotAJournal(f"{path} is a directory", "name a file as state")
-    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-        raise _not_writable(path.parent)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-            raise _not_writable(path) from None
+        if not path.parent.is_dir():
+            raise NoDirectory(f"there is no directory {path.parent}", "make it, or name another place as state")
+        if path.is_dir():
+            raise NotAJournal(f"{path} is a directory", "name a file as state")
+        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            raise _not_writable(path.parent)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         if 0 < path.stat().st_size < HEADER:
-            raise _no_journal(path) from None
+            raise _no_journal(path)
     except OSError as error:
-        raise NotWritable(f"{path} cannot be made: {error.strerror}", "see its directory and its disk") from error
+        raise NotWritable(f"{path} cannot be opened: {error.strerror}", "see its directory and its disk") from error
 
 
 def _not_writable(path: Path) -> NotWritable:

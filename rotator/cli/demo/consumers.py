@@ -23,6 +23,7 @@ class Caller:
     calls: int = 0
     refused: int = 0
     refused_since: float | None = None
+    on_refusal: Callable[[], None] = lambda: None  # told of the first of an unbroken run
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> Caller:
@@ -53,7 +54,9 @@ class Caller:
                 return True
         except urllib.error.HTTPError:
             self.refused += 1
-            self.refused_since = self.refused_since or time.monotonic()
+            if self.refused_since is None:
+                self.refused_since = time.monotonic()
+                self.on_refusal()
             return False
 
 

@@ -91,6 +91,7 @@ class Story:
         self.tell.said(
             "a poisoned dependency has read the store; the thief's first call: " + _answer(thief.call()), "red"
         )
+        thief.on_refusal = lambda: self.tell.said("the thief is refused: 401", "green")
         thief.start()
         self.tell.command(f"rotate {NAME} --assume-compromise --contained --yes")
         begun = time.monotonic()
@@ -101,8 +102,6 @@ class Story:
         after = thief.refused_since - begun if thief.refused_since is not None else None
         if after is None:
             self.tell.said("the thief is still answered", "red")
-        else:
-            self.tell.said(f"the thief's calls are refused since {after:.1f} s after the command", "green")
         if code:
             self.tell.said(f"the command ended with exit code {code}", "red")
             return None
@@ -118,15 +117,15 @@ class Story:
         color = "green" if well else "red"
         self.tell.act("=", "what you saw")
         if thief is not None:
-            self.tell.said(
+            self.tell.seen(
                 f"a stolen key was dead {thief:.1f} s after one command, and proven dead: the provider refused it twice"
             )
-            self.tell.said("while the same call with the new key succeeded before and after")
-        self.tell.said(
+            self.tell.seen("while the same call with the new key succeeded before and after")
+        self.tell.seen(
             f"{calls} calls by honest consumers; {refused - late} failed of those that read the store in time", color
         )
         if late:
-            self.tell.said(
+            self.tell.seen(
                 f"cacher remembers {CACHE:.0f} s and the grace was 1 s: {late} calls failed, as the plan said"
             )
         self.tell.next_commands(

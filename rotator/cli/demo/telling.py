@@ -70,6 +70,11 @@ class Telling:
             words = clean(text)
             self._out.line(f"  {self._time()}  {self._out.style(words, color) if color else words}")
 
+    def seen(self, text: str, color: str | None = None) -> None:
+        """A line without a time."""
+        words = clean(text)
+        self._out.line(f"     {self._out.style(words, color) if color else words}")
+
     def command(self, text: str) -> None:
         """What somebody types."""
         self._out.line(f"  {self._time()}  {self._out.style('$ ' + text, 'bold', 'cyan')}")

@@ -26,6 +26,10 @@ class Fate(StrEnum):
 
 
 FAULTS = tuple(fate for fate in Fate if fate is not Fate.WELL)
+HOT = 4.0
+"""How many times as likely a fault is where much depends on one effect: a mint, a write of a current value."""
+NEAR = 12
+"""For so many steps from there on, an event is as much more likely."""
 Cell = tuple[str, str, str, str]
 """Strategy, mode, phase, fate."""
 
@@ -33,8 +37,9 @@ Cell = tuple[str, str, str, str]
 class Faults:
     """Draws fates, and counts what was drawn where."""
 
-    def __init__(self, schedule: Schedule, strategy: str, *, rate: float) -> None:
-        """`rate`: the share of effects that go wrong."""
+    def __init__(self, schedule: Schedule, strategy: str, *, rate: float, focus: str | None = None) -> None:
+        """`rate`: the share of effects that go wrong; `focus`: the phase in which more do."""
+        self.focus = focus
         self.schedule = schedule
         self.strategy = strategy
         self.rate = rate
@@ -49,11 +54,19 @@ class Faults:
             schedule.tell("sees nothing", what)
             raise Transient(f"no answer: {what}")
 
-    def effect(self, what: str, act: Callable[[], T], *, lost: type[Failure] = Transient, late: bool = True) -> T:
-        """`act`, as far as its fate lets it. `lost`: what the caller is told when no answer comes."""
+    def effect(
+        self, what: str, act: Callable[[], T], *, lost: type[Failure] = Transient, late: bool = True, hot: bool = False
+    ) -> T:
+        """`act`, as far as its fate lets it. `lost`: what the caller is told when no answer comes.
+
+        `hot`: a moment on which much depends, so that faults, stalls and emergencies are aimed at it.
+        """
         schedule = self.schedule
-        schedule.pause()
-        fate = self._draw(late)
+        weight = HOT if hot or (self.focus is not None and schedule.current.phase == self.focus) else 1.0
+        if hot:
+            schedule.hot_until = schedule.steps + NEAR
+        schedule.pause(weight)
+        fate = self._draw(late, weight)
         actor = schedule.current
         self.met[(self.strategy, actor.mode, actor.phase, fate.value)] += 1
         if fate is not Fate.WELL:
@@ -70,14 +83,14 @@ class Faults:
         result = act()
         if fate is Fate.RESPONSE_LOST:
             raise lost(f"no answer: {what}")
-        schedule.pause()
+        schedule.pause(weight)
         if fate is Fate.CRASH_AFTER:
             raise Crash
         return result
 
-    def _draw(self, late: bool) -> Fate:
+    def _draw(self, late: bool, weight: float) -> Fate:
         schedule = self.schedule
-        if not schedule.current.faulty or schedule.calm or schedule.random.random() >= self.rate:
+        if not schedule.current.faulty or schedule.calm or schedule.random.random() >= self.rate * weight:
             return Fate.WELL
         fate = schedule.random.choice(FAULTS)
         return Fate.REQUEST_LOST if fate is Fate.REQUEST_LATE and not late else fate

@@ -101,6 +101,7 @@ class SimulatedJournal:
             if not requests:
                 self._wake = None
                 actor.commits = [actor.commits[-1], self._schedule.steps]
+                actor.committed_at = self._schedule.now
                 if not any(event.kind is EventKind.INTENT for event in change.events):
                     actor.began = self._schedule.steps
                 self.watcher.committed(self, row, before, change)

@@ -124,9 +124,11 @@ class SimulatedProvider:
         return self.offers
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
-        by, sent = Act.of(self._schedule.current), self._schedule.now
+        by, sent = Act.of(self._schedule.current), self._schedule.current.committed_at  # its intent
         self.watcher.mint_sent(request, principal.name, by)
-        key = self._faults.effect("mint", lambda: self._mint(principal.name, request, by, sent), lost=Ambiguous)
+        key = self._faults.effect(
+            "mint", lambda: self._mint(principal.name, request, by, sent), lost=Ambiguous, hot=True
+        )
         return Minted(key_id=key.id, value=key.secret, created_at=None)
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:

@@ -54,6 +54,7 @@ class Actor:
     rotation: str = ""
     commits: list[int] = field(default_factory=lambda: [0, 0])
     began: int = 0
+    committed_at: float = 0.0
 
 
 class Schedule:
@@ -73,6 +74,7 @@ class Schedule:
         self._late: list[tuple[float, int, Callable[[], None]]] = []
         self._hub: greenlet | None = None
         self.calm = False
+        self.hot_until = 0
 
     # -- for the fakes -----------------------------------------------------------------------------------------
 
@@ -80,12 +82,12 @@ class Schedule:
         """The virtual time."""
         return START + timedelta(seconds=round(self.now, 3))
 
-    def pause(self) -> None:
-        """Give way; may stall."""
+    def pause(self, weight: float = 1.0) -> None:
+        """Give way; may stall, so many times as likely as elsewhere."""
         actor = self.current
         if actor is self.script:
             return
-        if actor.faulty and not self.calm and self.random.random() < self._stall_rate:
+        if actor.faulty and not self.calm and self.random.random() < self._stall_rate * weight:
             seconds = self.random.choice(STALLS)
             actor.at, actor.stalled = self.now + seconds, True
             self.tell("stalls", f"{seconds:.0f}s")

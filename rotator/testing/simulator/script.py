@@ -12,7 +12,9 @@ from rotator.domain.records import Verb
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.ports import Change
-from rotator.testing.simulator.journal import SimulatedJournal, backup
+from rotator.testing.memory import MemoryJournal
+from rotator.testing.simulator.journal import backup
+from rotator.testing.simulator.faults import HOT
 from rotator.testing.simulator.provider import BY_A_PERSON
 from rotator.testing.simulator.schedule import START
 from rotator.testing.simulator.world import CREDENTIAL, RECONCILED_EVERY, Installation, Scenario, Simulated
@@ -22,6 +24,7 @@ RESUMES = 6
 PASSES = 4
 """How many passes of the reconciler the world is given at the end."""
 HOUR = 3600.0
+BACK = ("rolling_back", "withdrawing")
 
 
 class Script:
@@ -32,8 +35,10 @@ class Script:
         self.random = simulated.random
         self.schedule = simulated.schedule
         self.wanted = dict.fromkeys(simulated.installations, self.random.choice((1, 1, 2, 3)))
+        self._saved = MemoryJournal()
         self.events = self._drawn(simulated.scenario)
         self.met: Counter[tuple[str, str, str]] = Counter()  # event, mode, phase
+        self._releases: list[Callable[[Installation], str]] = []
         self.resumed: Counter[str] = Counter()
         self.passes = PASSES
         self._rate = self.random.choice((1 / 40, 1 / 80, 1 / 160))
@@ -53,6 +58,11 @@ class Script:
             events.append(random.choice((self.foreign_value, self.old_value)))
         if scenario.renamer:
             events += random.choices((self.garbled_mark, self.copied_mark, self.foreign_mark), k=2)
+        if scenario.focus is not None:
+            events = random.sample(events, len(events))
+            ours = (self.emergency, self.roll_back, self.hold)
+            events.insert(0, random.choice(ours))
+            return [self.roll_back, *events] if scenario.focus in BACK else events
         if scenario.restore:
             events += [self.backup, self.restore]
         else:
@@ -65,10 +75,11 @@ class Script:
         """Before each step, and in an idle gap: perhaps the next event."""
         if self.world.invariants.violations:
             return False
-        if not self.events:
+        if not self.events or not self._in_focus():
             return False
         if gap == 0.0:
-            if self.random.random() < self._rate and self._anything_open():
+            near = HOT if self.schedule.steps < self.schedule.hot_until else 1.0
+            if self.random.random() < self._rate * near and self._anything_open():
                 self._happens()
             return False
         if gap > 60.0 and self.random.random() < 0.1:
@@ -77,11 +88,22 @@ class Script:
             return True
         return False
 
+    def _in_focus(self) -> bool:
+        """Whether the phase that events are aimed at is there, or on the way back the one where the way begins."""
+        focus = self.world.scenario.focus
+        if focus is None or self.events[0] in self._releases:
+            return True
+        rows = (each.journal.inner.open_rotation(CREDENTIAL) for each in self.world.installations.values())
+        phases = {row.phase.value for row in rows if row is not None}
+        if focus in BACK and self.events[0] == self.roll_back:
+            return bool(phases & {"promoting", "live"})
+        return focus in phases
+
     def _anything_open(self) -> bool:
         return any(each.journal.inner.open_rotation(CREDENTIAL) for each in self.world.installations.values())
 
-    def _happens(self) -> None:
-        event = self.events.pop(0)
+    def _happens(self, index: int = 0) -> None:
+        event = self.events.pop(index)
         installation = self.random.choice(list(self.world.installations.values()))
         row = installation.journal.inner.open_rotation(CREDENTIAL)
         name = event(installation)
@@ -94,8 +116,9 @@ class Script:
         waiting = [each for each in self.world.installations.values() if self._next_rotation(each)]
         if waiting:
             return False
-        if [each for each in self.events if each != self.release]:
-            self._happens()
+        others = [each for each in self.events if each not in self._releases]
+        if others:
+            self._happens(self.events.index(others[0]))
             return False
         mended = [self._mend(each) for each in self.world.installations.values()]
         if any(mended):
@@ -220,17 +243,22 @@ class Script:
         """An operator holds, and somebody releases."""
         if installation.journal.inner.open_rotation(CREDENTIAL) is not None:
             self._ask(installation, Verb.HOLD)
-            self.events.append(self.release)
+            self._to_be_released(installation)
         return "hold"
 
-    def release(self, installation: Installation) -> str:
-        """What was held may go on; nobody forgets to say so."""
-        row = installation.journal.inner.open_rotation(CREDENTIAL)
-        if row is not None or installation.journal.inner.credential(CREDENTIAL).held:
-            self._release(installation, row)
-        else:
-            self.events.append(self.release)
-        return "release"
+    def _to_be_released(self, installation: Installation) -> None:
+        """What is held may go on some time later; nobody forgets to say so."""
+
+        def release(_: Installation) -> str:
+            row = installation.journal.inner.open_rotation(CREDENTIAL)
+            if row is not None or installation.journal.inner.credential(CREDENTIAL).held:
+                self._release(installation, row)
+            else:
+                self._to_be_released(installation)
+            return "release"
+
+        self._releases.append(release)
+        self.events.insert(0 if self.world.scenario.focus else len(self.events), release)
 
     def store_down(self, installation: Installation) -> str:
         store = self.random.choice(list(installation.stores.values()))
@@ -310,7 +338,12 @@ class Script:
         estate.restored = True
         ours = [each for each in self.schedule.actors if each.installation == installation.name]
         self.schedule.drop(ours)
-        journal: SimulatedJournal = installation.journal
-        journal.replaced_by(self._saved)
-        self.world._staff(installation)
+        installation.journal.replaced_by(self._saved)
+        self._to_be_released(installation)
+
+        def starts(where: Installation) -> None:
+            self.world.reconcile(where)
+            self.world.staff(where)
+
+        self.world.hire(installation, f"{installation.name}-start", starts)
         return "restore"

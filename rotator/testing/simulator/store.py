@@ -62,8 +62,8 @@ class SimulatedStore:
         by, where = Act.of(self._schedule.current), _where(place)
         if not self.exact:
             return self._write_blindly(where, dict(fields), expected, by)
-        what = f"write {self.name} {place.kind.value} {place.of}"
-        return self._faults.effect(what, lambda: self._write(where, dict(fields), expected, by))
+        what, hot = f"write {self.name} {place.kind.value} {place.of}", place.kind is PlaceKind.CURRENT
+        return self._faults.effect(what, lambda: self._write(where, dict(fields), expected, by), hot=hot)
 
     def remove(self, place: Place, expected: str) -> None:
         by, where = Act.of(self._schedule.current), _where(place)
@@ -124,7 +124,8 @@ class SimulatedStore:
             self._up()
             return self._put(where, fields, by, blind=self._read(where).version != expected)
 
-        version = self._faults.effect(f"write {self.name} {where[1].value} {where[2]}", land)
+        hot = where[1] is PlaceKind.CURRENT
+        version = self._faults.effect(f"write {self.name} {where[1].value} {where[2]}", land, hot=hot)
         self._faults.look(f"look again {self.name}")
         if self._read(where).version != version:
             raise Conflict(f"{self.name} was written at the same time")

@@ -34,7 +34,10 @@ RECONCILED_EVERY = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What a world is made of; whatever is None is drawn from the seed. Rates are shares of effects or pauses."""
+    """What a world is made of; whatever is None is drawn from the seed. Rates are shares of effects or pauses.
+
+    `focus`: the phase at which faults and events are aimed.
+    """
 
     strategy: str
     seed: int
@@ -48,6 +51,7 @@ class Scenario:
     restore: bool = False
     second: bool = False
     detected: bool | None = None
+    focus: str | None = None
 
 
 class CachingFingerprinter(Fingerprinter):
@@ -153,7 +157,7 @@ class Simulated:
         stalls = 0.004 * random.choice((0.0, 0.5, 1.0, 2.0))
         self.schedule = Schedule(random, stall_rate=stalls if scenario.stall_rate is None else scenario.stall_rate)
         rate = 0.03 * heat if scenario.fault_rate is None else scenario.fault_rate
-        self.faults = Faults(self.schedule, scenario.strategy, rate=rate)
+        self.faults = Faults(self.schedule, scenario.strategy, rate=rate, focus=scenario.focus)
         self.strategy = STRATEGIES[scenario.strategy]
         fingerprinter = CachingFingerprinter(b"fingerprints")
         self.provider = SimulatedProvider(
@@ -168,7 +172,7 @@ class Simulated:
         self.invariants = Invariants(self.schedule, self.provider, self.estates)
         for each in self.installations.values():
             self._adopt(each)
-            self._staff(each)
+            self.staff(each)
 
     def _install(self, name: str, fingerprinter: Fingerprinter) -> Installation:
         time, surroundings = VirtualTime(self.schedule, name), Surroundings()
@@ -244,7 +248,8 @@ class Simulated:
 
     # -- who works here ----------------------------------------------------------------------------------------------
 
-    def _staff(self, installation: Installation) -> None:
+    def staff(self, installation: Installation) -> None:
+        """The processes of an installation."""
         for number in range(self.random.choice((2, 2, 3))):
             self.hire(installation, f"{installation.name}-worker{number}", self._works)
         after = self.random.random() * RECONCILED_EVERY

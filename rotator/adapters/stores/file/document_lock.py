@@ -75,13 +75,10 @@ def _attempt(locks: Directory, name: str) -> int | None:
         fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=locks.fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A lock on a file that somebody has removed meanwhile excludes nobody.
-            if os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=locks.fd, follow_symlinks=False)):
-                return fd
-        except (BlockingIOError, FileNotFoundError):
-            pass
+        except BlockingIOError:
+            os.close(fd)
+            return None
         except BaseException:
             os.close(fd)
             raise
-        os.close(fd)
-        return None
+        return fd

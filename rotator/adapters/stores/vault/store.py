@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,10 +57,8 @@ class VaultStore:
     ) -> VaultStore:
         """A store as configured. No request, and no reference is resolved yet. Raises `SettingsError`."""
         given = Settings(settings, KNOWN)
-        try:
-            import_module("hvac")  # here, because the first call has no time for it when leases are short
-        except ImportError:
-            raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'") from None
+        if find_spec("hvac") is None:
+            raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'")
         ca = given.path("ca") if "ca" in given else None
         if ca is not None and not ca.is_file():
             raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")
@@ -203,6 +202,7 @@ class VaultStore:
         return f"{self._private}/{place.kind.value}/{place.ref}/{name_of(place.of)}"
 
     def _deadline(self) -> Deadline:
+        import_module("hvac")  # before time runs: with a short lease the first call has none for an import
         return Deadline(self._timeout)
 
     def __repr__(self) -> str:

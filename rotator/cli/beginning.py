@@ -1,0 +1,97 @@
+"""Which rotations a run of `rotate` begins, joins or goes on with."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rotator.app.adopting import adopt
+from rotator.app.assembly import Assembly
+from rotator.app.planning import Planned
+from rotator.app.reporting import INCOMPLETE
+from rotator.cli import emergency
+from rotator.cli.errors import Told
+from rotator.config.errors import ConfigError
+from rotator.domain.credential import Credential
+from rotator.domain.failures import Failure
+from rotator.domain.rotation import Mode, Phase, Rotation
+from rotator.engine import starting
+
+
+class Beginning:
+    """A person's rotation is all or nothing; in an emergency what can go goes, and `errors` says what cannot."""
+
+    def __init__(self, args: argparse.Namespace, assembly: Assembly, owner: str) -> None:
+        self._args = args
+        self._assembly = assembly
+        self._owner = owner
+        self._mode = emergency.mode(args)
+        self.incident: str | None = None
+        self.errors: dict[str, tuple[str, str]] = {}
+
+    def possible(self, specs: Sequence[Credential], plans: Sequence[Planned]) -> list[Credential]:
+        """Those without a problem. Raises `Told` for the first problem of what a person asked for."""
+        good = []
+        for spec, plan in zip(specs, plans, strict=True):
+            if plan.problem is None:
+                good.append(spec)
+            else:
+                self._cannot(spec, *plan.problem)
+        return good
+
+    def begin(self, specs: Sequence[Credential]) -> list[Rotation]:
+        """A row for each."""
+        for spec in specs if self._mode is Mode.MANUAL else ():
+            self._refuse_stuck(spec)
+        rows = []
+        for spec in specs:
+            try:
+                rows.append(self._begin_one(spec))
+            except (ConfigError, Failure) as error:
+                self._cannot(spec, error.message, error.hint)
+        return rows
+
+    def _cannot(self, spec: Credential, message: str, hint: str) -> None:
+        if self._mode is Mode.MANUAL:
+            message = message.removeprefix(f"{spec.name}: ")
+            raise Told(f"{spec.name}: {message}", hint or "nothing was changed")
+        self.errors[spec.name] = (message, hint)
+
+    def _refuse_stuck(self, spec: Credential) -> None:
+        row = self._assembly.journal.open_rotation(spec.name)
+        if row is not None and row.phase is Phase.STUCK:
+            why = row.problem.message if row.problem else "see its history"
+            hint = row.problem.hint if row.problem else ""
+            raise Told(f"{spec.name} is stuck: {why}", hint or f"`rotator resume {spec.name}`", code=INCOMPLETE)
+
+    def _begin_one(self, spec: Credential) -> Rotation:
+        journal = self._assembly.journal
+        if journal.credential(spec.name).current is None and journal.open_rotation(spec.name) is None:
+            for remark in adopt(self._assembly, spec).remarks():
+                self._assembly.observer.alert("adopted", spec.name, remark)
+        return self._manual(spec) if self._mode is Mode.MANUAL else self._emergency(spec)
+
+    def _manual(self, spec: Credential) -> Rotation:
+        journal, ids, clock = self._assembly.journal, self._assembly.ids, self._assembly.clock
+        reason = self._args.reason or "asked for"
+        row = starting.start(spec, journal, ids, clock, mode=self._mode, reason=reason)
+        row = row or journal.open_rotation(spec.name)
+        if row is None:
+            raise Told(f"{spec.name} was rotated at this very moment", "`rotator status` shows it", code=INCOMPLETE)
+        return row
+
+    def _emergency(self, spec: Credential) -> Rotation:
+        clean = emergency.already_clean(self._args, self._assembly, spec, self.incident)
+        if clean is not None:
+            return clean
+        return starting.assume_compromise(
+            spec,
+            self._assembly.journal,
+            self._assembly.ids,
+            self._assembly.clock,
+            owner=self._owner,
+            lease=self._assembly.timing.lease,
+            contain_first=self._args.contain_first,
+            exposure_end=self._assembly.clock.now() if self._args.contained else None,
+            reason=f"{self.incident}: {self._args.reason or 'compromise'}",
+        )

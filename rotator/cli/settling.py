@@ -1,0 +1,89 @@
+"""Running rotations until nothing more is worth waiting for in this process, or until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from types import FrameType
+
+from rotator.app.assembly import Assembly
+from rotator.app.reporting import INCOMPLETE
+from rotator.app.running import Run
+from rotator.cli.terminal import Terminal
+from rotator.domain.rotation import Phase, Rotation
+
+WAITING_IS_FINE = frozenset({Phase.LIVE, Phase.RETIRING, Phase.SWEEPING})
+"""From here on the new key is live: a rotation that waits now is as planned."""
+LONG = timedelta(minutes=1)
+"""A wait beyond this is not waited for without `--wait`."""
+PATIENCE = 3
+"""Attempts that may fail before a command without `--wait` comes back."""
+
+
+class Settling:
+    """Runs what was begun. `wait`: until the old keys are dead."""
+
+    def __init__(self, assembly: Assembly, owner: str, err: Terminal, *, parallel: int, wait: bool) -> None:
+        self._assembly = assembly
+        self._owner = owner
+        self._err = err
+        self._parallel = parallel
+        self._wait = wait
+        self.interrupted = 0
+
+    def run(self, only: set[str] | None) -> dict[str, tuple[str, str]]:
+        """Until settled; returns message and hint of what could not be run. `only` None: all that can move now."""
+        run = Run(assembly=self._assembly, owner=self._owner, parallel=self._parallel, only=only)
+        previous = signal.signal(signal.SIGINT, self._interrupt(run))
+        try:
+            run.until(self._settled(only))
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        return {
+            name: (str(getattr(error, "message", error)), str(getattr(error, "hint", "")))
+            for name, error in run.failures.items()
+        }
+
+    def strange(self, rows: Sequence[Rotation]) -> list[Rotation]:
+        """Claims that end later than any lease does: whoever made them had a clock that ran ahead."""
+        return [row for row in rows if self._claimed_strangely(row)]
+
+    def _claimed_strangely(self, row: Rotation) -> bool:
+        lasts = row.next_at - self._assembly.clock.now()
+        return row.open and row.owner is not None and lasts > 2 * self._assembly.timing.lease
+
+    def _interrupt(self, run: Run) -> Callable[[int, FrameType | None], None]:
+        def handle(number: int, frame: FrameType | None) -> None:
+            self.interrupted += 1
+            if self.interrupted > 1:
+                os.write(2, b"interrupted again: what was in hand is found by the next run\n")
+                os._exit(INCOMPLETE)
+            run.stop.set()
+            self._err.line("interrupted: finishing the effects in hand; again: now")
+
+        return handle
+
+    def _settled(self, only: set[str] | None) -> Callable[[], bool]:
+        journal, clock = self._assembly.journal, self._assembly.clock
+
+        def settled() -> bool:
+            if journal.older_than_world() is not None:
+                return True
+            if only is None:
+                wake = journal.next_wake(None)
+                return wake is None or wake > clock.now()
+            rows = [row for name in only if (row := journal.open_rotation(name)) is not None]
+            return all(self._at_rest(row) for row in rows)
+
+        return settled
+
+    def _at_rest(self, row: Rotation) -> bool:
+        if row.phase is Phase.STUCK or self._claimed_strangely(row):
+            return True
+        if self._wait or row.owner is not None or row.waiting is None:
+            return False
+        if row.phase in WAITING_IS_FINE and row.problem is None:
+            return True
+        return row.attempts >= PATIENCE or row.waiting.until - self._assembly.clock.now() > LONG

@@ -1,0 +1,77 @@
+"""Which effects went wrong in which way, by strategy, mode and phase; and which cells cannot be, with the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from rotator.domain.keys import STRATEGIES
+from rotator.domain.rotation import Mode, Phase
+from rotator.testing.simulator.faults import Cell, Fate
+from rotator.testing.simulator.run import Outcome
+
+PHASES = (
+    Phase.PLANNED,
+    Phase.CONTAINING,
+    Phase.MINTING,
+    Phase.STAGING,
+    Phase.PROMOTING,
+    Phase.LIVE,
+    Phase.RETIRING,
+    Phase.ROLLING_BACK,
+    Phase.WITHDRAWING,
+    Phase.SWEEPING,
+)
+FATES = tuple(fate for fate in Fate if fate is not Fate.WELL)
+
+
+def impossible(strategy: str, mode: Mode, phase: Phase, fate: Fate) -> str | None:
+    """Why this cell stays empty; None when it must not."""
+    if phase is Phase.CONTAINING and mode is not Mode.CONTAIN_FIRST:
+        return "only contain_first contains"
+    back = phase in (Phase.ROLLING_BACK, Phase.WITHDRAWING)
+    if back and mode in (Mode.COMPROMISE, Mode.CONTAIN_FIRST):
+        return "an emergency never goes back"
+    if strategy == "in-place" and phase is Phase.ROLLING_BACK and fate is Fate.REQUEST_LATE:
+        return "before the mint, which is its pivot, nothing was promoted"
+    without_effect = phase is Phase.LIVE or (phase is Phase.CONTAINING and strategy in ("two-slots", "in-place"))
+    if fate is Fate.REQUEST_LATE and without_effect:
+        return "nothing is written there but the journal, and a journal's write never lands late"
+    return None
+
+
+def total(outcomes: Iterable[Outcome]) -> Counter[Cell]:
+    """All cells of many worlds."""
+    met: Counter[Cell] = Counter()
+    for outcome in outcomes:
+        met.update(outcome.met)
+    return met
+
+
+def cells() -> Iterator[tuple[str, Mode, Phase, Fate]]:
+    """Every cell that can be."""
+    for strategy, mode, phase, fate in product(STRATEGIES, Mode, PHASES, FATES):
+        if impossible(strategy, mode, phase, fate) is None:
+            yield strategy, mode, phase, fate
+
+
+def empty(met: Counter[Cell]) -> list[Cell]:
+    """The cells that can be and were not met."""
+    names = ((strategy, mode.value, phase.value, fate.value) for strategy, mode, phase, fate in cells())
+    return [name for name in names if not met[name]]
+
+
+def table(met: Counter[Cell]) -> str:
+    """The matrix as text: one line for each strategy, mode and phase, one column for each fault."""
+    head = f"{'strategy':<10} {'mode':<14} {'phase':<13}" + "".join(f"{fate.value:>15}" for fate in FATES)
+    lines = [head]
+    for strategy, mode, phase in product(STRATEGIES, Mode, PHASES):
+        counts = (_cell(met, strategy, mode, phase, fate) for fate in FATES)
+        lines.append(f"{strategy:<10} {mode.value:<14} {phase.value:<13}" + "".join(f"{text:>15}" for text in counts))
+    return "\n".join(lines)
+
+
+def _cell(met: Counter[Cell], strategy: str, mode: Mode, phase: Phase, fate: Fate) -> str:
+    count = met[(strategy, mode.value, phase.value, fate.value)]
+    return str(count) if count or impossible(strategy, mode, phase, fate) is None else "·"

@@ -1,0 +1,243 @@
+"""Cases that broke earlier forms of the engine, found by reading it with hostile eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from rotator.domain.credential import Place, PlaceKind, Principal
+from rotator.domain.failures import Ambiguous, Conflict, Transient
+from rotator.domain.keys import UNMARKED, Disabling, KeyState, Verdict
+from rotator.domain.records import Verb
+from rotator.domain.rotation import Mode, Phase, Proof
+from rotator.domain.secret import Secret
+from rotator.engine import minting
+from rotator.engine.saga import advance
+from rotator.engine.starting import assume_compromise
+from rotator.engine.worker import Worker
+from rotator.ports import Change
+from tests.engine.small_world import NAME, START, TIMING, SmallWorld
+
+P = Phase
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def small() -> SmallWorld:
+    world = SmallWorld()
+    world.publish("k1")
+    return world
+
+
+def worker(small: SmallWorld) -> Worker:
+    return Worker("me", small.journal, {NAME: small.spec}, lambda _: small.world)
+
+
+def run_for(small: SmallWorld, duration: timedelta) -> None:
+    """Let one worker run whatever is due, for so long."""
+    end = small.clock.now() + duration
+    small.clock.move(TIMING.lease)
+    while small.clock.now() < end and small.committed().open:
+        for row, at in worker(small).claim(small.world, 1):
+            worker(small).run(row, at)
+        small.clock.move(min(max(small.committed().next_at - small.clock.now(), SECOND), 60 * SECOND))
+
+
+@pytest.mark.parametrize("verb", [Verb.HOLD, Verb.RELEASE, Verb.RESUME])
+def test_a_request_between_a_mint_and_its_save_does_not_lose_the_value(small: SmallWorld, verb: Verb) -> None:
+    rotation = small.begin(phase=P.MINTING)
+    small.provider.during = lambda: small.journal.ask(NAME, verb, "now", START)
+    advance(rotation)
+    assert (PlaceKind.PENDING, rotation.row.id) in small.store["vault"].held
+    assert small.store["vault"].held[(PlaceKind.PENDING, rotation.row.id)][1]["key_id"] == "k2"
+
+
+def test_the_worker_returns_the_row_as_last_committed(small: SmallWorld) -> None:
+    small.provider.held.clear()
+    row = small.begin(phase=P.LIVE, live_at=START - timedelta(days=9), new_key="k1").row
+    small.journal.before_commit = lambda: small.journal.seize(row.id, owner="x", now=START, lease=TIMING.lease)
+    assert worker(small).run(row, small.clock.boottime()).phase is P.LIVE
+
+
+def test_a_mint_whose_answer_is_always_lost_is_given_up_after_a_day(small: SmallWorld) -> None:
+    small.begin(phase=P.MINTING)
+    tries = 0
+    while small.committed().phase is P.MINTING and small.clock.now() < START + timedelta(hours=30):
+        small.clock.instant = max(small.clock.now(), small.committed().next_at)
+        for row, at in worker(small).claim(small.world, 1):
+            small.provider.fails = Ambiguous("no answer")
+            tries += 1
+            worker(small).run(row, at)
+    assert small.committed().phase is not P.MINTING
+    assert tries < 1000
+
+
+def test_a_store_that_is_down_does_not_keep_an_emergency_from_minting(small: SmallWorld) -> None:
+    small.store["file"].down = Transient("down")
+    small.begin(Mode.COMPROMISE)
+    run_for(small, timedelta(minutes=10))
+    assert "mint" in small.effects()
+
+
+def test_a_store_left_behind_does_not_hold_up_a_key_whose_value_nobody_had(small: SmallWorld) -> None:
+    small.provider.add("k7")
+    rotation = small.begin(Mode.COMPROMISE)
+    rotation.row = rotation.row.with_store(replace(rotation.row.store("file", "app"), left_behind="down"))
+    small.store["file"].down = Transient("down")
+    minting.remember_exposed(rotation, "k7")
+    assert rotation.row.old_key("k7") is not None
+
+
+def test_stores_that_time_out_one_after_the_other_do_not_stop_an_emergency_for_ever() -> None:
+    slow = ("a", "b", "c", "d")
+    small = SmallWorld(stores=("vault", *slow, "file"))
+    small.publish("k1")
+    rotation = small.begin(Mode.COMPROMISE, phase=P.MINTING)
+    minting.mint(rotation)
+    rotation.save(replace(rotation.row, phase=P.STAGING, next_at=small.clock.now() + SECOND))
+    for name in slow:
+        small.store[name].down = Transient("timed out")
+        small.store[name].when_asked = lambda: small.clock.move(TIMING.request)
+    run_for(small, timedelta(minutes=30))
+    assert small.committed().phase not in (P.MINTING, P.STAGING)
+
+
+def test_a_controller_that_puts_the_old_value_back_does_not_stop_an_emergency_for_ever(small: SmallWorld) -> None:
+    entry, vault, old = small.spec.publish[0], small.store["vault"], small.provider.values["k1"]
+
+    def put_back() -> None:
+        _, fields = vault.held[(PlaceKind.CURRENT, "")]
+        if fields != entry.render(old):
+            vault.put(entry.place, entry.render(old))
+
+    vault.when_asked = put_back
+    small.begin(Mode.COMPROMISE)
+    run_for(small, timedelta(minutes=30))
+    assert small.store["file"].held[(PlaceKind.CURRENT, "")][1] != entry.render(old)
+
+
+def test_an_emergency_ends_although_a_key_believed_dead_is_still_listed(small: SmallWorld) -> None:
+    small.know("k7", small.provider.add("k7"))
+    dead = replace(next(key for key in small.journal.keys(NAME) if key.key_id == "k7"), dead_at=START)
+    small.journal.save(small.credential(), START, Change(keys=(dead,)))
+    small.begin(Mode.COMPROMISE)
+    run_for(small, timedelta(hours=3))
+    assert small.committed().phase in (P.DONE, P.STUCK)
+
+
+def test_a_rotation_that_failed_in_planned_is_not_due_again_at_once(small: SmallWorld) -> None:
+    entry = small.spec.publish[0]
+    small.store["vault"].put(entry.place, {"API_KEY": "by hand"})
+    small.journal.save(replace(small.credential(), next_due=START), START, Change())
+    small.begin()
+    run_for(small, timedelta(minutes=10))
+    assert small.committed().phase is P.ROLLED_BACK
+    assert small.journal.due(small.clock.now(), 1) == ()
+
+
+# -- proofs ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_refusal_of_a_value_that_never_worked_is_no_proof() -> None:
+    """The fingerprint covers one part; somebody mistyped another, and the provider deletes nothing."""
+    small = SmallWorld(fields={"USER": "{user}", "PASSWORD": "{secret}"})
+    small.provider.offers = replace(small.provider.offers, parts=("user", "secret"))
+    small.provider.user = "app"
+    small.publish("k1")
+    for entry in small.spec.publish:
+        small.store[entry.store].put(entry.place, {"USER": "typo", "PASSWORD": "sk-k1"})
+    small.provider.deletes = False
+    small.begin(Mode.COMPROMISE)
+    run_for(small, 2 * HOUR)
+    assert [old.proof for old in small.committed().old_keys] != [Proof.REFUSED]
+
+
+def test_a_lost_unmarked_mint_is_named_by_the_emergency_that_supersedes_it() -> None:
+    small = SmallWorld(strategy=UNMARKED, exclusive=False)
+    small.publish("k1")
+    row = small.begin(phase=P.MINTING).row
+    small.provider.during = lambda: small.provider.add("lost")
+    small.provider.fails = Ambiguous("no answer")
+    worker(small).run(row, small.clock.boottime())
+    small.provider.during = lambda: None
+    small.clock.move(HOUR)
+    assume_compromise(
+        small.spec, small.journal, small.others, small.clock, owner="me", lease=TIMING.lease, contain_first=False
+    )
+    run_for(small, 2 * HOUR)
+    row = small.committed()
+    assert row.phase is P.STUCK
+    assert row.problem is not None
+    assert "lost" in row.problem.message
+
+
+def test_one_replica_that_does_not_know_the_new_key_yet_does_not_park_an_emergency(small: SmallWorld) -> None:
+    small.begin(Mode.COMPROMISE)
+    verify, refusals = small.provider.verify, list[Phase]()
+
+    def hesitates(principal: Principal, value: Secret) -> Verdict:
+        if small.committed().phase is P.LIVE and not refusals:
+            refusals.append(P.LIVE)
+            return Verdict.INVALID
+        return verify(principal, value)
+
+    small.provider.verify = hesitates  # type: ignore[method-assign]
+    run_for(small, 2 * HOUR)
+    assert small.committed().phase is P.DONE
+
+
+# -- one for all -----------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_cannot_be_contained_now_does_not_keep_the_others_alive(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, disabling=Disabling.REVERSIBLE)
+    small.provider.add("k2")
+    small.provider.refuses = {"k1"}
+    small.begin(Mode.CONTAIN_FIRST)
+    run_for(small, HOUR)
+    assert small.provider.held["k2"].state is not KeyState.ENABLED
+
+
+# -- going back ------------------------------------------------------------------------------------------------------
+
+
+def test_a_rotation_that_was_put_back_is_tried_again_soon(small: SmallWorld) -> None:
+    due = replace(small.credential(), current_since=START - timedelta(days=30), next_due=START)
+    small.journal.save(due, START, Change())
+    small.begin(phase=P.PLANNED)
+    verify = small.provider.verify
+
+    def refuses(principal: Principal, value: Secret) -> Verdict:
+        return Verdict.INVALID if small.committed().phase is P.LIVE else verify(principal, value)
+
+    small.provider.verify = refuses  # type: ignore[method-assign]
+    run_for(small, timedelta(days=6))
+    assert small.committed().phase is P.ROLLED_BACK
+    next_due = small.credential().next_due
+    assert next_due is not None
+    assert next_due < small.clock.now() + timedelta(days=1)
+
+
+def test_a_first_promotion_that_lands_after_the_way_back_is_refused() -> None:
+    small = SmallWorld(stores=("vault",))
+    small.journal.save(small.credential(), START, Change())
+    small.begin()
+    vault, late = small.store["vault"], list[tuple[Place, dict[str, str], str]]()
+    write = vault.write
+
+    def stalls(place: Place, fields: Mapping[str, str], expected: str) -> str:
+        if place.kind is PlaceKind.CURRENT and not late:
+            late.append((place, dict(fields), expected))
+            small.journal.ask(NAME, Verb.ROLLBACK, "wrong week", small.clock.now())
+            raise Transient("no answer")
+        return write(place, fields, expected)
+
+    vault.write = stalls  # type: ignore[method-assign]
+    run_for(small, timedelta(days=3))
+    assert small.committed().phase is P.ROLLED_BACK
+    with pytest.raises(Conflict):
+        write(*late[0])
