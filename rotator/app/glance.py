@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
-from rotator.config.including import load_document
 from rotator.config.errors import ConfigError
+from rotator.config.including import load_document
 from rotator.config.location import find
 from rotator.domain.records import CredentialRow
 from rotator.domain.rotation import Rotation

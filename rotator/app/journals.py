@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def open_journal(config: Config, installation: Installation) -> SqliteJournal:
     """Open what `state` names; a relative path is relative to the config. Raises `Failure`."""
-    return open_sqlite(config.state, signer=installation, base=config.base)
+    return open_sqlite(config.state, signer=installation, base=config.base, busy=config.lease / 4)
 
 
 def open_at(path: Path, installation: Installation) -> SqliteJournal:

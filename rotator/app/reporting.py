@@ -97,6 +97,9 @@ def exit_code(rows: Iterable[Rotation]) -> int:
     for row in rows:
         if row.phase is Phase.STUCK or exposed(row) is True or row.phase is Phase.SUPERSEDED:
             return INCOMPLETE
+        if row.open and row.ends_as is Phase.ROLLED_BACK and not row.attempts:
+            worst = max(worst, FINDINGS)
+            continue
         if row.phase is Phase.ROLLED_BACK or any(each.left_behind for each in row.stores):
             worst = max(worst, FINDINGS)
         if row.open and row.problem is not None and row.phase is not Phase.LIVE:

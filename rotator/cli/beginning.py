@@ -59,7 +59,8 @@ class Beginning:
 
     def _refuse_stuck(self, spec: Credential) -> None:
         row = self._assembly.journal.open_rotation(spec.name)
-        if row is not None and row.phase is Phase.STUCK:
+        asked = row is not None and row.next_at <= self._assembly.clock.now()  # by `resume`, and nobody has heeded it
+        if row is not None and row.phase is Phase.STUCK and not asked:
             why = row.problem.message if row.problem else "see its history"
             hint = row.problem.hint if row.problem else ""
             raise Told(f"{spec.name} is stuck: {why}", hint or f"`rotator resume {spec.name}`", code=INCOMPLETE)

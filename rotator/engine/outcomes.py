@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from rotator.domain.changes import NEVER
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Transient, Undecidable
 from rotator.domain.records import Event, EventKind, Request, Verb
 from rotator.domain.rotation import Phase, Problem, Rotation, WaitFor, Waiting
@@ -14,9 +15,6 @@ from rotator.engine.world import Timing
 if TYPE_CHECKING:
     from rotator.engine.recorded import Recorded
     from rotator.engine.saga import Row
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""`next_at` of a row that only a person can move."""
 
 SHORTEST_WAIT, LONGEST_WAIT, LONGEST_EMERGENCY_WAIT = timedelta(seconds=1), timedelta(hours=1), timedelta(minutes=5)
 """What is made of a server's word when to come back: it is data."""

@@ -116,9 +116,12 @@ def _lives_on(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting:
 
 
 def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
-    """`absent`: two full lists, a list lag apart, lack it. Only for a key whose value could never be had."""
+    """`absent`: two full lists lack it, so far apart that it is neither listed late nor accepted late any more.
+
+    Only for a key whose value could never be had.
+    """
     listed = any(key.id == old.key_id and key.live for key in rotation.keys())
-    now, lag = rotation.now(), rotation.capabilities.list_lag
+    now, lag = rotation.now(), max(rotation.capabilities.list_lag, rotation.capabilities.death_window)
     if listed:
         rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=None))
         return _lives_on(rotation, old, Verdict.WORKS)

@@ -26,6 +26,7 @@ COUNT, PARALLEL, LATENCY = 1000, 64, 0.1
 NECESSARY = {
     # What a rotation of the strategy `overlap` cannot do without, call by call.
     "list before anything is made": Operation.LIST,
+    "the old value works, or its refusal would prove nothing": Operation.RESOURCE,
     "mint": Operation.MINT,
     "the staged value is accepted": Operation.RESOURCE,
     "it still is, in the last minute before the pivot": Operation.RESOURCE,

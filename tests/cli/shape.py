@@ -68,9 +68,7 @@ PHASES = (
 _coverage = _object(
     **dict.fromkeys(("selected", "done", "rolled_back", "stuck", "waiting", "proven", "exposed", "unknown"), _number)
 )
-_foreign = _object(
-    provider=_text, principal=_text, key_id=_text, created_at=_maybe(_time), last_used_at=_maybe(_time)
-)
+_foreign = _object(provider=_text, principal=_text, key_id=_text, created_at=_maybe(_time), last_used_at=_maybe(_time))
 _rotation = _object(
     credential=_text,
     rotation=_maybe(_text),
@@ -87,9 +85,7 @@ _rotation = _object(
         )
     ),
     new_key=_maybe(_object(key_id=_text, minted_at=_maybe(_time))),
-    stores=_list(
-        _object(store=_text, ref=_text, version=_maybe(_text), promoted_at=_maybe(_time), left_behind=_flag)
-    ),
+    stores=_list(_object(store=_text, ref=_text, version=_maybe(_text), promoted_at=_maybe(_time), left_behind=_flag)),
     started_at=_maybe(_time),
     ended_at=_maybe(_time),
     error=_maybe(_object(message=_text, hint=_text)),

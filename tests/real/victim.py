@@ -48,7 +48,7 @@ class Death:
         """Wrap every effect of the engine."""
         original = Recorded._effect
 
-        def effect(recorded: Recorded, action: str, subject: str, do: Callable[[], Any], **detail: str) -> Any:
+        def effect(recorded: Recorded, action: str, subject: str, do: Callable[[], Any], **detail: Any) -> Any:
             self.count += 1
             self.reached("before intent")
 

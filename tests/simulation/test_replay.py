@@ -16,7 +16,9 @@ from rotator.testing.simulator import Scenario, run
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_seed_replays_exactly(strategy: str) -> None:
     scenarios = [Scenario(strategy=strategy, seed=seed) for seed in range(20)]
-    assert [run(each, digest=True).digest for each in scenarios] == [run(each, digest=True).digest for each in scenarios]
+    assert [run(each, digest=True).digest for each in scenarios] == [
+        run(each, digest=True).digest for each in scenarios
+    ]
 
 
 def test_different_seeds_are_different_histories() -> None:

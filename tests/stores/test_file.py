@@ -258,6 +258,15 @@ def test_a_file_too_large_for_a_document_is_refused(root: Path) -> None:
         made(root, "json").read(current("service"))
 
 
+def test_a_document_that_would_become_too_large_to_be_read_again_is_not_written(root: Path) -> None:
+    content = '{"OTHER": "' + "x" * (2**24 - 1000) + '"}'
+    (root / "service").write_text(content)
+    store = made(root, "json")
+    with refused(Permanent, "too large"):
+        store.write(current("service"), {"API_KEY": "x" * 2000}, store.read(current("service")).version)
+    assert (root / "service").read_text() == content
+
+
 def test_a_dotenv_file_whose_last_variable_is_removed_keeps_its_comments(root: Path) -> None:
     (root / ".env").write_text("# ask team-ml\nAPI_KEY=old\n")
     store = made(root, "dotenv")
@@ -282,6 +291,25 @@ def test_fields_that_people_wrote_are_read_without_their_line_break_and_become_l
     assert (root / "app" / "API_KEY").read_text() == "new"
     assert (root / "app" / "OTHER").read_text() == "OTHER of old\n"
     assert not (root / "app" / "OTHER").is_symlink()
+
+
+def test_a_version_that_is_replaced_while_it_is_read_is_read_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, place, turns = made(root, "fields"), current("app", "API_KEY", "USER"), iter(("1", "2"))
+    version = store.write(place, {"API_KEY": "0", "USER": "0"}, ABSENT)
+    real = os.open
+
+    def replaced_before(name: str, *arguments: int, **settings: int) -> int:
+        nonlocal version
+        turn = next(turns, None) if str(name).startswith("..rotator-v") else None
+        if turn is not None:
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "open", real)
+                version = store.write(place, {"API_KEY": turn, "USER": turn}, version)
+        return real(name, *arguments, **settings)
+
+    monkeypatch.setattr(os, "open", replaced_before)
+    assert store.read(place).fields == {"API_KEY": "2", "USER": "2"}
+    assert next(turns, None) is None
 
 
 def test_who_opened_the_old_version_reads_it_to_its_end(root: Path) -> None:

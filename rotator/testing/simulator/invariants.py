@@ -9,7 +9,7 @@ from datetime import timedelta
 from rotator.domain.credential import PlaceKind
 from rotator.domain.keys import KeyState, MintRequest
 from rotator.domain.records import EventKind
-from rotator.domain.rotation import Mode, Phase, Rotation
+from rotator.domain.rotation import Mode, Phase, Proof, Rotation
 from rotator.engine.world import Timing
 from rotator.ports import Change
 from rotator.testing.simulator.journal import SimulatedJournal
@@ -87,10 +87,27 @@ class Invariants:
             if ours and prompt and not key.mark_copied:
                 self.broken("I2", by.rotation, "mints while", key.id, "of its own lives, within a list lag of", lag)
 
+    def minted(self, key: SimulatedKey, by: Act) -> None:
+        """Rule 10: no mint matches a slot any more whose rotation was rolled back."""
+        row = self._estates[by.installation].journal.inner.rotation(by.rotation)
+        if key.slot is not None and row is not None and row.phase is Phase.ROLLED_BACK:
+            self.broken("rule 10", key.id, "was minted after", row.id, "was rolled back")
+
     def key_touched(self, key: SimulatedKey, by: Act, action: str) -> None:
         """I8: nobody touches what another installation, or a person, made."""
         if by.installation != PERSON and key.whose != by.installation and not key.mark_copied:
             self.broken("I8", by.actor, action, key.id, "of", key.whose)
+        if by.actor.endswith("reconciler"):
+            self._check_sightings(key, by)
+
+    def _check_sightings(self, key: SimulatedKey, by: Act) -> None:
+        """Rule 9: an orphan is seen twice, a list lag apart, before it is revoked."""
+        estate = self._estates[by.installation]
+        for credential in estate.principals:
+            seen = estate.journal.first_seen(credential, key.id)
+            lag = self._provider.offers.list_lag
+            if seen is None or self._schedule.instant() - seen < lag or seen == self._schedule.instant():
+                self.broken("two sightings", key.id, "revoked at first sight")
 
     def key_refused(self, key: SimulatedKey, by: Act, action: str) -> None:
         """I1 and I3, when a key was put out of use."""
@@ -177,6 +194,7 @@ class Invariants:
             why = row.problem.message if row.problem else ""
             self._schedule.tell("row", row.id, row.mode.value, row.phase.value, why)
             self._check_phase(estate, row)
+        self._check_proofs(row, before)
         if not estate.restored:
             self._check_patience(row)
         for event in change.events:
@@ -199,20 +217,42 @@ class Invariants:
         if row.owner is None and row.attempts and failing > Timing().give_up.total_seconds() + 600:
             self.broken("rule 11", row.id, row.phase.value, "goes on failing after", failing)
 
+    def _check_proofs(self, row: Rotation, before: Rotation | None) -> None:
+        """A proof is the truth at the moment at which it is written down."""
+        for old in row.old_keys:
+            if old.proof is Proof.UNPROVEN or (old.proof is Proof.ABSENT and self._provider.slow_deaths):
+                continue  # a list cannot tell of a key that works on although it is gone
+            earlier = before.old_key(old.key_id) if before is not None else None
+            key = self._provider.keys_by_id.get(old.key_id)
+            fresh = old.proof is not None and (earlier is None or earlier.proof is None)
+            if fresh and key is not None and self._provider.accepts(key):
+                self.broken("proof", old.key_id, "is", str(old.proof), "and accepted all the same")
+
     def _check_phase(self, estate: Estate, row: Rotation) -> None:
         if PREFIX in f"{row.problem}{row.waiting}{row.reason}":
             self.broken("I4", "a value in the row of", row.id)
+        if row.phase is Phase.SWEEPING and row.rules.emergency and row.ends_as is None:
+            self._check_all_that_belong(estate, row)
         if row.phase is Phase.DONE and row.rules.emergency:
             self._check_emergency(estate, row)
         if row.phase is Phase.ROLLED_BACK:
             self._check_rolled_back(estate, row)
+
+    def _check_all_that_belong(self, estate: Estate, row: Rotation) -> None:
+        """I6: every key that a list showed when the emergency was declared is dealt with before the sweep."""
+        asked = (row.asked_at - START).total_seconds() if row.asked_at is not None else 0.0
+        for key in self._provider.living(estate.principals[row.credential]):
+            ours = key.whose == estate.name and not key.mark_copied
+            if ours and key.listed_from < asked and key.id != row.new_key and row.old_key(key.id) is None:
+                self.broken("I6", key.id, "belongs and is no old key of", row.id)
 
     def _check_emergency(self, estate: Estate, row: Rotation) -> None:
         """I6: whatever was made before the exposure end lets nobody in any more."""
         until = estate.exposed_until.get(row.credential, 0.0)
         for key in self._provider.keys_by_id.values():
             ours = key.whose == estate.name and key.principal == estate.principals[row.credential]
-            if ours and not key.mark_copied and key.born < until and self._provider.accepts(key):
+            works = key.state is KeyState.ENABLED if self._provider.slow_deaths else self._provider.accepts(key)
+            if ours and not key.mark_copied and key.born < until and works:
                 self.broken("I6", key.id, "made before the exposure end is accepted at done of", row.id)
 
     def _check_rolled_back(self, estate: Estate, row: Rotation) -> None:
@@ -239,7 +279,7 @@ class Invariants:
             return
         current = estate.journal.inner.credential(credential).current
         for key in self._provider.living(estate.principals[credential]):
-            if key.whose == estate.name and key.id != current and not key.mark_copied:
+            if key.whose == estate.name and key.id != current and not (key.mark_copied or key.adopted):
                 self.broken("I2", key.id, "lives, made by", key.rotation or "hand", "current is", current)
         held = {store.name: self._key_in(now) for store in estate.stores.values() if (now := store.current(credential))}
         off = [name for name, key in held.items() if key is None or key.id != current]

@@ -60,6 +60,11 @@ class SimulatedJournal:
         """How many operators' requests nobody has answered."""
         return len(self.inner._requests.get(credential, ()))
 
+    def first_seen(self, credential: str, key_id: str) -> datetime | None:
+        """When the reconciler first took a key for an orphan."""
+        sighting = self.inner._sightings.get(credential, {}).get(key_id)
+        return sighting.first_seen if sighting is not None else None
+
     def replaced_by(self, inner: MemoryJournal) -> None:
         """An older journal takes this one's place."""
         self.inner, self._wake = inner, None

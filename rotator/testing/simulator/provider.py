@@ -78,6 +78,7 @@ class SimulatedKey:
     listed_from: float = 0.0
     listed_until: float = FOREVER
     mark_copied: bool = False
+    adopted: bool = False
     refused_by: Act | None = None
 
     @property
@@ -95,6 +96,8 @@ class Watcher(Protocol):
     def key_refused(self, key: SimulatedKey, by: Act, action: str) -> None: ...
 
     def mint_sent(self, request: MintRequest, principal: str, by: Act) -> None: ...
+
+    def minted(self, key: SimulatedKey, by: Act) -> None: ...
 
     def key_touched(self, key: SimulatedKey, by: Act, action: str) -> None: ...
 
@@ -116,6 +119,7 @@ class SimulatedProvider:
         self.down_until = 0.0
         self.denied = False
         self.offers = offers(strategy, schedule)
+        self.slow_deaths = schedule.random.random() < 0.08  # deleted keys work on for up to an hour, every time
         self._serial = 0
 
     # -- the port ------------------------------------------------------------------------------------------------
@@ -155,8 +159,8 @@ class SimulatedProvider:
             return self._schedule.random.choice((Verdict.NOT_YET, Verdict.INVALID, Verdict.WORKS))
         if key.state is KeyState.ENABLED:
             return Verdict.WORKS
-        flaps = now < key.accepted_until and self._schedule.random.random() < 0.6
-        return Verdict.WORKS if flaps else Verdict.INVALID
+        works = now < key.accepted_until and (self.slow_deaths or self._schedule.random.random() < 0.6)
+        return Verdict.WORKS if works else Verdict.INVALID
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         self._faults.look("identify")
@@ -235,6 +239,7 @@ class SimulatedProvider:
         key.rotation, key.sent = by.rotation, sent
         self._spread(key)
         self._schedule.tell("minted", key.id)
+        self.watcher.minted(key, by)
         return key
 
     def _spread(self, key: SimulatedKey) -> None:
@@ -279,7 +284,8 @@ class SimulatedProvider:
         if state is KeyState.DELETED:
             key.listed_until = now + random.random() * self.offers.list_lag.total_seconds()
         if worked:
-            key.accepted_until = now + random.random() * self.offers.death_window.total_seconds() * 0.9
+            longest = 3_600.0 if self.slow_deaths else self.offers.death_window.total_seconds() * 0.9
+            key.accepted_until = now + random.random() * longest
             key.refused_by = by
             self._schedule.tell(action, key.id, by.actor, by.phase)
             self.watcher.key_refused(key, by, action)

@@ -62,7 +62,9 @@ class Script:
             events = random.sample(events, len(events))
             ours = (self.emergency, self.roll_back, self.hold)
             events.insert(0, random.choice(ours))
-            return [self.roll_back, *events] if scenario.focus in BACK else events
+            if scenario.focus in BACK:
+                return [self.turn_back, *events]
+            return [self.contain, *events] if scenario.focus == "containing" else events
         if scenario.restore:
             events += [self.backup, self.restore]
         else:
@@ -95,8 +97,10 @@ class Script:
             return True
         rows = (each.journal.inner.open_rotation(CREDENTIAL) for each in self.world.installations.values())
         phases = {row.phase.value for row in rows if row is not None}
-        if focus in BACK and self.events[0] == self.roll_back:
-            return bool(phases & {"promoting", "live"})
+        if self.events[0] == self.contain:
+            return bool(phases)
+        if self.events[0] == self.turn_back:
+            return bool(phases & ({"promoting", "live"} if self.world.strategy.overlap else {"minting"}))
         return focus in phases
 
     def _anything_open(self) -> bool:
@@ -199,9 +203,13 @@ class Script:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def emergency(self, installation: Installation) -> str:
+    def contain(self, installation: Installation) -> str:
+        """An emergency that accepts the outage."""
+        return self.emergency(installation, contain_first=True)
+
+    def emergency(self, installation: Installation, *, contain_first: bool = False) -> str:
         """Somebody declares the keys stolen, at once or some time after they were safe again."""
-        contain_first = self.random.random() < 0.35
+        contain_first = contain_first or self.random.random() < 0.35
         now = self.schedule.now
         earlier = self.random.choice((None, None, 60.0, HOUR, 12 * HOUR))
         end = None if earlier is None else max(0.0, now - earlier)
@@ -238,6 +246,10 @@ class Script:
         if installation.journal.inner.open_rotation(CREDENTIAL) is not None:
             self._ask(installation, Verb.ROLLBACK)
         return "rollback"
+
+    def turn_back(self, installation: Installation) -> str:
+        """The same, so that the way back is there to aim at."""
+        return self.roll_back(installation)
 
     def hold(self, installation: Installation) -> str:
         """An operator holds, and somebody releases."""

@@ -239,8 +239,13 @@ class Simulated:
             since=now,
             fingerprint=installation.world.fingerprinter.of(key.secret, "secret"),
         )
+        keys = [known]
+        if self.strategy.name == "overlap" and self.random.random() < 0.3:
+            another = self.provider.make(principal, installation.name)
+            another.adopted = True
+            keys.append(replace(known, key_id=another.id, fingerprint=None))
         row = CredentialRow(name=CREDENTIAL, current=key.id, current_since=now, next_due=now)
-        installation.journal.inner.save(row, now, Change(keys=(known,)))
+        installation.journal.inner.save(row, now, Change(keys=tuple(keys)))
         for store in installation.stores.values():
             store.install(CREDENTIAL, {"API_KEY": key.value}, installation.name)
         if not installation.spec.principal.exclusive and self.random.random() < 0.4:
