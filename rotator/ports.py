@@ -8,7 +8,7 @@ JSON form (`rotator.domain.codec`). "Twice" says what happens when a call is rep
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from rotator.domain.credential import Place, Principal
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Probe, Verdict
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
-from rotator.domain.secret import Secret
+from rotator.domain.secret import SECRET_TEXT, Secret
 
 
 class Provider(Protocol):
@@ -74,7 +74,7 @@ class Stored:
     """What a place holds: our fields, or None where there are none, and the version to expect when writing."""
 
     version: str
-    fields: Mapping[str, str] | None = None
+    fields: Mapping[str, str] | None = field(default=None, metadata=SECRET_TEXT)
 
     def __repr__(self) -> str:
         return f"Stored(version={self.version!r}, fields={'<secret>' if self.fields else None})"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from rotator.app.assembly import Assembly
+from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
+from rotator.domain.failures import Failure
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.records import Event, EventKind, KnownKey, Origin
 from rotator.domain.secret import Secret
@@ -40,13 +42,13 @@ class Read:
     listed: tuple[Key, ...]
 
 
-def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None) -> Adopted:
+def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None, *, emergency: bool = False) -> Adopted:
     """Find out which key consumers read now and let the journal know it. Twice: the same, and what changed since.
 
-    `key_id`: which one it is, where nobody else can tell. Raises `ConfigError` and `Failure`.
+    `key_id`: which one it is, where nobody else can tell. `emergency`: one store that can be read is enough. Raises `ConfigError` and `Failure`.
     """
-    world = assembly.world_of(spec)
-    read = read_now(spec, world, key_id)
+    world = patient(assembly.world_of(spec))
+    read = read_now(spec, world, key_id, emergency=emergency)
     others = tuple(key for key in read.listed if key.live and key.id != read.key_id)
     belonging = others if spec.principal.exclusive else ()
     _save(assembly, spec, world, read, belonging)
@@ -58,9 +60,9 @@ def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None) -> Ad
     )
 
 
-def read_now(spec: Credential, world: World, key_id: str | None = None) -> Read:
+def read_now(spec: Credential, world: World, key_id: str | None = None, *, emergency: bool = False) -> Read:
     """Which key consumers read now, without any change. Raises `ConfigError` where nobody can tell, and `Failure`."""
-    value = _published(spec, world)
+    value = _published(spec, world, emergency=emergency)
     listed = world.provider.keys(spec.principal)
     if value is None:
         if key_id is not None:
@@ -76,11 +78,18 @@ def read_now(spec: Credential, world: World, key_id: str | None = None) -> Read:
     return Read(value=value, key_id=_which(spec, world, value, listed, key_id), listed=listed)
 
 
-def _published(spec: Credential, world: World) -> Secret | None:
+def _published(spec: Credential, world: World, *, emergency: bool) -> Secret | None:
     values: list[tuple[str, Secret]] = []
+    failures: list[Failure] = []
     for publication in spec.publish:
         where = f"{publication.store}:{publication.ref}"
-        stored = world.stores[publication.store].read(publication.place)
+        try:
+            stored = world.stores[publication.store].read(publication.place)
+        except Failure as failure:
+            if not emergency:
+                raise
+            failures.append(failure)
+            continue
         if not stored.fields or not any(stored.fields.values()):
             continue
         value = publication.extract(stored.fields)
@@ -88,6 +97,8 @@ def _published(spec: Credential, world: World) -> Secret | None:
             names = ", ".join(publication.fields)
             raise ConfigError(f"{where}: {names} does not look like the template", "mend the template in publish:")
         values.append((where, value))
+    if failures and not values:
+        raise failures[0]
     if any(value != values[0][1] for _, value in values):
         first, other = values[0][0], next(where for where, value in values if value != values[0][1])
         hint = "make them equal, then the same command"

@@ -16,6 +16,7 @@ from rotator.adapters.machine import MachineClock, RandomIds
 from rotator.adapters.observe import Quiet
 from rotator.adapters.probe import HttpProber
 from rotator.app.drivers import make_provider, make_store
+from rotator.app.hardening import forbid_core_files
 from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
 from rotator.config.reading import Config, DriverConfig
@@ -42,6 +43,7 @@ class Assembly:
     ids: Ids = field(default_factory=RandomIds)
 
     def __post_init__(self) -> None:
+        forbid_core_files()  # before the first secret is read
         self._lock = threading.RLock()
         self._providers: dict[str, Provider] = {}
         self._stores: dict[str, Store] = {}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rotator.app.assembly import Assembly
+from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
@@ -55,7 +56,7 @@ def _tried(subject: str, look: Callable[[], str]) -> Finding:
 def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
     """The admin credential's permissions, each place, and whether the published value works."""
     try:
-        world = assembly.world_of(spec)
+        world = patient(assembly.world_of(spec))
         world.provider.check_admin(spec.principal)
         listed = world.provider.keys(spec.principal)
     except (ConfigError, Failure) as error:

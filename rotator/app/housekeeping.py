@@ -9,6 +9,7 @@ from datetime import timedelta
 from rotator.adapters.calendar import CronCalendar
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
+from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.failures import Failure, Fenced, JournalOlder
 from rotator.domain.records import CredentialRow
@@ -114,7 +115,7 @@ def reconcile_all(assembly: Assembly, *, revoke: bool = True) -> tuple[reconcili
     results = []
     for name, spec in assembly.config.credentials.items():
         try:
-            results.append(reconciling.reconcile(spec, assembly.world_of(spec), revoke=revoke))
+            results.append(reconciling.reconcile(spec, patient(assembly.world_of(spec)), revoke=revoke))
         except JournalOlder as older:
             assembly.journal.set_older_than_world(older.message)
             raise

@@ -11,6 +11,7 @@ from datetime import timedelta
 from rotator.adapters.stores.file.dotenv_text import values
 from rotator.app.assembly import Assembly
 from rotator.app.drivers import installed, make_provider
+from rotator.app.hardening import forbid_core_files
 from rotator.app.logins import ROLE, Login, read_login
 from rotator.config.document import Where
 from rotator.config.errors import ConfigError, nearest
@@ -82,6 +83,7 @@ def find(variables: Mapping[str, str]) -> Found:
 
 def read_env(text: str) -> dict[str, str]:
     """The variables of a dotenv file, as the file store reads them. Nothing is expanded."""
+    forbid_core_files()  # there need not be an assembly
     return values(text)
 
 

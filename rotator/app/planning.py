@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from rotator.app.adopting import read_now
 from rotator.app.assembly import Assembly
+from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
@@ -58,12 +59,11 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         consumers=spec.consumers,
     )
     try:
-        world = assembly.world_of(spec)
+        world = patient(assembly.world_of(spec))
         capabilities = world.provider.capabilities(spec.principal)
         listed = world.provider.keys(spec.principal)
-        for publication in spec.publish:
-            world.stores[publication.store].read(publication.place)
-        current = _current(assembly, spec, world)
+        unreadable = _unreadable(spec, world, emergency=RULES[mode].emergency)
+        current = _current(assembly, spec, world, emergency=RULES[mode].emergency)
     except (ConfigError, Failure) as error:
         return replace(base, problem=(error.message, error.hint))
     open_row = assembly.journal.open_rotation(spec.name)
@@ -81,16 +81,29 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         critical_path=_critical_path(capabilities, len(spec.publish), old),
         requests=_requests(capabilities, old),
         held=_held(assembly, spec),
-        cannot=_cannot(capabilities, mode, spec),
+        cannot=(*unreadable, *_cannot(capabilities, mode, spec)),
     )
 
 
-def _current(assembly: Assembly, spec: Credential, world: World) -> str | None:
+def _unreadable(spec: Credential, world: World, *, emergency: bool) -> tuple[str, ...]:
+    """Which stores cannot be read. In an emergency one that can is enough, else the first failure is raised."""
+    failures: list[tuple[str, Failure]] = []
+    for publication in spec.publish:
+        try:
+            world.stores[publication.store].read(publication.place)
+        except Failure as failure:
+            failures.append((f"{publication.store}:{publication.ref}", failure))
+    if failures and (not emergency or len(failures) == len(spec.publish)):
+        raise failures[0][1]
+    return tuple(f"{where} cannot be read and may be left behind: {failure.message}" for where, failure in failures)
+
+
+def _current(assembly: Assembly, spec: Credential, world: World, *, emergency: bool) -> str | None:
     """The key that the journal knows as current; of a credential not adopted yet the one that adoption would find."""
     current = assembly.journal.credential(spec.name).current
     if current is not None or assembly.journal.open_rotation(spec.name) is not None:
         return current
-    return read_now(spec, world).key_id
+    return read_now(spec, world, emergency=emergency).key_id
 
 
 def _old_keys(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from rotator.app.assembly import Assembly
+from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Fenced
@@ -38,7 +39,7 @@ def prove(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] =
 
     The value of a proven key is gone from the stores by design, so most deaths are shown again by absence.
     """
-    world = assembly.world_of(spec)
+    world = patient(assembly.world_of(spec))
     look = Recorded.looking(spec, world)
     look.update(id=NOWHERE)
     first = {key.id for key in world.provider.keys(spec.principal) if key.live}
@@ -80,7 +81,7 @@ def revoke(assembly: Assembly, spec: Credential) -> tuple[str, ...]:
     """
     if assembly.journal.open_rotation(spec.name) is not None:
         raise ConfigError(f"{spec.name} has an open rotation", f"`rotator status {spec.name}`, then the same command")
-    world = assembly.world_of(spec)
+    world = patient(assembly.world_of(spec))
     look = Recorded.looking(spec, world)
     marker = assembly.installation.marker()
     listed = world.provider.keys(spec.principal)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
+from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential, PlaceKind
 from rotator.domain.failures import Failure, Fenced
@@ -50,7 +51,7 @@ def rebuild(assembly: Assembly) -> Rebuilt:
 
 
 def _rebuild_one(assembly: Assembly, spec: Credential) -> list[str]:
-    world, now = assembly.world_of(spec), assembly.clock.now()
+    world, now = patient(assembly.world_of(spec)), assembly.clock.now()
     listed = world.provider.keys(spec.principal)
     marks = _marks(assembly, spec, listed)
     pending = {

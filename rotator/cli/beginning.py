@@ -68,7 +68,7 @@ class Beginning:
     def _begin_one(self, spec: Credential) -> Rotation:
         journal = self._assembly.journal
         if journal.credential(spec.name).current is None and journal.open_rotation(spec.name) is None:
-            for remark in adopt(self._assembly, spec).remarks():
+            for remark in adopt(self._assembly, spec, emergency=self._mode is not Mode.MANUAL).remarks():
                 self._assembly.observer.alert("adopted", spec.name, remark)
         return self._manual(spec) if self._mode is Mode.MANUAL else self._emergency(spec)
 

@@ -32,7 +32,6 @@ from rotator.domain.rotation import Mode, Phase, Rotation
 
 def begin(args: argparse.Namespace) -> int:
     """Put the config together and do what was asked; returns the exit code."""
-    selectors = typed.selectors(args)
     config = load(args, lenient=args.assume_compromise)
     assembly = Assembly(
         config=config,
@@ -41,14 +40,19 @@ def begin(args: argparse.Namespace) -> int:
         grace=typed.duration(args.grace, "--grace"),
     )
     try:
-        if args.due:
-            return Session(args, assembly).due()
-        selection = select(config, selectors)
-        if not selection.credentials and not selection.broken:
-            raise Told("the selection matches no credential", "`rotator status` lists them")
-        return Session(args, assembly).selected(selection)
+        return carry_out(args, assembly)
     finally:
         close_journal(assembly)
+
+
+def carry_out(args: argparse.Namespace, assembly: Assembly) -> int:
+    """One pass over what is due, or what was selected."""
+    if args.due:
+        return Session(args, assembly).due()
+    selection = select(assembly.config, typed.selectors(args))
+    if not selection.credentials and not selection.broken:
+        raise Told("the selection matches no credential", "`rotator status` lists them")
+    return Session(args, assembly).selected(selection)
 
 
 class Session:

@@ -9,7 +9,7 @@ and lists bounded. Complaints name the place and never what stood there.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -19,7 +19,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, ov
 from rotator.domain import failures, scalars
 from rotator.domain.failures import Failure
 from rotator.domain.scalars import CodecError
-from rotator.domain.secret import Secret
+from rotator.domain.secret import SECRET_TEXT, Secret
 from rotator.domain.times import LONGEST, format_time
 
 __all__ = ["CodecError", "decode", "encode"]
@@ -50,8 +50,15 @@ def encode(value: object, *, reveal: bool = False) -> Any:
     if isinstance(value, frozenset):
         return sorted((encode(each, reveal=reveal) for each in scalars.few(value, "a set")), key=repr)
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: encode(getattr(value, each.name), reveal=reveal) for each in fields(value)}
+        return {each.name: _encode_field(value, each, reveal=reveal) for each in fields(value)}
     return _encode_scalar(value)
+
+
+def _encode_field(value: object, field: Field[Any], *, reveal: bool) -> Any:
+    part = getattr(value, field.name)
+    if part is not None and not reveal and field.metadata == SECRET_TEXT:
+        raise TypeError("a secret is not encoded unless asked for")
+    return encode(part, reveal=reveal)
 
 
 def _encode_scalar(value: object) -> Any:

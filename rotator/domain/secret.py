@@ -6,8 +6,11 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 HIDDEN = "<secret>"
+SECRET_TEXT = MappingProxyType({"rotator.secret": True})
+"""Metadata of a dataclass's field that holds plain text and a secret in it: the codec treats it as a `Secret`."""
 
 
 class Secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.keys import KeyState
 from rotator.engine import places
@@ -16,7 +17,7 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
     """Who has the key as current, as text; None when nobody has.
 
     Stores left behind by this rotation are not asked: they hold it, and are named. Any other store that cannot be read
-    raises, and so forbids the deletion.
+    raises, and so forbids the deletion, until in an emergency it is left behind.
     """
     for name in rotation.world.journal.holders(key_id):
         if name != rotation.spec.name:
@@ -25,13 +26,19 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
         return f"credential {rotation.spec.name}"
     known = rotation.known.get(key_id)
     fingerprint = known.fingerprint if known is not None else None
-    for publication in places.not_left_behind(rotation):
-        found = places.current(rotation, publication)
-        if found.value is None:
-            continue
-        same = found.fingerprint == fingerprint if fingerprint else _is_that(rotation, found, key_id)
-        if same:
-            return f"{publication.store}:{publication.ref}"
+    for publication in tuple(places.not_left_behind(rotation)):
+        found: list[places.Found] = []
+
+        def look(each: Publication, found: list[places.Found] = found) -> None:
+            found.append(places.current(rotation, each))
+
+        failure = places.on_one_place(rotation, publication, look)
+        if failure is not None:
+            raise failure
+        for each in found:
+            same = each.fingerprint == fingerprint if fingerprint else _is_that(rotation, each, key_id)
+            if each.value is not None and same:
+                return f"{publication.store}:{publication.ref}"
     return None
 
 

@@ -35,6 +35,7 @@ class Mutant:
     patches: tuple[Patch, ...]
     breaks: tuple[str, ...]
     strategies: tuple[str, ...] = ("overlap", "dual", "unmarked")
+    first: int = 0
     seeds: int = 1500
     world: dict[str, object] = field(default_factory=dict)
 
@@ -375,7 +376,7 @@ def hunt(mutant: Mutant) -> dict[str, object]:
     from rotator.testing.simulator import Scenario, run
 
     others: dict[str, int] = {}
-    for seed in range(mutant.seeds):
+    for seed in range(mutant.first, mutant.first + mutant.seeds):
         for strategy in mutant.strategies:
             found = run(Scenario(strategy=strategy, seed=seed, **mutant.world)).broken  # type: ignore[arg-type]
             if found is not None and found.invariant in mutant.breaks:

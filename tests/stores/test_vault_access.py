@@ -200,7 +200,7 @@ def test_a_wrong_secret_id_is_denied(vault: Vault) -> None:
 
 def test_a_role_without_a_grant_is_denied_after_one_login_and_not_logged_in_again(vault: Vault) -> None:
     with approle(vault, 'path "nothing/*" { capabilities = ["read"] }') as role:
-        store = role.store(vault, num_uses=3)
+        store = role.store(vault, num_uses=2)
         for _ in range(2):
             denied = failing(vault, Denied, lambda: store.read(CURRENT))
             assert isinstance(denied, Denied)

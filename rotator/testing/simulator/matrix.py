@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
 from rotator.domain.keys import STRATEGIES
 from rotator.domain.rotation import Mode, Phase
 from rotator.testing.simulator.faults import Cell, Fate
-from rotator.testing.simulator.run import Outcome
 
 PHASES = (
     Phase.PLANNED,
@@ -41,14 +40,6 @@ def impossible(strategy: str, mode: Mode, phase: Phase, fate: Fate) -> str | Non
     return None
 
 
-def total(outcomes: Iterable[Outcome]) -> Counter[Cell]:
-    """All cells of many worlds."""
-    met: Counter[Cell] = Counter()
-    for outcome in outcomes:
-        met.update(outcome.met)
-    return met
-
-
 def cells() -> Iterator[tuple[str, Mode, Phase, Fate]]:
     """Every cell that can be."""
     for strategy, mode, phase, fate in product(STRATEGIES, Mode, PHASES, FATES):
@@ -62,11 +53,14 @@ def empty(met: Counter[Cell]) -> list[Cell]:
     return [name for name in names if not met[name]]
 
 
-def table(met: Counter[Cell]) -> str:
-    """The matrix as text: one line for each strategy, mode and phase, one column for each fault."""
+EVENTS = ("compromise", "contain_first", "rollback", "hold")
+
+
+def table(met: Counter[Cell], *strategies: str) -> str:
+    """The matrix as text: one line for each strategy (all, if none is named), mode and phase, one column a fault."""
     head = f"{'strategy':<10} {'mode':<14} {'phase':<13}" + "".join(f"{fate.value:>15}" for fate in FATES)
     lines = [head]
-    for strategy, mode, phase in product(STRATEGIES, Mode, PHASES):
+    for strategy, mode, phase in product(strategies or STRATEGIES, Mode, PHASES):
         counts = (_cell(met, strategy, mode, phase, fate) for fate in FATES)
         lines.append(f"{strategy:<10} {mode.value:<14} {phase.value:<13}" + "".join(f"{text:>15}" for text in counts))
     return "\n".join(lines)

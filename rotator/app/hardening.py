@@ -1,0 +1,23 @@
+"""Keeping what this process knows out of files that nobody meant to write (I4)."""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import sys
+from functools import cache
+
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
+
+
+@cache
+def forbid_core_files() -> None:
+    """No core file of this process, for good; a process it starts begins anew with the second half. Twice: nothing.
+
+    The limit alone is not enough: where cores are piped to a program, the kernel does not heed it (core(5)). Not being
+    dumpable is heeded everywhere, and also keeps other processes of the same user out of our memory (ptrace(2)).
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        # Best effort, as there is nothing to be done where a sandbox forbids it: the result is not looked at.
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

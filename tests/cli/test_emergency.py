@@ -1,0 +1,204 @@
+"""`--assume-compromise`: what is shown, asked, done, left behind and proven."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rotator.testing.keyserver import Behaviour, Keyserver
+from tests.cli.scene import NAME, SCRIPTS, Answer, Scene, make
+from tests.cli.shape import check_report
+
+pytestmark = pytest.mark.stand_in("API provider: keyserver")
+GO = ("--assume-compromise", "--contained", "--yes")
+
+
+def in_terminal(scene: Scene, typed: str, *words: str) -> Answer:
+    """A command whose standard input is a terminal at which this is typed."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, typed.encode())
+        done = subprocess.run(
+            [str(SCRIPTS / "rotate"), *scene.with_config(words)],
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            cwd=scene.folder,
+            env=scene.environment(),
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return Answer(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def test_the_incident_is_the_first_and_the_last_thing_said(scene: Scene) -> None:
+    answer = scene.say("rotate", NAME, *GO)
+    assert answer.code == 0
+    first, last = answer.lines[0], answer.out.splitlines()[-1]
+    (incident,) = re.findall(r"inc-\d{8}-[0-9a-f]{6}", first)
+    assert last == f"incident {incident}: 1 old key of 1 credential proven dead"
+
+
+def test_the_object_has_the_fixed_shape(scene: Scene) -> None:
+    report = scene.json("rotate", NAME, *GO)
+    check_report(report)
+    (rotation,) = report["rotations"]
+    assert (rotation["exposed"], rotation["mode"]) == (False, "compromise")
+    assert report["coverage"]["exposed"] == 0
+
+
+def test_a_refusal_to_go_on_changes_nothing(scene: Scene) -> None:
+    answer = in_terminal(scene, "yes\nno\n", NAME, "--assume-compromise")
+    assert answer.code == 2
+    assert answer.err.endswith("rotate: stopped\nhint: nothing was changed\n")
+    assert scene.mints == 0
+
+
+def test_not_knowing_whether_it_is_contained_counts_as_not_contained(scene: Scene) -> None:
+    answer = in_terminal(scene, "unknown\nyes\n", NAME, "--assume-compromise")
+    assert answer.code == 0, answer.err
+    assert "not contained: whoever reads the stores now reads the new keys too" in answer.err
+    assert scene.alive == {"key-2"}
+
+
+def test_above_twenty_credentials_the_number_is_typed_back(tmp_path: Path, keyserver: Keyserver) -> None:
+    names = tuple(f"c{number:02}" for number in range(21))
+    scene = make(tmp_path, keyserver, names=names)
+    for typed in ("yes\n", "20\n"):
+        answer = in_terminal(scene, typed, "--all", "--assume-compromise", "--contained")
+        assert answer.code == 2
+        assert answer.err.endswith("rotate: that was not the number\nhint: nothing was changed\n")
+        assert scene.mints == 0
+    answer = in_terminal(scene, "21\n", "--all", "--assume-compromise", "--contained")
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1].endswith("21 old keys of 21 credentials proven dead")
+    assert all(len(keyserver.live(name)) == 1 for name in names)
+
+
+def test_foreign_keys_are_reported_and_live(scene: Scene) -> None:
+    scene.credential(principal={"principal": NAME})
+    other, _ = scene.keyserver.seed_key(NAME)
+    report = scene.json("rotate", NAME, *GO)
+    check_report(report)
+    assert [(each["provider"], each["key_id"]) for each in report["foreign_keys"]] == [("ks", other)]
+    assert other in scene.alive
+
+
+def test_contain_first_disables_before_it_mints(scene: Scene) -> None:
+    answer = scene.say("rotate", NAME, *GO, "--contain-first")
+    assert answer.code == 0, answer.err
+    assert f"without a working key for about" in answer.err
+    done = [record.operation.value for record in scene.keyserver.log if record.operation.value in ("mint", "disable")]
+    assert done[:2] == ["disable", "mint"]
+    assert scene.alive == {"key-2"}
+
+
+def test_contain_first_says_where_nothing_can_be_disabled(tmp_path: Path) -> None:
+    with Keyserver(Behaviour(disable=False)) as keyserver:
+        scene = make(tmp_path, keyserver, disable=False)
+        answer = scene.say("rotate", NAME, *GO, "--contain-first")
+        assert answer.code == 0, answer.err
+        assert "cannot disable a key, so nothing is contained before the new key is live" in answer.err
+        assert scene.alive == {"key-2"}
+
+
+@pytest.fixture
+def two_stores(tmp_path: Path, keyserver: Keyserver) -> Iterator[Scene]:
+    """Published to two stores, one of which will be away."""
+    scene = make(tmp_path, keyserver)
+    data = json.loads(scene.config.read_text())
+    data["stores"]["more"] = {**data["stores"]["files"], "root": "more"}
+    data["credentials"][NAME]["publish"].append({**data["credentials"][NAME]["publish"][0], "store": "more"})
+    scene.rewrite(**data)
+    (scene.folder / "more").mkdir(mode=0o700)
+    copy = scene.folder / "more" / f"{NAME}.json"
+    copy.touch(mode=0o600)
+    copy.write_text((scene.folder / "store" / f"{NAME}.json").read_text())
+    scene.say("adopt", NAME)
+    return scene
+
+
+def test_a_store_that_is_down_is_left_behind_named_and_mended_later(two_stores: Scene) -> None:
+    scene, old = two_stores, two_stores.published()
+    (scene.folder / "more").rename(scene.folder / "away")
+    report = scene.json("rotate", NAME, *GO, "--store-wait", "1s")
+    check_report(report)
+    (rotation,) = report["rotations"]
+    assert {each["store"]: each["left_behind"] for each in rotation["stores"]} == {"files": False, "more": True}
+    assert rotation["exposed"] is False
+    (scene.folder / "away").rename(scene.folder / "more")
+    assert scene.published() != old
+    assert json.loads((scene.folder / "more" / f"{NAME}.json").read_text())["API_KEY"] == old
+    assert f"left behind: more:{NAME}.json" in scene.say("status").out
+    answer = scene.say("reconcile")
+    assert f"mended more:{NAME}.json" in answer.out
+    assert json.loads((scene.folder / "more" / f"{NAME}.json").read_text())["API_KEY"] == scene.published()
+    assert "left behind" not in scene.say("status").out
+
+
+def test_a_store_left_behind_is_a_finding(two_stores: Scene) -> None:
+    (two_stores.folder / "more").rename(two_stores.folder / "away")
+    answer = two_stores.say("rotate", NAME, *GO, "--store-wait", "1s")
+    assert answer.code == 1
+    assert f"left behind: more:{NAME}.json, which `rotator reconcile` mends" in answer.out.splitlines()[-1]
+
+
+def test_a_cap_filled_by_a_foreign_key_is_stuck_and_names_it(tmp_path: Path) -> None:
+    with Keyserver(Behaviour(cap=2)) as keyserver:
+        scene = make(tmp_path, keyserver, cap=2)
+        scene.credential(principal={"principal": NAME})
+        other, _ = keyserver.seed_key(NAME)
+        answer = scene.say("rotate", NAME, *GO)
+        assert answer.code == 3
+        assert f"stuck: the cap is filled by foreign keys: {other}" in answer.out
+        assert f"stuck: {NAME}" in answer.out.splitlines()[-1]
+        assert scene.alive == {"key-1", other}
+        keyserver.delete_key(NAME, other)
+        scene.say("resume", NAME)
+        assert scene.say("rotate", NAME, *GO).code == 0
+        assert len(scene.alive) == 1
+
+
+@pytest.mark.parametrize("option", ["--contain-first", "--contained", "--again", "--grace=1s", "--store-wait=1s"])
+def test_an_option_of_the_emergency_needs_the_emergency(scene: Scene, option: str) -> None:
+    answer = scene.say("rotate", NAME, option)
+    assert answer.code == 2
+    assert "needs --assume-compromise" in answer.lines[0]
+    assert scene.mints == 0
+
+
+def test_a_duration_that_is_none_is_refused(scene: Scene) -> None:
+    answer = scene.say("rotate", NAME, *GO, "--store-wait", "soon")
+    assert answer.code == 2
+    assert answer.lines[0].startswith("rotate: --store-wait: ")
+    assert scene.mints == 0
+
+
+def test_another_admin_credential_for_this_run(scene: Scene) -> None:
+    admin = scene.keyserver.admin
+    (scene.folder / "admin").write_text("expired")
+    (scene.folder / "break-glass").write_text(admin)
+    (scene.folder / "break-glass").chmod(0o600)
+    assert scene.say("rotate", NAME, *GO).code == 3
+    assert scene.mints == 0
+    assert scene.say("rotate", NAME, *GO, "--admin", "ks=file:break-glass").code == 0
+    assert scene.say("rotate", NAME, *GO, "--again", "--admin", "ks=-", stdin=f"{admin}\n").code == 0
+    assert len(scene.alive) == 1
+
+
+@pytest.mark.parametrize("given", ["ks", "ks=", "no-such=file:x"])
+def test_an_admin_option_that_is_not_understood_is_not_repeated(scene: Scene, given: str) -> None:
+    answer = scene.say("rotate", NAME, "--admin", given)
+    assert answer.code == 2
+    assert len(answer.lines) == 2
+    assert given not in answer.err
