@@ -20,7 +20,6 @@ from rotator.engine.recorded import Recorded
 from rotator.engine.world import World
 from rotator.ports import Change
 
-
 NOWHERE = "0"
 """The id of a rotation that never was: nothing is pending under it."""
 

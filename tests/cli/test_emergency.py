@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,7 +96,7 @@ def test_foreign_keys_are_reported_and_live(scene: Scene) -> None:
 def test_contain_first_disables_before_it_mints(scene: Scene) -> None:
     answer = scene.say("rotate", NAME, *GO, "--contain-first")
     assert answer.code == 0, answer.err
-    assert f"without a working key for about" in answer.err
+    assert "without a working key for about" in answer.err
     done = [record.operation.value for record in scene.keyserver.log if record.operation.value in ("mint", "disable")]
     assert done[:2] == ["disable", "mint"]
     assert scene.alive == {"key-2"}
@@ -113,7 +112,7 @@ def test_contain_first_says_where_nothing_can_be_disabled(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def two_stores(tmp_path: Path, keyserver: Keyserver) -> Iterator[Scene]:
+def two_stores(tmp_path: Path, keyserver: Keyserver) -> Scene:
     """Published to two stores, one of which will be away."""
     scene = make(tmp_path, keyserver)
     data = json.loads(scene.config.read_text())
@@ -128,15 +127,28 @@ def two_stores(tmp_path: Path, keyserver: Keyserver) -> Iterator[Scene]:
     return scene
 
 
+def _down(scene: Scene) -> None:
+    """A folder stands where the document was."""
+    document = scene.folder / "more" / f"{NAME}.json"
+    document.rename(scene.folder / "away.json")
+    document.mkdir()
+
+
+def _up(scene: Scene) -> None:
+    document = scene.folder / "more" / f"{NAME}.json"
+    document.rmdir()
+    (scene.folder / "away.json").rename(document)
+
+
 def test_a_store_that_is_down_is_left_behind_named_and_mended_later(two_stores: Scene) -> None:
     scene, old = two_stores, two_stores.published()
-    (scene.folder / "more").rename(scene.folder / "away")
+    _down(scene)
     report = scene.json("rotate", NAME, *GO, "--store-wait", "1s")
     check_report(report)
     (rotation,) = report["rotations"]
     assert {each["store"]: each["left_behind"] for each in rotation["stores"]} == {"files": False, "more": True}
     assert rotation["exposed"] is False
-    (scene.folder / "away").rename(scene.folder / "more")
+    _up(scene)
     assert scene.published() != old
     assert json.loads((scene.folder / "more" / f"{NAME}.json").read_text())["API_KEY"] == old
     assert f"left behind: more:{NAME}.json" in scene.say("status").out
@@ -147,7 +159,7 @@ def test_a_store_that_is_down_is_left_behind_named_and_mended_later(two_stores: 
 
 
 def test_a_store_left_behind_is_a_finding(two_stores: Scene) -> None:
-    (two_stores.folder / "more").rename(two_stores.folder / "away")
+    _down(two_stores)
     answer = two_stores.say("rotate", NAME, *GO, "--store-wait", "1s")
     assert answer.code == 1
     assert f"left behind: more:{NAME}.json, which `rotator reconcile` mends" in answer.out.splitlines()[-1]

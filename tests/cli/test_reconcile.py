@@ -84,7 +84,7 @@ def test_one_of_our_own_old_values_is_mended(rotated: Scene) -> None:
     first = rotated.published()
     assert rotated.say("rotate", NAME, "--wait").code == 0
     rotated.publish(first, "second")
-    assert f"mended files:second.json" in rotated.say("reconcile").out
+    assert "mended files:second.json" in rotated.say("reconcile").out
     assert rotated.published("second") == rotated.published() != first
 
 

@@ -276,8 +276,7 @@ MUTANTS = (
         patches=(
             engine("planning", "return old if value is None else places.keep(rotation, old, value)", "return old"),
         ),
-        breaks=("progress", "I6"),
-        seeds=3000,
+        breaks=("proof",),
     ),
     Mutant(
         name="one refusal",
@@ -305,10 +304,12 @@ MUTANTS = (
         name="no positive control",
         rule="proof: the same call succeeds with the new key before and after",
         patches=(
-            engine("retiring", "    if not rotation.probe(places.new_value(rotation)).authentic:", "    if False:"),
+            engine("retiring", "    if rotation.probe(places.new_value(rotation)).authentic:\n", "    if True:\n"),
+            engine("retiring", "        check_new_key_works(rotation)\n", ""),
         ),
         breaks=("proof",),
-        seeds=3000,
+        seeds=4000,
+        world={"focus": "retiring", "foreign": False, "operators": False},
     ),
     Mutant(
         name="no check before the pivot",

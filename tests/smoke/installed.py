@@ -33,7 +33,7 @@ def check_help_is_light() -> None:
 def check_layout() -> None:
     """Two import roots, types, and no test or folder of the checkout."""
     files = {str(file) for file in importlib.metadata.files("rotator") or ()}
-    if missing := {"rotator/py.typed", "rotator_keyserver.py", "rotator_postgres.py"} - files:
+    if missing := {"rotator/py.typed", "rotator_keyserver.py", "rotator_postgres/__init__.py"} - files:
         fail(f"not in the wheel: {', '.join(sorted(missing))}")
     if stray := {file.split("/")[0] for file in files} & {"tests", "plugins", "config", "docs"}:
         fail(f"in the wheel, but should not be: {', '.join(sorted(stray))}")

@@ -58,6 +58,7 @@ class Invariants:
         self._by_journal = {estate.journal: estate for estate in estates.values()}
         self.violations: list[Violation] = []
         self._marks: set[str] = set()
+        self._lossy = not all(store.exact for store in self._owners)  # a value may be lost by no fault of ours
         self.request_timeout = Timing().request.total_seconds()
         provider.watcher = self
         for estate in estates.values():
@@ -144,6 +145,7 @@ class Invariants:
         if kind is not PlaceKind.CURRENT or now is None:
             return
         key = self._key_in(now)
+        self._lossy = self._lossy or now.by.installation == PERSON
         self._schedule.tell("current", store.name, ref, key.id if key else "?", "blind" if now.blind else "")
         rewritten = before is not None and before.fields == now.fields
         if key is not None and now.by.installation != PERSON and not rewritten:
@@ -220,11 +222,13 @@ class Invariants:
     def _check_proofs(self, row: Rotation, before: Rotation | None) -> None:
         """A proof is the truth at the moment at which it is written down."""
         for old in row.old_keys:
-            if old.proof is Proof.UNPROVEN or (old.proof is Proof.ABSENT and self._provider.slow_deaths):
-                continue  # a list cannot tell of a key that works on although it is gone
             earlier = before.old_key(old.key_id) if before is not None else None
             key = self._provider.keys_by_id.get(old.key_id)
-            fresh = old.proof is not None and (earlier is None or earlier.proof is None)
+            fresh = old.proof not in (None, Proof.UNPROVEN) and (earlier is None or earlier.proof is None)
+            if fresh and old.proof is Proof.ABSENT and old.key_id == row.old_current and not self._lossy:
+                self.broken("proof", old.key_id, "is only absent, and its value was current in every store")
+            if old.proof is Proof.ABSENT and self._provider.slow_deaths:
+                continue  # a list cannot tell of a key that works on although it is gone
             if fresh and key is not None and self._provider.accepts(key):
                 self.broken("proof", old.key_id, "is", str(old.proof), "and accepted all the same")
 
