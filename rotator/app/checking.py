@@ -35,6 +35,19 @@ def check(assembly: Assembly) -> Iterator[Finding]:
         return
     for spec in assembly.config.credentials.values():
         yield from check_credential(assembly, spec)
+    yield from _stores(assembly)
+
+
+def _stores(assembly: Assembly) -> Iterator[Finding]:
+    """What is worth knowing of a store, once for all who publish to it; that it cannot be made was said before."""
+    for name in dict.fromkeys(each.store for spec in assembly.config.credentials.values() for each in spec.publish):
+        try:
+            exact = assembly.store(name).capabilities().exact
+        except (ConfigError, Failure):
+            continue
+        if not exact:
+            text = "only detects other writers: an old write may land late, until the reconciler's next pass"
+            yield Finding(subject=name, ok=None, text=text)
 
 
 def _journal(assembly: Assembly) -> str:
@@ -99,10 +112,6 @@ def _worth_knowing(spec: Credential, world: World) -> Iterator[Finding]:
         yield Finding(subject=spec.name, ok=None, text="no overlap: every rotation is a short outage")
     if capabilities.disabling is Disabling.NONE:
         yield Finding(subject=spec.name, ok=None, text="keys cannot be disabled, only deleted")
-    for name, store in world.stores.items():
-        if not store.capabilities().exact:
-            text = f"{name} only detects other writers: an old write may land late, until the reconciler's next pass"
-            yield Finding(subject=spec.name, ok=None, text=text)
 
 
 def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]:

@@ -44,7 +44,7 @@ def show(rows: Sequence[Rotation], now: datetime, out: Terminal) -> None:
         [words.instant(row.started_at), row.credential, row.mode.value, words.phase(row, out), words.proofs(row) or "—"]
         for row in rows
     ]
-    head, *lines = table(["started (UTC)", "credential", "mode", "phase", "old keys"], cells, out)
+    head, *lines = table(["started (UTC)", "credential", "mode", "phase", "old keys"], cells, out, wrap=True)
     out.line(head)
     for line, row in zip(lines, rows, strict=True):
         out.line(line)

@@ -8,7 +8,8 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rotator.app.assembly import Assembly
@@ -25,7 +26,8 @@ from rotator.cli.plans import show_plan
 from rotator.cli.progress import Progress
 from rotator.cli.settling import Settling
 from rotator.cli.terminal import clean, terminal
-from rotator.domain.failures import JournalOlder
+from rotator.config.errors import ConfigError
+from rotator.domain.failures import Failure, JournalOlder
 from rotator.domain.keys import Key
 from rotator.domain.rotation import Mode, Phase, Rotation
 
@@ -53,6 +55,16 @@ def carry_out(args: argparse.Namespace, assembly: Assembly) -> int:
     if not selection.credentials and not selection.broken:
         raise Told("the selection matches no credential", "`rotator status` lists them")
     return Session(args, assembly).selected(selection)
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """From here on a failure leaves something half-way: the journal's disk, say. Exit 3 and never 2."""
+    try:
+        yield
+    except (ConfigError, Failure) as error:
+        hint = error.hint or "`rotator status` shows what is half-way"
+        raise Told(error.message, hint, code=INCOMPLETE) from None
 
 
 class Session:
@@ -94,8 +106,9 @@ class Session:
             emergency.confirm(self.args, incident, plans, self.beginning.errors, self.err)
             self.beginning.incident = incident
         started = self.beginning.begin(good)
-        self._run({row.credential for row in started})
-        return self._finish(started, len(selection.credentials) + len(selection.broken))
+        with begun():
+            self._run({row.credential for row in started})
+            return self._finish(started, len(selection.credentials) + len(selection.broken))
 
     def due(self) -> int:
         """One pass: start what is due, advance what can move, reconcile when it is time."""
@@ -105,15 +118,16 @@ class Session:
             specs = tuple(known[row.name] for row in rows if row.name in known)
             plans = [plan(self.assembly, spec, Mode.SCHEDULED) for spec in specs]
             return self._dry(plans, Mode.SCHEDULED, Selection(credentials=specs))
-        begun = start_due(self.assembly)
-        self.beginning.errors |= begun.problems
-        for name, remark in begun.remarks:
+        fresh = start_due(self.assembly)
+        self.beginning.errors |= fresh.problems
+        for name, remark in fresh.remarks:
             self.progress.alert("adopted", name, remark)
-        before = [row for row in self.assembly.journal.rotations() if row.open]
-        self._run(None)
-        if not self.settling.interrupted:
-            self._tidy()
-        return self._finish(before, len(before) + len(self.beginning.errors))
+        with begun():
+            before = [row for row in self.assembly.journal.rotations() if row.open]
+            self._run(None)
+            if not self.settling.interrupted:
+                self._tidy()
+            return self._finish(before, len(before) + len(self.beginning.errors))
 
     def _tidy(self) -> None:
         try:

@@ -43,7 +43,9 @@ class Terminal:
         return shutil.get_terminal_size((100, 24)).columns if self.live else 100
 
     def line(self, text: str = "") -> None:
-        """One line."""
+        """One line; on a terminal one that is too long goes on below, a little further in."""
+        if self.live and columns(text) > self.width:
+            text = wrapped(text, self.width, hanging=len(text) - len(text.lstrip()) + 2)
         print(text, file=self.stream, flush=True)
 
 
@@ -84,17 +86,40 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], out: Terminal) -> list[str]:
-    """Lines of a table without borders, cut to the width of a terminal; elsewhere nothing is cut."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], out: Terminal, *, wrap: bool = False) -> list[str]:
+    """Lines of a table without borders, cut to the width of a terminal; elsewhere nothing is cut.
+
+    `wrap`: the last column goes on below itself instead; then a row may be several lines of one text.
+    """
     cells = [list(map(str, row)) for row in rows]
     widths = [max([columns(name), *(columns(row[i]) for row in cells)]) for i, name in enumerate(head)]
     lines = [_joined([out.style(name, "dim") for name in head], widths), *(_joined(row, widths) for row in cells)]
-    return [cut(line, out.width) for line in lines] if out.live else lines
+    if not out.live:
+        return lines
+    hanging = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    if wrap and hanging < out.width // 2:
+        return [wrapped(line, out.width, hanging=hanging) for line in lines]
+    return [cut(line, out.width) for line in lines]
 
 
 def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = [cell + " " * (width - columns(cell)) for cell, width in zip(cells, widths, strict=True)]
     return "  ".join(padded).rstrip()
+
+
+def wrapped(text: str, width: int, *, hanging: int) -> str:
+    """The text with line breaks between words; each further line begins with `hanging` blanks."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line or lines else word
+        if lines and not line.strip():
+            longer = " " * hanging + word
+        if columns(longer) <= width or not line.strip():
+            line = longer
+        else:
+            lines.append(line)
+            line = " " * hanging + word
+    return "\n".join([*lines, line])
 
 
 class Region:

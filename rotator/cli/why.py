@@ -24,15 +24,15 @@ def run(args: argparse.Namespace) -> int:
         spec = named(assembly.config, args.name)
         facts = gather(assembly, spec)
     cells = [[out.style("yes", "bold") if each.holds else "no", each.word.value, each.sentence] for each in why(facts)]
-    for line in table(["", "word", "because"], cells, out):
+    for line in table(["", "word", "because"], cells, out, wrap=True):
         out.line(line)
     out.line()
     decision = decide(facts)
     if isinstance(decision, Rotate):
         out.line(f"{spec.name} is rotated: {decision.sentence}")
     elif isinstance(decision, Blocked):
-        until = f" until {words.instant(decision.until)}" if decision.until else ""
+        until = f" until {words.instant(decision.until)} UTC" if decision.until else ""
         out.line(f"{spec.name} would be rotated ({decision.reason.value}) and waits{until}: {decision.sentence}")
     else:
-        out.line(f"{spec.name} is not rotated before {words.instant(decision.until)}")
+        out.line(f"{spec.name} is not rotated before {words.instant(decision.until)} UTC")
     return 0

@@ -44,14 +44,15 @@ def phase(row: Rotation, out: Terminal) -> str:
 
 def detail(row: Rotation, now: datetime) -> str:
     """What it waits for, or what went wrong, on one line."""
-    return " — ".join(details(row, now))
+    return " — ".join(each.removeprefix("hint: ") for each in details(row, now))
 
 
 def details(row: Rotation, now: datetime) -> tuple[str, ...]:
     """The same as lines: what went wrong and what helps, or the one thing that it waits for."""
     if row.phase in (Phase.STUCK, Phase.ROLLED_BACK):
         problem = row.problem
-        return tuple(clean(each) for each in (problem.message, problem.hint) if each) if problem else ()
+        hint = (clean(f"hint: {problem.hint}"),) if problem and problem.hint else ()
+        return (clean(problem.message), *hint) if problem else ()
     if row.waiting is None or not row.open:
         return ()
     left = row.waiting.until - now

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotator.domain.changes import NEVER
 from rotator.domain.failures import (
     Ambiguous,
     CapFull,
@@ -22,7 +23,7 @@ from rotator.domain.failures import (
 from rotator.domain.records import Verb
 from rotator.domain.rotation import Mode, Phase, Problem, Rotation, WaitFor, Waiting
 from rotator.engine import outcomes
-from rotator.engine.outcomes import NEVER, OLD_KEY_DEAD
+from rotator.engine.outcomes import OLD_KEY_DEAD
 from rotator.engine.saga import TABLE
 from rotator.engine.world import Timing
 from rotator.ports import Change

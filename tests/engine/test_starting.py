@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from rotator.domain.changes import NEVER
 from rotator.domain.failures import Fenced
 from rotator.domain.records import Verb
 from rotator.domain.rotation import Mode, OldKey, Phase, Proof, Rotation
-from rotator.engine.outcomes import NEVER
 from rotator.engine.starting import assume_compromise, joins, start
 from rotator.ports import Change
 from tests.engine.small_world import NAME, START, TIMING, SmallWorld

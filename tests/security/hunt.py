@@ -40,18 +40,23 @@ def forms(value: bytes) -> Iterator[tuple[str, bytes]]:
         text = value.decode()
     except UnicodeDecodeError:
         return
-    for name, written in (
+    for name, written in (("plain", text), *_escaped(text)):
+        # a log line in JSON may hold an error that holds a value which was escaped already
+        for again in (written, *(each for form, each in _escaped(written) if form == "json")):
+            yield name, again.encode()
+            yield name, _other_case(again).encode()
+
+
+def _escaped(text: str) -> tuple[tuple[str, str], ...]:
+    return (
         ("url", quote(text, safe="")),
         ("url", quote(text)),
         ("url", quote_plus(text)),
         ("json", json.dumps(text)[1:-1]),
         ("json", json.dumps(text, ensure_ascii=False)[1:-1]),
-        ("json", json.dumps(json.dumps(text)[1:-1])[1:-1]),
         ("repr", repr(text)[1:-1]),
         ("html", escape(text)),
-    ):
-        yield name, written.encode()
-        yield name, _other_case(written).encode()
+    )
 
 
 def _base64(value: bytes) -> Iterator[bytes]:
@@ -76,7 +81,7 @@ def _other_case(written: str) -> str:
 class Hunt:
     """Knows secrets by name and looks for them."""
 
-    def __init__(self, secrets: Mapping[str, str | bytes]) -> None:
+    def __init__(self, secrets: Mapping[str, str] | Mapping[str, str | bytes]) -> None:
         """Raises `TooShort`, naming the secret."""
         self._windows: dict[bytes, tuple[str, str]] = {}
         for name, secret in secrets.items():

@@ -22,6 +22,10 @@ class Tap(FaultProxy):
         self._ear = threading.Lock()
         super().__init__(host, port)
 
+    def __enter__(self) -> Tap:
+        """Itself."""
+        return self
+
     @property
     def url(self) -> str:
         """What to put in the place of the server's address."""

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.security.hunt import WINDOW
+
 GLANCE = 0.01
 """Seconds between two looks: a temporary file or a write-ahead log may not live longer."""
+PIECE = 4096
+"""Bytes that are kept at a time: most pages of a journal are the same at the next look."""
 
 
 @dataclass(slots=True)
 class Watch:
     """One folder under watch. `ours`: what in it may hold secrets, as paths; everything else may not.
 
-    `sinks` are all bytes seen, by where, each content once.
+    `sinks` are all bytes seen, by where: pieces that overlap by as much as a find needs, each content once.
     """
 
     folder: Path
@@ -28,7 +32,8 @@ class Watch:
 
     def add(self, where: str, data: bytes) -> None:
         """One more place."""
-        self.sinks[where, data] = None
+        for at in range(0, len(data), PIECE):
+            self.sinks[where, data[at : at + PIECE + WINDOW - 1]] = None
 
     def run(
         self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None, timeout: float = 120

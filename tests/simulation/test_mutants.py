@@ -1,4 +1,4 @@
-"""Each rule of DESIGN §4, taken away, breaks an invariant within a bounded number of worlds: so the invariants can fail.
+"""Each rule of DESIGN §4, taken away, breaks an invariant within a bounded number of worlds: so they can fail.
 
 Rules 2 and 8 are defence in depth and have none: what they forbid, rule 1 and compare-and-set forbid too.
 """

@@ -10,7 +10,7 @@ import pytest
 
 from rotator.domain.keys import STRATEGIES
 from rotator.domain.rotation import Phase
-from rotator.testing.simulator import Scenario, run
+from rotator.testing.simulator import Outcome, Scenario, run
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -40,35 +40,33 @@ def _replayed(hash_seed: str) -> str:
     return "\n".join(lines[:-1])  # the last one tells how long it took
 
 
+def calm(strategy: str, seed: int, *, emergencies: bool) -> Outcome:
+    """A world in which nothing fails and nobody interferes."""
+    return run(
+        Scenario(
+            strategy=strategy,
+            seed=seed,
+            fault_rate=0.0,
+            stall_rate=0.0,
+            emergencies=emergencies,
+            operators=False,
+            outages=False,
+            foreign=False,
+        )
+    )
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_without_faults_every_scheduled_rotation_is_done_and_nothing_else_happens(strategy: str) -> None:
-    calm = {"fault_rate": 0.0, "stall_rate": 0.0}
-    for seed in range(50):
-        outcome = run(
-            Scenario(
-                strategy=strategy, seed=seed, emergencies=False, operators=False, outages=False, foreign=False, **calm
-            )
-        )
-        assert outcome.broken is None
-        assert {row.phase for row in outcome.rows} == {Phase.DONE}
+    outcomes = [calm(strategy, seed, emergencies=False) for seed in range(50)]
+    assert [outcome.broken for outcome in outcomes if outcome.broken is not None] == []
+    assert {row.phase for outcome in outcomes for row in outcome.rows} == {Phase.DONE}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_without_faults_every_emergency_is_done(strategy: str) -> None:
-    ended = []
-    for seed in range(100):
-        outcome = run(
-            Scenario(
-                strategy=strategy,
-                seed=seed,
-                fault_rate=0.0,
-                stall_rate=0.0,
-                operators=False,
-                outages=False,
-                foreign=False,
-            )
-        )
-        assert outcome.broken is None
-        ended += [row for row in outcome.rows if row.rules.emergency]
+    outcomes = [calm(strategy, seed, emergencies=True) for seed in range(100)]
+    assert [outcome.broken for outcome in outcomes if outcome.broken is not None] == []
+    ended = [row for outcome in outcomes for row in outcome.rows if row.rules.emergency]
     assert {row.phase for row in ended} <= {Phase.DONE, Phase.SUPERSEDED}
     assert {row.mode.value for row in ended if row.phase is Phase.DONE} == {"compromise", "contain_first"}

@@ -1,7 +1,7 @@
 """Ten thousand worlds: no invariant breaks, whatever dies.
 
-`ROTATOR_SEEDS=100000` runs more of them, `ROTATOR_FIRST_SEED` other ones. What broke is replayed by the command that the
-failure prints.
+`ROTATOR_SEEDS=100000` runs more of them, `ROTATOR_FIRST_SEED` other ones. What broke is replayed by the command that
+the failure prints.
 """
 
 from __future__ import annotations

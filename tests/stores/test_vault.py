@@ -113,6 +113,17 @@ def test_a_removed_pending_value_is_gone_in_every_version(vault: Vault) -> None:
             vault.server.request("GET", f"{path}?version={number}")
 
 
+def test_a_pending_value_that_somebody_deleted_is_still_removed_with_its_older_versions(vault: Vault) -> None:
+    store = vault.store()
+    version = store.write(PENDING, {"value.secret": HIDDEN}, ABSENT)
+    vault.server.request("DELETE", f"{vault.mount}/data/rotator/pending/ai/openai/r1")
+    stored = store.read(PENDING)
+    assert (stored.version, stored.fields) == (version, {})
+    store.remove(PENDING, stored.version)
+    assert store.places("ai/openai") == ()
+    assert store.read(PENDING).version == ABSENT
+
+
 # -- documents ---------------------------------------------------------------------------------------------------------
 
 

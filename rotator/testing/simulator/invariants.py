@@ -18,7 +18,6 @@ from rotator.testing.simulator.schedule import START, Schedule
 from rotator.testing.simulator.store import SimulatedStore, Where, Written
 
 BEFORE_PIVOT = frozenset({Phase.PLANNED, Phase.MINTING, Phase.STAGING, Phase.PROMOTING, Phase.LIVE})
-SAVE = "save in escrow"
 KILLS_OLD = ("deleted", "disabled")
 
 
@@ -196,13 +195,13 @@ class Invariants:
             why = row.problem.message if row.problem else ""
             self._schedule.tell("row", row.id, row.mode.value, row.phase.value, why)
             self._check_phase(estate, row)
+            self._check_sweep(row, before)
         self._check_proofs(row, before)
         if not estate.restored:
             self._check_patience(row)
         for event in change.events:
             saves = event.action == "save in escrow"  # the value is in memory alone: nothing may come first
-            waits = event.kind is EventKind.INTENT and event.action != SAVE  # a value in memory alone waits for nobody
-            if waits and journal.waiting_requests(row.credential) and not saves:
+            if event.kind is EventKind.INTENT and journal.waiting_requests(row.credential) and not saves:
                 self.broken("rule 12", row.id, event.action, "intended while an operator's request waits")
             if any(PREFIX in text for text in (event.action, event.subject, *event.detail.values())):
                 self.broken("I4", "a value in the trail:", event.action)
@@ -219,13 +218,22 @@ class Invariants:
         if row.owner is None and row.attempts and failing > Timing().give_up.total_seconds() + 600:
             self.broken("rule 11", row.id, row.phase.value, "goes on failing after", failing)
 
+    def _check_sweep(self, row: Rotation, before: Rotation | None) -> None:
+        """Rule 9: what was not clean ends only when no effect of it can be under way any more."""
+        if before is None or before.phase is not Phase.SWEEPING or row.phase not in (Phase.DONE, Phase.ROLLED_BACK):
+            return
+        waited = self._schedule.instant() - before.since
+        if not row.clean and waited < 2 * Timing().lease + self._provider.offers.list_lag:
+            self.broken("sweep", row.id, "was not clean and ended after", waited)
+
     def _check_proofs(self, row: Rotation, before: Rotation | None) -> None:
         """A proof is the truth at the moment at which it is written down."""
         for old in row.old_keys:
             earlier = before.old_key(old.key_id) if before is not None else None
             key = self._provider.keys_by_id.get(old.key_id)
             fresh = old.proof not in (None, Proof.UNPROVEN) and (earlier is None or earlier.proof is None)
-            if fresh and old.proof is Proof.ABSENT and old.key_id == row.old_current and not self._lossy:
+            lossy = self._lossy or self._provider.refuses_everybody_until > 0.0  # then a value is not worth keeping
+            if fresh and old.proof is Proof.ABSENT and old.key_id == row.old_current and not lossy:
                 self.broken("proof", old.key_id, "is only absent, and its value was current in every store")
             if old.proof is Proof.ABSENT and self._provider.slow_deaths:
                 continue  # a list cannot tell of a key that works on although it is gone
@@ -239,7 +247,9 @@ class Invariants:
             self._check_all_that_belong(estate, row)
         if row.phase is Phase.DONE and row.rules.emergency:
             self._check_emergency(estate, row)
-        if row.phase is Phase.ROLLED_BACK:
+        # A restored journal without marks cannot always tell that it is: then its word of the old key is old too.
+        knows = not estate.restored or self._provider.offers.strategy.marked
+        if row.phase is Phase.ROLLED_BACK and knows:
             self._check_rolled_back(estate, row)
 
     def _check_all_that_belong(self, estate: Estate, row: Rotation) -> None:

@@ -13,8 +13,8 @@ from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.ports import Change
 from rotator.testing.memory import MemoryJournal
-from rotator.testing.simulator.journal import backup
 from rotator.testing.simulator.faults import HOT
+from rotator.testing.simulator.journal import backup
 from rotator.testing.simulator.provider import BY_A_PERSON
 from rotator.testing.simulator.schedule import START
 from rotator.testing.simulator.world import CREDENTIAL, RECONCILED_EVERY, Installation, Scenario, Simulated
@@ -137,6 +137,8 @@ class Script:
         return True
 
     def _next_rotation(self, installation: Installation) -> bool:
+        if installation.journal.inner.older_than_world() is not None:
+            return False
         if not self.wanted[installation.name] or installation.journal.inner.open_rotation(CREDENTIAL) is not None:
             return False
         if self.events and self.random.random() < 0.1:
@@ -157,6 +159,8 @@ class Script:
 
     def _mend(self, installation: Installation) -> bool:
         """Take every cause away, release what is held, resume what is stuck; whether there was anything to do."""
+        if installation.journal.inner.older_than_world() is not None:
+            return False  # everything stands still until it is rebuilt
         mended = self._clear_weather(installation)
         row = installation.journal.inner.open_rotation(CREDENTIAL)
         if installation.journal.inner.credential(CREDENTIAL).held:

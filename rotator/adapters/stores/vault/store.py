@@ -93,11 +93,9 @@ class VaultStore:
         Where a crash comes in between, a pending or previous place reads as `{}` and can be removed again.
         """
         deadline = self._deadline()
-        version, document = self._read(place, deadline)
+        _, document = self._read(place, deadline)
         if document is None or (_shared(place) and not document.keys() & set(place.fields)):
             return
-        if version != expected:
-            raise _stale(place)
         others = _without(document, place.fields) if _shared(place) else {}
         emptied = self._put(place, others, expected, deadline)
         if not _shared(place):
@@ -131,7 +129,7 @@ class VaultStore:
     # -- requests ------------------------------------------------------------------------------------------------
 
     def _read(self, place: Place, deadline: Deadline) -> tuple[str, Mapping[str, Any] | None]:
-        """The newest version and what is in it, None where it was deleted or never was."""
+        """The newest version and what is in it; None where it was deleted, or there is none."""
         path = self._path(place)
 
         def send(http: Any) -> Any:
@@ -141,24 +139,23 @@ class VaultStore:
         data = answer.body(_same_number).get("data") or {}
         version = (data.get("metadata") or {}).get("version")
         if not answer.ok:
-            return (str(version) if version else ABSENT), None
+            # Of a private document that somebody deleted older versions may still hold the value: it is to be removed.
+            return str(version or ABSENT), {} if version and not _shared(place) else None
         if not version:
             raise Transient(f"vault at {self._client.address} gave no version of {path}", "look at what is in between")
         return str(version), data.get("data") or {}
 
     def _others(self, place: Place, expected: str, deadline: Deadline, ours: Collection[str]) -> dict[str, Any]:
-        """What others keep in the document at the version that is expected."""
+        """What others keep in the document; if it is not the version that is expected, `cas` will say so."""
         if not _shared(place) or expected == ABSENT:
             return {}
-        version, document = self._read(place, deadline)
-        if version != expected:
-            raise _stale(place)
+        _, document = self._read(place, deadline)
         return _without(document or {}, ours)
 
     def _put(self, place: Place, document: Mapping[str, Any], expected: str, deadline: Deadline) -> str:
-        path, cas = self._path(place), int(expected or 0) if expected.isdecimal() or expected == ABSENT else None
-        if cas is None:
-            raise _stale(place)
+        if expected != ABSENT and not expected.isdecimal():
+            raise Conflict(f"{quoted(place.ref)} is not what was read any more", "look again")
+        path, cas = self._path(place), int(expected or 0)
         need = Need("update" if cas else "create", f"{self._mount}/data/{path}")
 
         def send(http: Any) -> Any:
@@ -265,7 +262,3 @@ def _path(given: Settings, key: str, default: str | None) -> str:
     if any(part in ("", ".", "..") for part in path.split("/")):
         raise SettingsError(f"{key} is not a path", "write it like kv or team/kv")
     return path
-
-
-def _stale(place: Place) -> Conflict:
-    return Conflict(f"{quoted(place.ref)} is not what was read any more", "look again")

@@ -1,0 +1,79 @@
+"""Ctrl-C: once, and what is in hand is finished and told; twice, and it is over at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+
+import pytest
+
+from rotator.testing.keyserver import FaultKind, Operation
+from tests.cli.scene import NAME, SCRIPTS, Scene
+
+pytestmark = pytest.mark.stand_in("API provider: keyserver")
+
+
+def _start(scene: Scene, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(SCRIPTS / "rotate"), *scene.with_config(words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=scene.folder,
+        env=scene.environment(),
+    )
+
+
+def _wait_for(scene: Scene, phase: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        rows = scene.json("status")["rotations"]
+        if rows and rows[0]["phase"] == phase:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"it never came to {phase}")
+
+
+def test_once_finishes_what_is_in_hand_says_what_is_half_way_and_the_same_command_goes_on(scene: Scene) -> None:
+    scene.policy(overlap="0s")
+    scene.rewrite(defaults={"lease": "60s"})  # a claim ends with the command, and not with its lease
+    scene.say("adopt", NAME)
+    scene.keyserver.fail(Operation.MINT, FaultKind.SLOW, seconds=1.0)
+    process = _start(scene, NAME, "--wait")
+    _wait_for(scene, "minting")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    lines = err.splitlines()
+    assert process.returncode == 3
+    assert "interrupted: finishing the effects in hand; again: now" in lines
+    assert lines[-2:] == [
+        "rotate: interrupted",
+        "hint: the same command goes on; `rotator status` shows what is half-way",
+    ]
+    assert out.startswith(f"{NAME}: ")
+    assert "done" not in out
+    begun = time.monotonic()
+    answer = scene.say("rotate", NAME, "--wait")
+    assert answer.code == 0, answer.err
+    assert time.monotonic() - begun < 30
+    assert scene.alive == {"key-2"}
+    assert scene.mints == 1
+
+
+def test_twice_is_now(scene: Scene) -> None:
+    scene.policy(overlap="0s")
+    scene.say("adopt", NAME)
+    scene.rewrite(defaults={"lease": "60s"})
+    scene.keyserver.fail(Operation.MINT, FaultKind.SLOW, seconds=10.0)
+    process = _start(scene, NAME, "--wait")
+    _wait_for(scene, "minting")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert time.monotonic() - begun < 5
+    assert "Traceback" not in err
