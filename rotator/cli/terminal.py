@@ -20,6 +20,8 @@ _CODES = {
     "cyan": "36",
 }
 _RESET = "\x1b[0m"
+NARROWEST = 12
+"""Columns in which text may still be wrapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Terminal:
 
     def line(self, text: str = "") -> None:
         """One line; on a terminal one that is too long goes on below, a little further in."""
-        if self.live and columns(text) > self.width:
+        if self.live and "\n" not in text and columns(text) > self.width:
             text = wrapped(text, self.width, hanging=len(text) - len(text.lstrip()) + 2)
         print(text, file=self.stream, flush=True)
 
@@ -97,7 +99,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], out: Terminal, *, 
     if not out.live:
         return lines
     hanging = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    if wrap and hanging < out.width // 2:
+    if wrap and out.width - hanging >= NARROWEST:
         return [wrapped(line, out.width, hanging=hanging) for line in lines]
     return [cut(line, out.width) for line in lines]
 
@@ -109,15 +111,14 @@ def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def wrapped(text: str, width: int, *, hanging: int) -> str:
     """The text with line breaks between words; each further line begins with `hanging` blanks."""
-    lines, line = [], ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line or lines else word
-        if lines and not line.strip():
-            longer = " " * hanging + word
-        if columns(longer) <= width or not line.strip():
-            line = longer
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    first, *words = text.lstrip(" ").split(" ")
+    lines, line = [], indent + first
+    for word in words:
+        if not word or columns(line) + 1 + columns(word) <= width:
+            line += f" {word}"
         else:
-            lines.append(line)
+            lines.append(line.rstrip())
             line = " " * hanging + word
     return "\n".join([*lines, line])
 

@@ -47,8 +47,10 @@ def validated(document: Document, faults: Faults) -> ConfigFile:
         try:
             return ConfigFile.model_validate(document.value)
         except ValidationError as error:
-            for path, fault in _explained(document, error):
-                faults.leave_out(document, path, fault)
+            found = _explained(document, error)
+        # Out here, because pydantic's error holds what stands in the config, and a traceback would show it.
+        for path, fault in found:
+            faults.leave_out(document, path, fault)
 
 
 def _misplaced_secrets(document: Document) -> list[tuple[tuple[Step, ...], ConfigError]]:

@@ -76,7 +76,8 @@ class Settings:
         try:
             return parse_duration(value if isinstance(value, str) else "")
         except UnreadableError as unreadable:
-            raise _wrong(name, "is not a duration", unreadable.hint) from None
+            hint = unreadable.hint
+        raise _wrong(name, "is not a duration", hint)  # without the error that quotes what stands there
 
     def has(self, name: str) -> bool:
         """Whether the config says anything under this name."""

@@ -151,6 +151,7 @@ def test_a_credential_that_cannot_be_read_keeps_the_journal_marked(rotated: Scen
     answer = rotated.say("reconcile", "--rebuild")
     assert answer.code == 1
     assert "not rebuilt" in answer.out
+    assert "older than the world" in rotated.say("status").out
     rotated.keyserver.start()
     assert rotated.say("rotate", NAME).code == 3
     assert rotated.say("reconcile", "--rebuild").code == 0

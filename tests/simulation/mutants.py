@@ -70,6 +70,7 @@ MUTANTS = (
             ),
         ),
         breaks=("I1", "I3", "drift"),
+        world={"focus": "promoting", "foreign": True},
     ),
     Mutant(
         name="put back only what looks promoted",
@@ -198,6 +199,7 @@ MUTANTS = (
         breaks=("I1",),
         strategies=("two-slots", "dual"),
         seeds=4000,
+        world={"focus": "minting"},
     ),
     Mutant(
         name="slot left as it was",
@@ -316,6 +318,7 @@ MUTANTS = (
         patches=(engine("retiring", "    check_stores_hold_new_key(rotation)\n", ""),),
         breaks=("I1", "I3"),
         seeds=3000,
+        world={"focus": "retiring"},
     ),
     Mutant(
         name="baseline from a lagging list",

@@ -12,7 +12,7 @@ from rotator.testing.simulator import Scenario, matrix, run
 from rotator.testing.simulator.faults import Cell
 from rotator.testing.simulator.run import Outcome
 
-FEWEST, MOST = 20, 1500
+FEWEST, MOST = 20, 5000
 """Worlds in which faults and events are aimed at one phase: so many at least, and more until every cell was met."""
 
 

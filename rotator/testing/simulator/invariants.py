@@ -232,7 +232,9 @@ class Invariants:
             earlier = before.old_key(old.key_id) if before is not None else None
             key = self._provider.keys_by_id.get(old.key_id)
             fresh = old.proof not in (None, Proof.UNPROVEN) and (earlier is None or earlier.proof is None)
-            lossy = self._lossy or self._provider.refuses_everybody_until > 0.0  # then a value is not worth keeping
+            # A value that is refused already, by everybody's refusal or by a mint in its place, is not worth keeping.
+            refused = self._provider.refuses_everybody_until > 0.0 or not self._provider.offers.strategy.overlap
+            lossy = self._lossy or refused or any(state.left_behind for state in row.stores)
             if fresh and old.proof is Proof.ABSENT and old.key_id == row.old_current and not lossy:
                 self.broken("proof", old.key_id, "is only absent, and its value was current in every store")
             if old.proof is Proof.ABSENT and self._provider.slow_deaths:

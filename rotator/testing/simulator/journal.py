@@ -106,7 +106,7 @@ class SimulatedJournal:
             if not requests:
                 self._wake = None
                 actor.commits = [actor.commits[-1], self._schedule.steps]
-                actor.committed_at = self._schedule.now
+                actor.committed_at = (now - START).total_seconds()
                 if not any(event.kind is EventKind.INTENT for event in change.events):
                     actor.began = self._schedule.steps
                 self.watcher.committed(self, row, before, change)

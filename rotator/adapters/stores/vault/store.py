@@ -12,7 +12,8 @@
 
 Compare-and-set is the server's own: every write carries `cas`. Consumers need `read` on the documents they use and
 nothing beneath `private`. KV keeps older versions of a document (`max_versions`), so a dead key's value stays readable
-there for those who may; a pending or previous document is removed with all its versions.
+there for those who may; a pending or previous document is removed with all its versions, so one that is made again
+counts from one (the engine makes none again).
 """
 
 from __future__ import annotations
