@@ -17,6 +17,7 @@ from rotator.adapters.observe import Quiet
 from rotator.adapters.probe import HttpProber
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files
+from rotator.app.missing import MissingStore
 from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
 from rotator.config.reading import Config, DriverConfig
@@ -39,6 +40,7 @@ class Assembly:
     admin: Mapping[str, str] = field(default_factory=dict)
     store_wait: timedelta | None = None
     grace: timedelta | None = None
+    emergency: bool = False  # a store whose driver cannot be made does not stop a credential that has another one
     clock: Clock = field(default_factory=MachineClock)
     ids: Ids = field(default_factory=RandomIds)
 
@@ -82,7 +84,7 @@ class Assembly:
                 config = self.config.providers[name]
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
-                driver = make_provider(config, self._admin(config), self.timing.request - patience)
+                driver = make_provider(self._absolute(config), self._admin(config), self.timing.request - patience)
                 limited = LimitedProvider(driver, parallel=self.config.parallel, rate=config.rate, patience=patience)
                 self._providers[name] = limited
             return self._providers[name]
@@ -151,7 +153,7 @@ class Assembly:
                 )
         return World(
             provider=provider,
-            stores={name: self.store(name) for name in {each.store for each in spec.publish}},
+            stores=self._stores_of(spec),
             journal=self.journal,
             clock=self.clock,
             ids=self.ids,
@@ -163,6 +165,18 @@ class Assembly:
             fingerprinter=self.installation.fingerprinter(),
             timing=self.timing,
         )
+
+    def _stores_of(self, spec: Credential) -> dict[str, Store]:
+        made: dict[str, Store] = {}
+        missing: dict[str, ConfigError] = {}
+        for name in dict.fromkeys(each.store for each in spec.publish):
+            try:
+                made[name] = self.store(name)
+            except ConfigError as error:
+                missing[name] = error
+        if missing and not (self.emergency and made):
+            raise next(iter(missing.values()))
+        return made | {name: MissingStore(why) for name, why in missing.items()}
 
     def specs(self) -> dict[str, Credential]:
         """The credentials as this run sees them: with `--grace`, another overlap in an emergency."""

@@ -20,9 +20,6 @@ from rotator.engine.recorded import Recorded
 from rotator.engine.world import World
 from rotator.ports import Change
 
-NOWHERE = "0"
-"""The id of a rotation that never was: nothing is pending under it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
@@ -40,7 +37,6 @@ def prove(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] =
     """
     world = patient(assembly.world_of(spec))
     look = Recorded.looking(spec, world)
-    look.update(id=NOWHERE)
     first = {key.id for key in world.provider.keys(spec.principal) if key.live}
     old = [key for key in look.known.values() if key.key_id != look.credential.current]
     if old:

@@ -40,6 +40,7 @@ def begin(args: argparse.Namespace) -> int:
         admin=typed.admins(args.admin, config.providers),
         store_wait=typed.duration(args.store_wait, "--store-wait"),
         grace=typed.duration(args.grace, "--grace"),
+        emergency=args.assume_compromise,
     )
     try:
         return carry_out(args, assembly)

@@ -193,7 +193,7 @@ def _everywhere(rotation: Recorded, publication: Publication, key: KnownKey) -> 
     if now.key is not None and now.key.key_id == key.key_id:
         yield now
     for rotation_id in dict.fromkeys((key.rotation, rotation.row.id, *rotation.row.supersedes)):
-        if rotation_id is None:
+        if not rotation_id:  # a mere look has no rotation of its own
             continue
         pending = private(rotation, publication, publication.pending(rotation_id))
         if pending.key_id == key.key_id:

@@ -165,6 +165,16 @@ def test_a_store_left_behind_is_a_finding(two_stores: Scene) -> None:
     assert f"left behind: more:{NAME}.json, which `rotator reconcile` mends" in answer.out.splitlines()[-1]
 
 
+def test_a_store_whose_driver_cannot_be_made_is_left_behind_too(two_stores: Scene) -> None:
+    scene = two_stores
+    (scene.folder / "more").rename(scene.folder / "gone")
+    assert scene.say("rotate", NAME).code == 2  # whoever is in no hurry is told
+    report = scene.json("rotate", NAME, *GO, "--store-wait", "1s")
+    (rotation,) = report["rotations"]
+    assert {each["store"]: each["left_behind"] for each in rotation["stores"]} == {"files": False, "more": True}
+    assert [old["proof"] for old in rotation["old_keys"]] == ["refused"]
+
+
 def test_a_cap_filled_by_a_foreign_key_is_stuck_and_names_it(tmp_path: Path) -> None:
     with Keyserver(Behaviour(cap=2)) as keyserver:
         scene = make(tmp_path, keyserver, cap=2)

@@ -38,7 +38,7 @@ def look_at_each(say: Callable[[str], None]) -> None:
     kept: list[BaseException] = []  # or another one would get its id
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        module = frame.f_globals.get("__name__", "")
+        module = frame.f_globals.get("__name__") or ""  # None while the interpreter ends
         if event == "call" and not module.startswith(OURS):
             return None
         frame.f_trace_lines = False

@@ -129,7 +129,7 @@ def test_servers_that_answer_nonsense_and_documents_that_hold_it(guard: Guarded)
         scene.keyserver.tell(faults=())
     path = scene.folder / "store" / f"{NAME}.json"
     good = path.read_bytes()
-    for bad in (good[:-9], good.replace(b'"API_KEY": ', b'"API_KEY": 7, "'), b"\xff\xfe" + good, b"[" + good + b"]"):
+    for bad in (good[:-9], good.replace(b'"API_KEY": ', b'"API_KEY": "#'), b"\xff" + good):
         path.write_bytes(bad)
         for words in (["adopt", NAME], ["rotate", NAME]):
             guard.run(*words)
@@ -137,7 +137,7 @@ def test_servers_that_answer_nonsense_and_documents_that_hold_it(guard: Guarded)
     guard.run("reconcile")
     path.write_bytes(good)
     wrong = guard.configured["another admin"] = odd("wrong")
-    for text in (wrong, f"{wrong}\n{wrong}", f"{wrong}ü", f"{wrong}\0"):
+    for text in (wrong, f"{wrong}\n{wrong}ü"):
         (scene.folder / "admin").write_text(text)
         assert guard.run("rotate", NAME).code == 2
     assert guard.leaks() == []
@@ -266,7 +266,8 @@ def _sabotage(folder: Path, plan: list[tuple[object, ...]], *, most: int) -> Non
         assert answer.code == 0, answer.err[-2000:]
         fired = int(answer.out.rpartition("fired: ")[2])
         assert fired >= most, f"only {fired} of {len(plan)} errors happened"
-        assert "RuntimeError: made up" in answer.out
+        assert "exceptions.py" not in answer.err, "an error of who looks at errors, who then stops looking"
+        assert "made up')" in answer.out, "the errors were looked into"
         assert '"kind": "intent"' in answer.err, "the log is at level debug"
         assert guard.phases() <= {"done", "rolled_back", "stuck", "superseded"}
         _was_watched(guard, mints=len(plan) // 2)
@@ -310,6 +311,7 @@ def test_an_error_in_any_call_of_a_driver_shows_no_secret(error: str, guard: Gua
     answer = guard.module("tests.security.saboteur", stdin=json.dumps(plan))
     assert answer.code == 0, answer.err[-2000:]
     assert int(answer.out.rpartition("fired: ")[2]) >= 10
+    assert "exceptions.py" not in answer.err
     if error == "bug":
         assert "Traceback (most recent call last)" in answer.out
     assert guard.leaks() == []
@@ -351,8 +353,7 @@ def test_no_password_of_a_real_database_and_no_token_of_a_real_store(options: tu
         for name, text in {"pg-admin": "wrong", "token": "wrong"}.items():
             good = (real.folder / name).read_text()
             (real.folder / name).write_text(text + good)
-            for words in (["check"], ["rotate", DATABASE]):
-                run(*words)
+            assert run("rotate", DATABASE) == 2
             (real.folder / name).write_text(good)
         heard = tap.heard
     assert FIRST in heard

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from rotator.domain.credential import PlaceKind
 from rotator.domain.failures import Failure, JournalOlder
 from rotator.domain.records import Verb
 from rotator.domain.rotation import Mode, Phase, Rotation
@@ -100,8 +101,15 @@ class Script:
         if self.events[0] == self.contain:
             return bool(phases)
         if self.events[0] == self.turn_back:
-            return bool(phases & ({"promoting", "live"} if self.world.strategy.overlap else {"minting"}))
+            return bool(phases & {"promoting", "live"}) or self._about_to_mint(phases)
         return focus in phases
+
+    def _about_to_mint(self, phases: set[str]) -> bool:
+        """Where the mint is the pivot, the way back begins right before it, with an open escrow."""
+        if self.world.strategy.overlap or "minting" not in phases:
+            return False
+        stores = [store for each in self.world.installations.values() for store in each.stores.values()]
+        return any(kind is PlaceKind.PENDING for store in stores for _, kind, _ in store.held)
 
     def _anything_open(self) -> bool:
         return any(each.journal.inner.open_rotation(CREDENTIAL) for each in self.world.installations.values())
