@@ -12,12 +12,14 @@ _PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 @cache
 def forbid_core_files() -> None:
-    """No core file of this process, for good; a process it starts begins anew with the second half. Twice: nothing.
+    """No core file of this process. What it starts inherits the limit and not the rest. Twice: nothing more.
 
     The limit alone is not enough: where cores are piped to a program, the kernel does not heed it (core(5)). Not being
     dumpable is heeded everywhere, and also keeps other processes of the same user out of our memory (ptrace(2)).
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    # The hard limit is left to whoever embeds us: lowered, it could never be raised again.
+    0 and resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
     if sys.platform == "linux":
         # Best effort, as there is nothing to be done where a sandbox forbids it: the result is not looked at.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from rotator.app.assembly import Assembly
 from rotator.config.errors import ConfigError
-from rotator.domain.failures import Failure, Fenced
+from rotator.domain.failures import Failure
 from rotator.domain.rotation import Rotation
 from rotator.engine.worker import Worker
-from rotator.ports import Change
 
 LOOK = timedelta(milliseconds=200)
 """The longest that the dispatcher sleeps before it looks again: another process may have moved something."""
@@ -61,21 +60,13 @@ class Run:
     def _advance(self, row: Rotation, claimed_at: float) -> None:
         try:
             self._worker.run(row, claimed_at, stop=self.stop.is_set)
-            if self.stop.is_set():
-                self._release(row)
         except (ConfigError, Failure) as failure:
             self.failures[row.credential] = failure
-
-    def _release(self, row: Rotation) -> None:
-        """Give a claim back that was stopped between two steps, so that nobody waits for the end of its lease."""
-        journal, now = self.assembly.journal, self.assembly.clock.now()
-        committed = journal.rotation(row.id)
-        if committed is None or committed.owner != self.owner or not committed.open:
-            return
-        try:
-            journal.commit(replace(committed, owner=None, next_at=now), now, Change())
-        except Fenced:
-            return  # somebody took it over meanwhile
+        except Exception as error:  # noqa: BLE001 - a defect must not vanish with its thread; its text may hold anything
+            message = f"an error of the rotator or a driver itself ({type(error).__name__})"
+            self.failures[row.credential] = Failure(message, "report it; `rotator history` shows how far it came")
+        else:
+            self.failures.pop(row.credential, None)
 
     def _sleep(self, busy: set[Future[None]]) -> None:
         wake = self.assembly.journal.next_wake(self.only)

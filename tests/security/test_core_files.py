@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,18 @@ def _start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(raised, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _limits(pid: int) -> list[str]:
-    """The soft and the hard limit."""
+def _limit(pid: int) -> str:
+    """The limit that counts."""
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
-    return next(line for line in lines if line.startswith(LIMIT)).removeprefix(LIMIT).split()[:2]
+    return next(line for line in lines if line.startswith(LIMIT)).removeprefix(LIMIT).split()[0]
+
+
+def _wait(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not reached():
+        assert process.poll() is None
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def _crashed(process: subprocess.Popen[bytes]) -> bool:
@@ -50,15 +59,9 @@ def test_a_command_that_crashes_leaves_no_core_file(tmp_path: Path) -> None:
         rotate = [str(SCRIPTS / "rotate"), NAME, "--wait", "--config", str(guard.scene.config)]
         process = _start(tmp_path, *rotate)
         try:
-            ends = time.monotonic() + 20
-            while _limits(process.pid) != ["0", "0"]:
-                assert process.poll() is None
-                assert time.monotonic() < ends, "the limit was never lowered"
-                time.sleep(0.02)
-            # the secrets are in memory now, and the process waits
-            while guard.scene.mints == 0:
-                assert time.monotonic() < ends
-                time.sleep(0.02)
+            _wait(process, lambda: _limit(process.pid) != "0")
+            _wait(process, lambda: _limit(process.pid) == "0")
+            _wait(process, lambda: guard.scene.mints > 0)  # so there are secrets in its memory
             assert not _crashed(process)
         finally:
             process.kill()
@@ -79,9 +82,7 @@ def _sleeper(folder: Path, first: str) -> bool:
     """Whether a process that does this first dumps a core when it crashes."""
     process = _start(folder, sys.executable, "-c", first + "open('ready', 'w'); import time; time.sleep(60)")
     try:
-        while not (folder / "ready").exists():
-            assert process.poll() is None
-            time.sleep(0.02)
+        _wait(process, (folder / "ready").exists)
         return _crashed(process)
     finally:
         process.kill()
