@@ -19,7 +19,7 @@ def forbid_core_files() -> None:
     """
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     # The hard limit is left to whoever embeds us: lowered, it could never be raised again.
-    0 and resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
     if sys.platform == "linux":
         # Best effort, as there is nothing to be done where a sandbox forbids it: the result is not looked at.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

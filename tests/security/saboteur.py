@@ -124,7 +124,7 @@ def rotations(config: Path, plan: dict[str, Sabotage]) -> None:
         _begin(assembly, name, each.mode)
     engine.install()
     run = Run(assembly=assembly, owner="saboteur", parallel=24)
-    run._advance = _told(run._advance)  # type: ignore[method-assign]
+    run._worker.run = _told(run._worker.run)  # type: ignore[method-assign]
     ends = time.monotonic() + LONGEST
     run.until(lambda: assembly.journal.next_wake() is None or time.monotonic() > ends)
     say(f"fired: {len(engine.fired)}")
@@ -151,12 +151,12 @@ def _begin(assembly: Assembly, name: str, mode: str) -> None:
     )
 
 
-def _told(do: Callable[..., None]) -> Callable[..., None]:
-    """A pool keeps what its threads raise to itself."""
+def _told(do: Callable[..., Any]) -> Callable[..., Any]:
+    """What a thread raises is kept from people; here it is shown."""
 
-    def told(*arguments: Any) -> None:
+    def told(*arguments: Any, **named: Any) -> Any:
         try:
-            do(*arguments)
+            return do(*arguments, **named)
         except BaseException:
             say(traceback.format_exc())
             raise
