@@ -18,11 +18,15 @@ from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest
 from rotator.domain.marks import Mark
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin, Request
 from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor, Waiting
-from rotator.domain.secret import Secret
+from rotator.domain.secret import HIDDEN, Secret
 from rotator.engine.world import World
 from rotator.ports import Change, Stored
 
 T = TypeVar("T")
+
+
+LONGEST_WORDS = 500
+"""Characters of a failure's message or hint that are kept."""
 
 
 class Asked(Exception):
@@ -55,6 +59,7 @@ class Recorded:
         self.row = row
         self.capabilities: Capabilities = world.provider.capabilities(spec.principal)
         self.values: dict[str, Secret] = {}  # by key id, as seen in stores under this claim; in memory alone
+        self._minted: list[Secret] = []
         self._committed = row
         self._events: list[Event] = []
         self._learned: dict[str, KnownKey] = {}
@@ -102,6 +107,14 @@ class Recorded:
     def mark_of(self, key: Key) -> Mark | None:
         """The key's mark, if this installation wrote it for this credential."""
         return self.world.marker.read(self.spec.name, key.mark)
+
+    def purge(self, failure: Failure) -> None:
+        """Take every value known here out of a failure's words, and bound them: they may come from a driver."""
+        part = self.capabilities.secret_part
+        for value in filter(None, (each.reveal(part) for each in (*self.values.values(), *self._minted))):
+            failure.message = failure.message.replace(value, HIDDEN)
+            failure.hint = failure.hint.replace(value, HIDDEN)
+        failure.message, failure.hint = failure.message[:LONGEST_WORDS], failure.hint[:LONGEST_WORDS]
 
     def wait(self, duration: timedelta, for_: WaitFor = WaitFor.TIME, note: str = "") -> Waiting:
         """A waiting that ends so much later."""
@@ -239,6 +252,7 @@ class Recorded:
         except Ambiguous:
             self.update(clean=False)
             raise
+        self._minted.append(minted.value)
         at = self.row.last_mint_at or now
         self.update(new_key=minted.key_id, minted_at=at)
         self.learn(

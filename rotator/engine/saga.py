@@ -77,6 +77,7 @@ def advance(rotation: Recorded) -> None:
         except JournalOlder:
             raise
         except Failure as failure:
+            rotation.purge(failure)
             after = outcomes.failed(rotation.row, row, failure, rotation.now(), rotation.world.timing)
         if after.phase is Phase.ROLLED_BACK and rotation.row.phase is Phase.PLANNED:
             sweeping.plan_next(rotation, Phase.ROLLED_BACK)

@@ -23,6 +23,7 @@ from rotator.domain.failures import (
 from rotator.domain.keys import IN_PLACE, KeyState, Minted, MintRequest
 from rotator.domain.records import EventKind, KnownKey, Origin, Verb
 from rotator.domain.rotation import Mode, Phase, WaitFor, Waiting
+from rotator.domain.secret import Secret
 from rotator.engine.recorded import Asked, Pause, Recorded
 from rotator.engine.saga import advance
 from rotator.ports import ABSENT, Change
@@ -420,3 +421,14 @@ def test_elsewhere_a_mint_passes_no_pivot(small: SmallWorld) -> None:
     rotation = small.begin()
     mint(rotation)
     assert (small.committed().beyond_pivot, small.committed().outage) == (False, False)
+
+
+def test_a_drivers_words_lose_every_value_known_here_before_they_are_kept(small: SmallWorld) -> None:
+    small.publish("k1")
+    rotation = small.begin()
+    rotation.values["k1"] = Secret({"secret": "correct-horse"})
+    failure = Permanent("app said: correct-horse is wrong " + "x" * 1000, "try correct-horse")
+    rotation.purge(failure)
+    assert failure.message.startswith("app said: <secret> is wrong x")
+    assert len(failure.message) == 500
+    assert failure.hint == "try <secret>"

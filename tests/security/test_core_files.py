@@ -87,4 +87,5 @@ def _sleeper(folder: Path, first: str) -> bool:
     finally:
         process.kill()
         process.wait()
-        (folder / "ready").unlink(missing_ok=True)
+        for left in (folder / "ready", *folder.glob("core*")):
+            left.unlink(missing_ok=True)
