@@ -37,7 +37,7 @@ class CronCalendar:
         while (following := _next_reading(expression, reading)) is not None:
             instant = first_reading(following, tz)
             if instant > after:
-                return instant
+                return instant if instant < LATEST else None
             reading = following
         return None
 

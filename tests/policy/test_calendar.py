@@ -206,3 +206,7 @@ def test_apscheduler_is_not_imported_before_a_line_is_asked_about() -> None:
         "sys.exit(any(name.startswith(('apscheduler', 'tzlocal')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-B", "-c", script], timeout=60, check=False).returncode == 0
+
+
+def test_behind_the_last_believable_year_no_line_fires() -> None:
+    assert CALENDAR.next_cron("* * * * *", datetime(9999, 12, 30, tzinfo=UTC), zone("America/New_York")) is None
