@@ -262,5 +262,5 @@ def _instant(body: Any, name: str) -> datetime | None:
     try:
         return None if text is None else parse_time(text)
     except UnreadableError:
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     raise Transient(f"the keyserver answered with a strange {name}")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rotator.domain.records import Event, EventKind
 from rotator.domain.rotation import Rotation
@@ -19,44 +17,6 @@ class Quiet:
 
     def alert(self, action: str, subject: str, message: str) -> None:
         """Nothing."""
-
-
-class Fan:
-    """Tells several observers; one that fails does not keep the others from hearing."""
-
-    def __init__(self, *observers: Any) -> None:
-        self._observers = observers
-
-    def committed(self, row: Rotation, events: Sequence[Event]) -> None:
-        """Tell all."""
-        for each in self._observers:
-            each.committed(row, events)
-
-    def alert(self, action: str, subject: str, message: str) -> None:
-        """Tell all."""
-        for each in self._observers:
-            each.alert(action, subject, message)
-
-
-class Listener:
-    """Calls functions: for progress on a terminal."""
-
-    def __init__(
-        self, changed: Callable[[Rotation, Sequence[Event]], None], alerted: Callable[[str, str, str], None]
-    ) -> None:
-        self._changed = changed
-        self._alerted = alerted
-        self._lock = threading.Lock()
-
-    def committed(self, row: Rotation, events: Sequence[Event]) -> None:
-        """Pass on, one at a time."""
-        with self._lock:
-            self._changed(row, events)
-
-    def alert(self, action: str, subject: str, message: str) -> None:
-        """Pass on, one at a time."""
-        with self._lock:
-            self._alerted(action, subject, message)
 
 
 class Log:

@@ -145,7 +145,7 @@ def _dataclass(kind: type[Any]) -> Decoder:
         try:
             return kind(**values)
         except (TypeError, ValueError):
-            pass
+            pass  # raised below: beneath this handler the error would carry what was read as its context
         raise CodecError(where, "contradicts itself")
 
     return read

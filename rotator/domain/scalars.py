@@ -82,7 +82,7 @@ def instant(data: Any, where: str) -> datetime:
     try:
         return parse_time(text(data, where))
     except UnreadableError:
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     raise CodecError(where, "is no instant")
 
 

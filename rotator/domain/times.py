@@ -84,7 +84,7 @@ def parse_time(text: str) -> datetime:
         if match:
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     raise UnreadableError(f"{quoted(text)} is not a time", hint)
 
 

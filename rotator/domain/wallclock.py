@@ -36,7 +36,7 @@ def zone(name: str) -> tzinfo:
         if name.isascii() and name.isprintable() and name != "localtime":
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     raise UnreadableError(f"no time zone is called {quoted(name)}", _zone_hint(name))
 
 

@@ -15,7 +15,7 @@ from rotator.domain.records import KnownKey
 from rotator.domain.rotation import OldKey
 from rotator.domain.secret import Secret
 from rotator.engine.recorded import Recorded
-from rotator.ports import ABSENT, Stored
+from rotator.ports import Stored
 
 _VALUE = "value."
 
@@ -240,8 +240,3 @@ def worked_once(rotation: Recorded, old: OldKey, value: Secret) -> bool:
         return True
     known = rotation.known[old.key_id]
     return known.rotation is not None and rotation.now() - known.since < rotation.capabilities.propagation
-
-
-def place_is_absent(found: Found) -> bool:
-    """Whether the place does not exist."""
-    return found.version == ABSENT and found.empty

@@ -174,7 +174,7 @@ class Link:
                     if not self._pass_on(side):
                         speaking.discard(side)
         except OSError:
-            pass
+            pass  # one side is gone, which ends the other
         finally:
             cut(self._client)
             cut(self._server)

@@ -86,7 +86,7 @@ class Writer:
                     else:
                         batch.append(more)
             except Empty:
-                pass
+                pass  # whatever else comes is the next batch's
             self._commit(batch)
             if last:
                 return
