@@ -1,12 +1,19 @@
-"""The observer over structlog: one line per commit, with one vocabulary of actions, on standard error."""
+"""Observers: one that says nothing, one that passes on to several, and the log, which is structlog's."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from rotator.domain.records import Event, EventKind
-from rotator.domain.rotation import Rotation
+from rotator.domain.records import Checkpoint, Event, EventKind
+from rotator.domain.rotation import Phase, Rotation
+from rotator.ports import Observer
+
+Level = Literal["debug", "info", "warning", "error"]
+LEVELS: dict[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_PHASES: dict[str, Level] = {Phase.STUCK: "error", Phase.ROLLING_BACK: "warning", Phase.ROLLED_BACK: "warning"}
 
 
 class Quiet:
@@ -19,39 +26,101 @@ class Quiet:
         """Nothing."""
 
 
-class Log:
-    """Structured lines. structlog is imported when the log is made."""
+class Several:
+    """Passes on what it hears, in this order."""
 
-    def __init__(self, level: str = "info") -> None:
-        import structlog
-
-        structlog.configure(
-            processors=[
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.add_log_level,
-                structlog.processors.JSONRenderer(sort_keys=True),
-            ],
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-            cache_logger_on_first_use=True,
-        )
-        self._log = structlog.get_logger()
-        self._intents = level == "debug"
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
 
     def committed(self, row: Rotation, events: Sequence[Event]) -> None:
-        """A line per event; intents only at level debug, because an outcome follows."""
+        """To each."""
+        for each in self._observers:
+            each.committed(row, events)
+
+    def alert(self, action: str, subject: str, message: str) -> None:
+        """To each."""
+        for each in self._observers:
+            each.alert(action, subject, message)
+
+
+class Log:
+    """JSON, one object a line: every committed event, every alert, the head of every checkpoint.
+
+    `action` is a word of `rotator.domain.vocabulary`. Intents are of level debug, because an outcome follows; what went
+    wrong is a warning, what needs a person an error. Any thread may call it. structlog is imported when a log is made.
+
+    Events come from the journal (`rotator.adapters.logged`), which every command writes and not only the engine; of
+    what an observer hears, only alerts are new.
+    """
+
+    def __init__(self, level: Level = "info", write: Callable[[str], None] | None = None) -> None:
+        """`write` gets a line without its end; None: standard error. It must not raise."""
+        import structlog
+
+        self.write = write or _to_standard_error
+        self._lock = threading.Lock()
+        self._log = structlog.wrap_logger(
+            _Lines(self._say),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.EventRenamer("action"),
+                structlog.processors.JSONRenderer(sort_keys=True),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        )
+
+    def wrote(self, credential: str, fence: int, events: Sequence[Event], rotation: str = "") -> None:
+        """A line per event of one commit. `rotation` is empty for what happens with none open."""
+        whose = {"credential": credential, "fence": fence, **({"rotation": rotation} if rotation else {})}
         for event in events:
-            if event.kind is EventKind.INTENT and not self._intents:
-                continue
-            self._log.info(
-                event.action,
-                kind=event.kind.value,
-                subject=event.subject,
-                credential=row.credential,
-                rotation=row.id,
-                fence=row.fence,
-                **{f"detail_{name}": text for name, text in event.detail.items()},
-            )
+            say = getattr(self._log, _level(event))
+            say(event.action, kind=event.kind.value, subject=event.subject, **_detail(event), **whose)
+
+    def closed(self, checkpoint: Checkpoint) -> None:
+        """A checkpoint's head, outside the journal: what shows later that the trail's end was cut off."""
+        self._log.info("checkpoint", subject=str(checkpoint.number), head=checkpoint.digest)
+
+    def committed(self, row: Rotation, events: Sequence[Event]) -> None:
+        """Nothing: the journal told already."""
 
     def alert(self, action: str, subject: str, message: str) -> None:
         """A warning."""
-        self._log.warning(action, subject=subject, message=message)
+        self._log.warning(action, kind="alert", subject=subject, message=message)
+
+    def _say(self, line: str) -> None:
+        with self._lock:
+            self.write(line)
+
+
+class _Lines:
+    """What structlog hands finished lines to."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.debug = self.info = self.warning = self.error = write
+
+
+def _level(event: Event) -> Level:
+    if event.kind is EventKind.INTENT:
+        return "debug"
+    if event.kind is EventKind.PHASE and event.action == "phase":
+        return _PHASES.get(event.subject, "info")
+    return "info" if event.detail.get("result", "ok") == "ok" else "warning"
+
+
+def _detail(event: Event) -> dict[str, str]:
+    """The event's own fields, none of which takes the place of ours; a reason is a word and what was said with it."""
+    detail = {f"detail_{name}": text for name, text in event.detail.items() if name != "reason"}
+    if "reason" in event.detail:
+        word, _, because = event.detail["reason"].partition(": ")
+        detail |= {"reason": word, "because": because}
+    return detail
+
+
+def _to_standard_error(line: str) -> None:
+    """One write a line. A log that cannot be written stops no rotation."""
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return

@@ -12,11 +12,12 @@ from pathlib import Path
 from rotator.adapters.calendar import CronCalendar
 from rotator.adapters.consumers import Untold
 from rotator.adapters.limits import LimitedProvider
+from rotator.adapters.logged import logged
 from rotator.adapters.machine import MachineClock, RandomIds
-from rotator.adapters.observe import Quiet
+from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
 from rotator.app.drivers import make_provider, make_store
-from rotator.app.hardening import forbid_core_files
+from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.missing import MissingStore
 from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
@@ -33,6 +34,7 @@ class Assembly:
     """One config, put together. Safe for many threads.
 
     `admin`: for this run, the admin credential of a provider from another reference, `-` for standard input.
+    `observer`: who else hears of what is committed, beside the log.
     """
 
     config: Config
@@ -46,6 +48,8 @@ class Assembly:
 
     def __post_init__(self) -> None:
         forbid_core_files()  # before the first secret is read
+        quiet_wires()
+        self.log = Log(self.config.log) if self.config.log else None
         self._lock = threading.RLock()
         self._providers: dict[str, Provider] = {}
         self._stores: dict[str, Store] = {}
@@ -72,10 +76,20 @@ class Assembly:
     @cached_property
     def journal(self) -> Journal:
         """The journal, opened and migrated. Raises `ConfigError`."""
+        return logged(self.opened, self.log) if self.log else self.opened
+
+    @cached_property
+    def opened(self) -> Journal:
+        """The journal without a log beside it, for who closes it. Raises `ConfigError`."""
         from rotator.app.journals import open_journal
 
         with self._lock:
             return open_journal(self.config, self.installation)
+
+    @property
+    def told(self) -> Observer:
+        """Whoever hears of what is committed."""
+        return Several(self.observer, self.log) if self.log else self.observer
 
     def provider(self, name: str) -> Provider:
         """A provider's driver, limited to its rate. Raises `ConfigError`."""
@@ -160,7 +174,7 @@ class Assembly:
             calendar=CronCalendar(),
             prober=self._prober,
             consumers=Untold(),
-            observer=self.observer,
+            observer=self.told,
             marker=self.installation.marker(),
             fingerprinter=self.installation.fingerprinter(),
             timing=self.timing,

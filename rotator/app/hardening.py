@@ -1,8 +1,9 @@
-"""Keeping what this process knows out of files that nobody meant to write (I4)."""
+"""Keeping what this process knows out of files and logs that nobody meant to write (I4)."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import resource
 import sys
 from functools import cache
@@ -23,3 +24,28 @@ def forbid_core_files() -> None:
     if sys.platform == "linux":
         # Best effort, as there is nothing to be done where a sandbox forbids it: the result is not looked at.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+WIRES = (
+    "boto3",
+    "botocore",
+    "google",
+    "googleapiclient",
+    "grpc",
+    "http",
+    "httpx",
+    "hvac",
+    "pg8000",
+    "requests",
+    "s3transfer",
+    "sqlalchemy",
+    "urllib3",
+)
+"""Libraries that log requests, statements or their bodies below WARNING."""
+
+
+def quiet_wires() -> None:
+    """What crosses a wire is no log's business, however low somebody sets Python's root logger. Twice: the same."""
+    for name in WIRES:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))

@@ -9,14 +9,18 @@ from datetime import timedelta
 from rotator.adapters.calendar import CronCalendar
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
+from rotator.app.gathering import gather
 from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
+from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure, Fenced, JournalOlder
 from rotator.domain.records import CredentialRow
 from rotator.domain.rotation import Mode
 from rotator.domain.times import format_time, parse_time
 from rotator.engine import reconciling, starting
+from rotator.policy.decision import first_reason
 from rotator.policy.due import mended
+from rotator.policy.reasons import Reason, worded
 from rotator.policy.windows import Closed, may_act
 from rotator.ports import Change
 
@@ -91,7 +95,14 @@ def _start_one(assembly: Assembly, row: CredentialRow) -> None:
         assembly.journal.save(replace(row, next_due=allowed.until), now, Change())
         return
     assembly.world_of(spec)
-    starting.start(spec, assembly.journal, assembly.ids, assembly.clock, mode=Mode.SCHEDULED, reason="due")
+    reason = worded(_reason(assembly, spec))
+    starting.start(spec, assembly.journal, assembly.ids, assembly.clock, mode=Mode.SCHEDULED, reason=reason)
+
+
+def _reason(assembly: Assembly, spec: Credential) -> Reason:
+    facts = replace(gather(assembly, spec), now=assembly.clock.now())
+    # The journal said that it is due; a clock that went back since does not keep it from being rotated.
+    return first_reason(facts) or (Reason.CRON if spec.policy.cron else Reason.AGE)
 
 
 def tidy(assembly: Assembly, *, force: bool = False) -> tuple[Line, ...]:
@@ -118,6 +129,7 @@ def reconcile_all(assembly: Assembly, *, revoke: bool = True) -> tuple[reconcili
             results.append(reconciling.reconcile(spec, patient(assembly.world_of(spec)), revoke=revoke))
         except JournalOlder as older:
             assembly.journal.set_older_than_world(older.message)
+            assembly.told.alert("journal older than the world", name, older.message)
             raise
         except (ConfigError, Failure) as error:
             hint = f" — {error.hint}" if error.hint else ""

@@ -29,8 +29,8 @@ def open_at(path: Path, installation: Installation) -> SqliteJournal:
 
 def close_journal(assembly: Assembly) -> None:
     """Close an assembly's journal if it was opened, so that one file is left and not three. Twice: nothing more."""
-    if "journal" in vars(assembly) and isinstance(assembly.journal, SqliteJournal):
-        assembly.journal.close()
+    if "opened" in vars(assembly) and isinstance(assembly.opened, SqliteJournal):
+        assembly.opened.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
     out = terminal(sys.stdout, no_color=args.no_color)
     with assembled(args) as assembly:
         result = adopt(assembly, named(assembly.config, args.name), args.key_id)
+        for remark in result.remarks():
+            assembly.told.alert("adopted", args.name, remark)
     if result.key_id is None:
         out.line(f"{args.name}: the stores hold no value; `rotate {args.name}` makes the first key")
     else:

@@ -16,6 +16,7 @@ from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
+from rotator.policy.reasons import Reason, worded
 
 
 class Beginning:
@@ -69,12 +70,12 @@ class Beginning:
         journal = self._assembly.journal
         if journal.credential(spec.name).current is None and journal.open_rotation(spec.name) is None:
             for remark in adopt(self._assembly, spec, emergency=self._mode is not Mode.MANUAL).remarks():
-                self._assembly.observer.alert("adopted", spec.name, remark)
+                self._assembly.told.alert("adopted", spec.name, remark)
         return self._manual(spec) if self._mode is Mode.MANUAL else self._emergency(spec)
 
     def _manual(self, spec: Credential) -> Rotation:
         journal, ids, clock = self._assembly.journal, self._assembly.ids, self._assembly.clock
-        reason = self._args.reason or "asked for"
+        reason = worded(Reason.ASKED, self._args.reason)
         row = starting.start(spec, journal, ids, clock, mode=self._mode, reason=reason)
         row = row or journal.open_rotation(spec.name)
         if row is None:
@@ -85,6 +86,7 @@ class Beginning:
         clean = emergency.already_clean(self._args, self._assembly, spec, self.incident)
         if clean is not None:
             return clean
+        said = f"{self.incident}: {self._args.reason}" if self._args.reason else str(self.incident)
         return starting.assume_compromise(
             spec,
             self._assembly.journal,
@@ -94,5 +96,5 @@ class Beginning:
             lease=self._assembly.timing.lease,
             contain_first=self._args.contain_first,
             exposure_end=self._assembly.clock.now() if self._args.contained else None,
-            reason=f"{self.incident}: {self._args.reason or 'compromise'}",
+            reason=worded(Reason.COMPROMISE, said),
         )

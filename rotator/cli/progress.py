@@ -63,6 +63,11 @@ class Progress:
             else:
                 self._out.line(text)
 
+    def record(self, line: str) -> None:
+        """A line of a log, for good; on a terminal above the table."""
+        with self._lock:
+            self._region.record(line)
+
     def _say(self, row: Rotation) -> None:
         """One line; the same thing is not said twice."""
         said = f"{row.phase}{row.waiting.note if row.waiting else ''}{row.problem}"

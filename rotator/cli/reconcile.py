@@ -26,6 +26,8 @@ def run(args: argparse.Namespace) -> int:
     out = terminal(sys.stdout, no_color=args.no_color)
     with assembled(args) as assembly:
         complete, lines = _rebuilt(assembly) if args.rebuild else _compared(assembly, revoke=args.revoke_orphans)
+        for name, text in lines:
+            assembly.told.alert("reconciled", name, text)
         assembly.journal.checkpoint(assembly.clock.now())
     for name, text in lines:
         out.line(f"{name}: {clean(text)}")

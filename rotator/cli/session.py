@@ -77,7 +77,7 @@ class Session:
         self.out = terminal(sys.stdout, no_color=args.no_color)
         self.err = terminal(sys.stderr, no_color=args.no_color)
         self.progress = Progress(self.err, assembly.clock.now)
-        assembly.observer = self.progress
+        self._watched()
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.beginning = Beginning(args, assembly, owner)
         wait = args.wait if args.wait is not None else args.assume_compromise
@@ -87,6 +87,14 @@ class Session:
     @property
     def _parallel(self) -> int:
         return int(self.args.parallel or self.assembly.config.parallel)
+
+    def _watched(self) -> None:
+        """On a terminal the log goes above the live table; elsewhere it takes the place of our lines."""
+        log = self.assembly.log
+        if log is None or self.err.live:
+            self.assembly.observer = self.progress
+        if log is not None and self.err.live:
+            log.write = self.progress.record
 
     # -- what is asked for -----------------------------------------------------------------------------------
 
@@ -122,7 +130,7 @@ class Session:
         fresh = start_due(self.assembly)
         self.beginning.errors |= fresh.problems
         for name, remark in fresh.remarks:
-            self.progress.alert("adopted", name, remark)
+            self.assembly.told.alert("adopted", name, remark)
         with begun():
             before = [row for row in self.assembly.journal.rotations() if row.open]
             self._run(None)
@@ -133,7 +141,7 @@ class Session:
     def _tidy(self) -> None:
         try:
             for name, line in tidy(self.assembly):
-                self.progress.alert("reconciled", name, line)
+                self.assembly.told.alert("reconciled", name, line)
         except JournalOlder:
             return  # the journal remembers it, and the report says it
 

@@ -141,10 +141,18 @@ class Region:
 
     def above(self, line: str) -> None:
         """Print a line for good, above the region."""
+        self._wipe()
+        self._out.line(line)
+
+    def record(self, line: str) -> None:
+        """The same for a line that a program may read: however long, it stays one."""
+        self._wipe()
+        print(line, file=self._out.stream, flush=True)
+
+    def _wipe(self) -> None:
         if self._height:
             self._out.stream.write(f"\x1b[{self._height}A\x1b[0J")
             self._height = 0
-        self._out.line(line)
 
 
 def cut(text: str, width: int) -> str:

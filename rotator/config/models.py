@@ -25,10 +25,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4096)]
 Isolation = Literal["off", "process", "sandbox"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _as_url(value: Any) -> Any:
@@ -206,5 +211,5 @@ class Environment(BaseSettings):
 
     state: str | None = None
     parallel: Annotated[int, Field(ge=1, le=256)] | None = None
-    log: str | None = None
+    log: Annotated[LogLevel, BeforeValidator(_lower)] | None = None
     listen: str | None = None

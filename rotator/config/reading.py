@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Config", "DriverConfig", "read_config"]
 
 _JOURNALS = ("sqlite:///", "postgresql://", "postgres://")
+_WANTED = {"PARALLEL": "a number from 1 to 256", "LOG": "one of debug, info, warning, error"}
 _JOURNAL_HINT = "write sqlite:///rotator.db or postgresql://USER@HOST/DATABASE"
 
 
@@ -49,6 +50,7 @@ def _config(path: Path, document: Document, calendar: Calendar, faults: Faults) 
         state=_journal(environment.state, file.state.url, document),
         state_password=maker.reference(password, ("state", "password")) if password else None,
         installation=maker.reference(file.installation.key, ("installation", "key"), private=True),
+        log=environment.log,
         parallel=environment.parallel or file.defaults.parallel,
         lease=lease,
         providers=maker.providers,
@@ -76,7 +78,7 @@ def _environment(faults: Faults) -> Environment:
         return Environment()
     except ValidationError as error:
         name = str(error.errors(include_input=False)[0]["loc"][0]).upper()
-        wanted = "a number from 1 to 256" if name == "PARALLEL" else "text"
+        wanted = _WANTED.get(name, "text")
         fault = ConfigError(f"the environment variable ROTATOR_{name} is not {wanted}", "unset it or mend it")
         faults.add("environment", name, fault)
         return Environment.model_construct()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rotator.config.document import Where
 from rotator.config.errors import ConfigError
@@ -32,7 +32,10 @@ class DriverConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that a config says. `broken`: credentials that cannot be used as they stand, and why."""
+    """All that a config says. `broken`: credentials that cannot be used as they stand, and why.
+
+    `log`: from which level on there is a log; None: none.
+    """
 
     path: Path
     state: str
@@ -43,6 +46,7 @@ class Config:
     providers: Mapping[str, DriverConfig]
     stores: Mapping[str, DriverConfig]
     credentials: Mapping[str, Credential]
+    log: Literal["debug", "info", "warning", "error"] | None = None
     broken: Mapping[str, ConfigError] = field(default_factory=dict)
 
     @property

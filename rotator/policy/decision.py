@@ -53,9 +53,14 @@ def why(facts: Facts) -> tuple[Finding[Reason] | Finding[Obstacle], ...]:
     return (*_ask(REASONS, facts), *_ask(OBSTACLES, facts))
 
 
+def first_reason(facts: Facts) -> Reason | None:
+    """The reason that decides, whatever stands in the way."""
+    return next((word for word, ask in REASONS.items() if isinstance(ask(facts), Yes)), None)
+
+
 def decide(facts: Facts) -> Rotate | Blocked | NotDue:
     """Decide by the first reason that holds and the first obstacle that stops it."""
-    reason = next((word for word, ask in REASONS.items() if isinstance(ask(facts), Yes)), None)
+    reason = first_reason(facts)
     if reason is None:
         return NotDue(until=facts.due_at)
     present = [finding for finding in _ask(OBSTACLES, facts) if finding.holds]

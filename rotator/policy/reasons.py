@@ -96,6 +96,16 @@ def cron(facts: Facts) -> Yes | No:
     return _when_due(facts, f'its policy says cron "{facts.policy.cron}"')
 
 
+def worded(reason: Reason, because: str = "") -> str:
+    """What a rotation keeps as its reason: the word, and what somebody said with it."""
+    return f"{reason.value}: {because}" if because else reason.value
+
+
+def because(text: str) -> str:
+    """What was said with the word of a kept reason, possibly nothing."""
+    return text.partition(": ")[2]
+
+
 REASONS: dict[Reason, Predicate] = {
     Reason.COMPROMISE: compromise,
     Reason.ASKED: asked,

@@ -65,8 +65,13 @@ class Guarded:
 
 
 @contextmanager
-def guarded(folder: Path, behaviour: Behaviour | None = None, names: tuple[str, ...] = (NAME,)) -> Iterator[Guarded]:
-    """Keyserver, tap and folder; each credential's key and a colleague's field beside it are odd ones."""
+def guarded(
+    folder: Path, behaviour: Behaviour | None = None, names: tuple[str, ...] = (NAME,), log: str = "debug"
+) -> Iterator[Guarded]:
+    """Keyserver, tap and folder; each credential's key and a colleague's field beside it are odd ones.
+
+    `log`: everything is logged, unless it is empty; then progress is shown instead.
+    """
     with ExitStack() as ending:
         keyserver = ending.enter_context(Keyserver(behaviour or Behaviour(), admin=odd("ks_admin")))
         server = urlsplit(keyserver.url)
@@ -82,7 +87,7 @@ def guarded(folder: Path, behaviour: Behaviour | None = None, names: tuple[str, 
         configured |= {"installation": installation.text().split()[-1], "installation seed": installation.seed}
         (folder / "tmp").mkdir()
         ours = frozenset(folder / name for name in ("store", "admin", "installation.key"))
-        environment = {**scene.environment(), "TMPDIR": str(folder / "tmp")}
+        environment = {**scene.environment(), "TMPDIR": str(folder / "tmp"), "ROTATOR_LOG": log}
         watch = Watch(folder=folder, ours=ours, environment=environment)
         yield Guarded(scene=scene, tap=tap, watch=watch, configured=configured)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import sys
 import threading
 import time
@@ -24,7 +25,6 @@ from typing import Any
 
 from rotator_keyserver import Keyserver
 
-from rotator.adapters.observe import Log
 from rotator.adapters.stores.file import FileStore
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
@@ -118,7 +118,7 @@ class Engine:
 
 def rotations(config: Path, plan: dict[str, Sabotage]) -> None:
     """Begin them all and run until they rest."""
-    assembly = Assembly(config=load_config(config), observer=Log("debug"))
+    assembly = Assembly(config=load_config(config))
     engine = Engine(plan)
     for name, each in plan.items():
         _begin(assembly, name, each.mode)
@@ -229,6 +229,7 @@ def main() -> int:
     """0 when everything planned has happened, however it ended."""
     config, plan = Path(sys.argv[1]), json.load(sys.stdin)
     look_at_each(say)
+    logging.basicConfig(level=logging.DEBUG)
     if "rotations" in plan:
         named = ("mode", "error", "what", "at", "when")
         rotations(

@@ -62,6 +62,13 @@ def guard(tmp_path: Path) -> Iterator[Guarded]:
         yield each
 
 
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[Guarded]:
+    """Without a log, so that progress is shown."""
+    with guarded(tmp_path, log="") as each:
+        yield each
+
+
 def _looks(guard: Guarded) -> None:
     for words in LOOKING:
         guard.run(*words)
@@ -93,11 +100,13 @@ def test_rotations_of_all_modes_and_everything_that_shows_them(guard: Guarded) -
     (guard.scene.folder / "rotator.db").unlink()
     guard.run("reconcile", "--rebuild")
     _was_watched(guard, mints=3)
+    assert b'"action": "mint"' in b"".join(piece for where, piece in guard.watch.sinks if where.startswith("stderr"))
     assert guard.leaks() == []
 
 
 @stand_in
-def test_rotations_that_go_back_get_stuck_and_lose_answers(guard: Guarded) -> None:
+def test_rotations_that_go_back_get_stuck_and_lose_answers(quiet: Guarded) -> None:
+    guard = quiet
     guard.scene.policy(overlap="1h", max_overlap="2h")
     assert guard.run("rotate", NAME).code == 0
     assert guard.run("rollback", NAME).code == 0

@@ -1,0 +1,66 @@
+"""The closed vocabulary of what happens: the words of the trail, of the log and of metrics, and nothing else.
+
+Each event of the trail and each alert has one of these words as its `action`. tests/domain/test_vocabulary.py reads the
+sources and fails for a word that is not here, and for one that nobody says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+ACTIONS: Final[Mapping[str, str]] = {
+    # a rotation's way
+    "begin": "a rotation was opened",
+    "phase": "a rotation entered a phase",
+    "emergency joins": "an emergency took an open rotation over and goes on with it",
+    "superseded": "an emergency ended an open rotation and opened another one",
+    # effects at a provider, each an intent and an outcome
+    "mint": "one new key",
+    "contain": "an exposed key disabled before there is a new one",
+    "disable": "an old key disabled",
+    "delete": "an old key deleted",
+    "clean up": "a key of a smaller fence, which nobody holds, deleted",
+    "make room": "a key that no store holds deleted, because the cap was reached",
+    "withdraw": "the new key of a rotation that goes back deleted",
+    "empty slot": "a slot given a fresh fingerprint, so that a late mint no longer matches",
+    "sweep": "a stray of this rotation deleted",
+    "revoke": "a key killed without a successor",
+    "revoke orphan": "an orphan that was seen twice deleted",
+    # effects at a store, each an intent and an outcome
+    "open escrow": "tried whether the escrow accepts a write",
+    "save in escrow": "the new value saved where no consumer reads",
+    "keep previous": "an old value saved until its key is proven dead",
+    "stage": "the new value copied to a store's pending place",
+    "promote": "the new value made the one that consumers read",
+    "finish promotion": "a promotion that an emergency interrupted brought to its end",
+    "put back": "the old value written again as a new version",
+    "rewrite": "the current value written again, so that a stalled promotion cannot land",
+    "mend": "the reconciler writes a credential's current key",
+    "mended": "a store holds the current key again",
+    "drop pending": "a pending value removed",
+    "drop value": "a value that is no longer needed removed",
+    # what was seen
+    "proven": "an old key is dead",
+    "cannot contain": "the provider cannot disable a key",
+    "left behind": "a store takes no part in this emergency any more",
+    "foreign value stays": "a value nobody here wrote was left alone on the way back",
+    "stray in use": "a stray was left alone, because somebody has it as current",
+    # people's words
+    "adopt": "a key that was there was taken over",
+    "hold": "a credential's rotations stop until released",
+    "release": "a held credential goes on",
+    "resume": "a parked rotation goes on",
+    "rollback": "a rotation goes back to the old key",
+    "rebuild": "the journal was made again from the world",
+    "restore": "a rotation that only the world remembered was entered",
+    # alerts
+    "adopted": "an adoption found other living keys",
+    "reconciled": "the reconciler found something",
+    "foreign value": "a store holds a value that nobody here wrote",
+    "overlap over": "an old key is still used at the end of the longest overlap",
+    "journal older than the world": "nothing is claimed and nothing revoked until it is rebuilt",
+    # the log's own
+    "checkpoint": "the trail was closed into a signed checkpoint; its head, for `rotator log verify --head`",
+}
+"""What each word means."""
