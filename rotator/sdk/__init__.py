@@ -33,9 +33,9 @@ from rotator.domain.keys import (
     slot_of,
 )
 from rotator.domain.secret import Secret
+from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import UnreadableError, format_duration, format_time, parse_duration, parse_time, quoted
 from rotator.ports import ABSENT, Provider, Store, StoreCapabilities, Stored
-from rotator.sdk.settings import Settings, SettingsError
 
 __all__ = [
     "ABSENT",

@@ -33,8 +33,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_befo
 
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
+from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
-from rotator.sdk.settings import SettingsError
 from rotator.sdk.transport import Lost, Reply, Unsent, exchange
 
 MOST_BYTES = 8 * 1024 * 1024

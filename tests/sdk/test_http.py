@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
-from rotator.sdk import transport
+from rotator.sdk import SettingsError, transport
 from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, bearer, path
-from rotator.sdk.settings import SettingsError
 from tests.sdk.canned_server import Canned, Reply, reply
 
 ADMIN = "admin-secret-0123456789"

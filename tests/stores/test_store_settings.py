@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rotator.adapters.stores.file import FileStore
-from rotator.adapters.stores.settings import SettingsError
 from rotator.adapters.stores.vault import VaultStore
+from rotator.domain.settings import SettingsError
 
 TIMEOUT = timedelta(seconds=1)
 TOKEN = "hvs.CAESIJlU02LQZq"

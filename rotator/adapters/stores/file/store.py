@@ -26,9 +26,9 @@ from rotator.adapters.stores.file.document_lock import locked, read_seed, versio
 from rotator.adapters.stores.file.documents import DOTENV, JSON, Document, Format, Look, TextDocument
 from rotator.adapters.stores.file.field_files import FieldFiles
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
-from rotator.adapters.stores.settings import Settings, SettingsError
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Failure, Permanent
+from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
@@ -55,7 +55,7 @@ class FileStore:
         """A store as configured: `root`, an absolute path, and perhaps `format`. Raises `SettingsError`."""
         given = Settings(settings, ("root", "format"))
         root = given.path("root")
-        form = given.choice("format", FORMATS) if "format" in given else None
+        form = given.choice("format", FORMATS) if given.has("format") else None
         try:
             Directory.root(root).close()
         except Failure as failure:

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from rotator.adapters.stores.settings import Settings
 from rotator.adapters.stores.vault.answers import Answer, Need, failure_of
 from rotator.domain.failures import Denied, Failure, Transient
+from rotator.domain.settings import Settings
 
 Resolve = Callable[[str], str]
 SendLogin = Callable[[str, str, str], Answer]

@@ -30,12 +30,12 @@ from urllib.parse import urlsplit
 
 from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
-from rotator.adapters.stores.settings import Settings, SettingsError
 from rotator.adapters.stores.vault.answers import Need
 from rotator.adapters.stores.vault.auth import auth_from
 from rotator.adapters.stores.vault.client import VaultClient
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Permanent, Transient
+from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
@@ -60,10 +60,10 @@ class VaultStore:
         given = Settings(settings, KNOWN)
         if find_spec("hvac") is None:
             raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'")
-        ca = given.path("ca") if "ca" in given else None
+        ca = given.path("ca") if given.has("ca") else None
         if ca is not None and not ca.is_file():
             raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")
-        namespace = given.text("namespace") if "namespace" in given else None
+        namespace = given.text("namespace") if given.has("namespace") else None
         client = VaultClient(_address(given), namespace, ca, auth_from(given, resolve))
         return cls(client, _path(given, "mount", None), _path(given, "private", "rotator"), timeout)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rotator.sdk import Settings, SettingsError
+from rotator import sdk
+from rotator.domain.settings import Settings, SettingsError
 
 WORDS = {"one": 1, "two": 2}
 READERS: dict[str, Callable[[Settings], Any]] = {
@@ -85,7 +86,7 @@ def test_a_setting_that_nobody_read_is_refused_with_the_nearest_one() -> None:
     read.duration("list_lag", timedelta(0))
     with pytest.raises(SettingsError) as caught:
         read.finish()
-    assert (caught.value.message, caught.value.hint) == ("there is no setting 'list_lagg'", "did you mean list_lag?")
+    assert (caught.value.message, caught.value.hint) == ("'list_lagg' is not known", "did you mean list_lag?")
 
 
 def test_a_value_in_the_wrong_place_is_not_shown() -> None:
@@ -93,3 +94,34 @@ def test_a_value_in_the_wrong_place_is_not_shown() -> None:
         with pytest.raises(SettingsError) as caught:
             READERS[reader](Settings({"it": "sk-live-0123456789"}))
         assert "sk-live" not in f"{caught.value!r}{caught.value.hint}"
+
+
+def test_where_all_names_are_known_a_stranger_is_refused_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings({"adress": "x"}, known=("address", "mount"))
+    assert (caught.value.message, caught.value.hint) == ("'adress' is not known", "did you mean address?")
+
+
+def test_what_is_wrong_within_a_table_is_named_with_the_table() -> None:
+    table = Settings({"auth": {"method": 5}}).table("auth", ("method",))
+    with pytest.raises(SettingsError, match=r"^auth\.method is not text"):
+        table.text("method")
+
+
+def test_a_table_that_was_read_is_not_complained_about() -> None:
+    read = Settings({"auth": {}})
+    read.table("auth", ("method",))
+    read.finish()
+
+
+def test_a_choice_among_words_is_the_word() -> None:
+    assert Settings({"it": "two"}).choice("it", ("one", "two")) == "two"
+
+
+def test_what_is_left_empty_is_as_if_it_were_not_there() -> None:
+    assert not Settings({"cap": None}).has("cap")
+    assert Settings({"cap": 0}).has("cap")
+
+
+def test_a_driver_gets_the_same_reader_from_the_sdk() -> None:
+    assert (sdk.Settings, sdk.SettingsError) == (Settings, SettingsError)
