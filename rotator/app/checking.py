@@ -73,7 +73,7 @@ def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
         world.provider.check_admin(spec.principal)
         listed = world.provider.keys(spec.principal)
     except (ConfigError, Failure) as error:
-        yield Finding(subject=spec.name, ok=False, text=f"{spec.provider}: {error.message}", hint=error.hint)
+        yield _refused(spec, error)
         return
     live = sum(key.live for key in listed)
     keys = "1 living key" if live == 1 else f"{live} living keys"
@@ -85,6 +85,13 @@ def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
         except (ConfigError, Failure) as error:
             yield Finding(subject=spec.name, ok=False, text=f"{where}: {error.message}", hint=error.hint)
     yield from _worth_knowing(spec, world)
+
+
+def _refused(spec: Credential, error: ConfigError | Failure) -> Finding:
+    """Whatever the provider's side says, with its name once."""
+    named = spec.provider == spec.name or spec.provider in error.message
+    text = error.message.removeprefix(f"{spec.name}: ")
+    return Finding(subject=spec.name, ok=False, text=text if named else f"{spec.provider}: {text}", hint=error.hint)
 
 
 def _place(spec: Credential, world: World, publication: Publication) -> Finding:
@@ -120,7 +127,7 @@ def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]
         try:
             text = assembly.provider(spec.provider).capabilities(spec.principal).least_permission
         except (ConfigError, Failure) as error:
-            yield Finding(subject=spec.name, ok=False, text=f"{spec.provider}: {error.message}", hint=error.hint)
+            yield _refused(spec, error)
         else:
             yield f"{spec.provider} for {spec.name}", text or "not stated by the driver"
     refs: dict[str, set[str]] = {name: set() for name in assembly.config.stores}

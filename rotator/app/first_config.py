@@ -71,13 +71,16 @@ def additions(store: str, ref: str, found: tuple[Candidate, ...]) -> str:
         "credentials": {each.credential: _credential(each, store, ref) for each in ours},
     }
     left = "".join(f"# {each.variable}: {each.form.vendor}, by hand for now\n" for each in found if each not in ours)
-    return (_dump(data) if ours else "") + left
+    # No made-up base_url: the admin credential would be sent there.
+    lacking = "".join(f"# {each.credential}: base_url, the address of its server\n" for each in ours if not each.login)
+    missing = f"# To be added beneath providers:\n{lacking}" if lacking else ""
+    return (_dump(data) if ours else "") + missing + left
 
 
 def _provider(candidate: Candidate) -> dict[str, object]:
     entry: dict[str, object] = {"driver": candidate.form.driver, "admin": candidate.admin}
     login = candidate.login
-    return entry | (login.settings(ROLE) if login else {"base_url": "http://127.0.0.1:8080"})
+    return entry | (login.settings(ROLE) if login else {})
 
 
 def _credential(candidate: Candidate, store: str, ref: str) -> dict[str, object]:

@@ -28,13 +28,16 @@ _PATIENCE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One key found. `value` stays in this process; `credential` is the name it gets; `lives`: what was answered."""
+    """One key found. `value` stays in this process; `credential` is the name it gets.
+
+    `lives`: what was answered when it was asked whether it works; empty: nobody could be asked.
+    """
 
     variable: str
     credential: str
     form: Form
     value: str = field(repr=False)
-    lives: str = "not asked"
+    lives: str = ""
 
     @property
     def login(self) -> Login | None:
@@ -55,13 +58,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A line of the closing table."""
+    """A line of the closing tables. `form`: what it looks like; `how`: what rotating it takes."""
 
     name: str
-    vendor: str
+    form: str
     verdict: str
     how: str
-    lives: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,19 +134,20 @@ def _speakable(name: str) -> bool:
 def entry(candidate: Candidate, environment: Mapping[str, str] = os.environ) -> Entry:
     """What can be done about a key."""
     verdict, how = _verdict(candidate, environment)
-    return Entry(name=candidate.variable, vendor=candidate.form.vendor, verdict=verdict, how=how, lives=candidate.lives)
+    asked = f"asked: {candidate.lives}; " if candidate.lives else ""
+    return Entry(name=candidate.variable, form=candidate.form.vendor, verdict=verdict, how=asked + how)
 
 
 def _verdict(candidate: Candidate, environment: Mapping[str, str]) -> tuple[str, str]:
     if not candidate.manageable:
         if candidate.form.driver == "postgres":
-            return HAND, "write the parts of this URL that are no login into the config yourself"
-        return HAND, f"no driver here yet; it takes {candidate.form.admin}"
-    login = candidate.login
-    more = f"; and a role {login.owner} that owns what {login.user} owns now" if login else "; mend base_url"
-    if environment.get(candidate.admin.removeprefix("env:")):
-        return TODAY, f"{candidate.admin} is set{more}"
-    return ADMIN, f"{candidate.form.admin}, at {candidate.admin}{more}"
+            return HAND, "an entry that you write: this URL holds more than a login, so no template was made"
+        return HAND, candidate.form.admin
+    login, variable = candidate.login, candidate.admin.removeprefix("env:")
+    more = f"make a role {login.owner} that owns what {login.user} owns now" if login else "write its base_url"
+    if environment.get(variable):
+        return TODAY, f"{variable} is set; first {more}"
+    return ADMIN, f"{candidate.form.admin}, exported as {variable}; and {more}"
 
 
 def asked(candidate: Candidate) -> Candidate:

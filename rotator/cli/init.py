@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rotator.app.first_config import additions, write
-from rotator.app.initializing import Found, asked, entry, find, read_env, read_store
+from rotator.app.initializing import ADMIN, HAND, TODAY, Entry, Found, asked, entry, find, read_env, read_store
 from rotator.cli.context import assemble
 from rotator.cli.errors import Told
-from rotator.cli.terminal import Terminal, clean, table, terminal
+from rotator.cli.terminal import Terminal, clean, count, table, terminal
 from rotator.config.location import trust
 
 LARGEST = 4 * 2**20
+TAKES = {TODAY: "how", ADMIN: "what it takes", HAND: "no driver here rotates it yet; it would take"}
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -39,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
         out.line("next: add a provider, a store and a credential to it, then `rotator check`")
     else:
         show(found, str(env), out)
-        out.line("next: `rotator check`")
+        ours = any(each.manageable for each in found.candidates)
+        out.line(
+            "next: `rotator check`" if ours else "next: add a provider and a credential to it, then `rotator check`"
+        )
     return 0
 
 
@@ -55,19 +60,26 @@ def _from_store(args: argparse.Namespace, source: str, out: Terminal) -> int:
 
 
 def show(found: Found, where: str, out: Terminal) -> None:
-    """The closing table: names, never values."""
+    """The closing tables, one for each verdict: names, never values."""
     entries = [entry(asked(each)) for each in found.candidates]
     out.line()
-    if entries:
-        cells = [[each.name, each.vendor, clean(each.lives), each.verdict, each.how] for each in entries]
-        for line in table(["found", "issued by", "answers", "verdict", "how"], cells, out):
-            out.line(line)
-    else:
+    for verdict, takes in TAKES.items():
+        _table([verdict, "looks like", takes], [each for each in entries if each.verdict == verdict], out)
+    if not entries:
         out.line(f"no key was recognised in {clean(where)}")
     if found.unknown:
         out.line(f"secrets by their names, of no form known here: {', '.join(found.unknown)}")
     if found.others:
-        out.line(f"{found.others} other variables are no known kind of key")
+        out.line(f"{count(found.others, 'other variable')} of no known kind of key")
+    out.line()
+
+
+def _table(head: Sequence[str], entries: Sequence[Entry], out: Terminal) -> None:
+    if not entries:
+        return
+    cells = [[each.name, each.form, clean(each.how)] for each in entries]
+    for line in table(head, cells, out, wrap=True):
+        out.line(line)
     out.line()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from rotator.app.configs import load_config
 from rotator.app.initializing import find, read_env
 from rotator.app.logins import read_login
+from rotator.cli.init import show
+from rotator.cli.terminal import Terminal
 from rotator.config.installation import read_installation
 from tests.cli.in_process import main
 
@@ -72,18 +75,27 @@ def line_of(out: str, name: str) -> str:
     return line
 
 
+def verdict_of(out: str, name: str) -> str:
+    """The heading of the table in which a name stands."""
+    lines = out.splitlines()
+    above = lines[: lines.index(line_of(out, name))]
+    return next(each for each in reversed(above) if "looks like" in each)
+
+
 def test_the_table_says_what_can_be_done_about_each_key(shell: Shell, env: Path) -> None:
     code, out, err = shell.run("init", "--from", ".env")
     assert (code, err) == (0, "")
-    assert "by hand" in line_of(out, "OPENAI_API_KEY")
+    assert verdict_of(out, "OPENAI_API_KEY").startswith("by hand ")
     assert "api.management.write" in line_of(out, "OPENAI_API_KEY")
-    assert "needs an admin key" in line_of(out, "KS_KEY")
-    assert "env:KS_KEY_ADMIN" in line_of(out, "KS_KEY")
-    assert "needs an admin key" in line_of(out, "DATABASE_URL")
-    assert "127.0.0.1:1" in line_of(out, "DATABASE_URL"), "it was asked whether the login works"
+    assert verdict_of(out, "KS_KEY").startswith("needs an admin key ")
+    assert "exported as KS_KEY_ADMIN" in line_of(out, "KS_KEY")
+    assert verdict_of(out, "DATABASE_URL").startswith("needs an admin key ")
+    assert "asked: nobody listens at 127.0.0.1:1" in line_of(out, "DATABASE_URL"), (
+        "it was asked whether the login works"
+    )
     assert "app_owner" in line_of(out, "DATABASE_URL")
     assert "of no form known here: INTERNAL_TOKEN" in out
-    assert "3 other variables" in out
+    assert "3 other variables of no known kind" in out
 
 
 def test_a_key_whose_admin_credential_is_there_can_be_rotated_today(
@@ -91,8 +103,37 @@ def test_a_key_whose_admin_credential_is_there_can_be_rotated_today(
 ) -> None:
     monkeypatch.setenv("KS_KEY_ADMIN", "x")
     _, out, _ = shell.run("init", "--from", ".env")
-    assert "can be rotated today" in line_of(out, "KS_KEY")
-    assert "needs an admin key" in line_of(out, "DATABASE_URL")
+    assert verdict_of(out, "KS_KEY").startswith("can be rotated today ")
+    assert "first write its base_url" in line_of(out, "KS_KEY")
+    assert verdict_of(out, "DATABASE_URL").startswith("needs an admin key ")
+
+
+def test_no_address_is_made_up_to_which_an_admin_credential_would_be_sent(
+    shell: Shell, env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KS_KEY_ADMIN", "x")
+    shell.run("init", "--from", ".env")
+    text = (shell.folder / "rotator.yaml").read_text()
+    assert "base_url" not in load_config(shell.folder / "rotator.yaml").providers["ks-key"].settings
+    assert "# ks-key: base_url" in text
+    _, out, _ = shell.run("check")
+    assert "base_url is missing" in out
+    assert "hint: add base_url" in out
+
+
+def test_a_narrow_terminal_cuts_nothing_off(shell: Shell, env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find(read_env(ENV))
+    screen = StringIO()
+    monkeypatch.setattr(Terminal, "width", 60)
+    show(found, ".env", Terminal(screen, color=False, live=True))
+    assert "…" not in screen.getvalue()
+    assert "KS_KEY_ADMIN" in screen.getvalue()
+    assert max(map(len, screen.getvalue().splitlines())) <= 60
+
+
+def test_what_check_says_of_a_provider_names_it_once(shell: Shell, env: Path) -> None:
+    shell.run("init", "--from", ".env")
+    assert "bad   ks-key: the admin credential of ks-key: the env" in shell.run("check")[1]
 
 
 def test_no_value_is_shown_or_written_anywhere(shell: Shell, env: Path) -> None:
@@ -204,7 +245,7 @@ def test_fields_of_a_store_are_looked_at_and_nothing_is_written(shell: Shell) ->
     before = config.read_bytes()
     code, out, err = shell.run("init", "--from", "files:app.json#key,other,none")
     assert (code, err) == (0, "")
-    assert "needs an admin key" in line_of(out, "key")
+    assert verdict_of(out, "key").startswith("needs an admin key ")
     assert "nothing was written" in out
     assert BODY not in out
     assert config.read_bytes() == before
@@ -267,5 +308,6 @@ def test_a_url_whose_other_parts_may_be_secret_is_left_to_a_person(url: str, she
     assert read_login(url) is None
     env.write_text(f"DATABASE_URL={url}\n")
     _, out, _ = shell.run("init", "--from", ".env")
-    assert "by hand" in line_of(out, "DATABASE_URL")
+    assert verdict_of(out, "DATABASE_URL").startswith("by hand ")
+    assert "next: add a provider" in out
     assert not load_config(shell.folder / "rotator.yaml").credentials
