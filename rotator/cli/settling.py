@@ -32,9 +32,11 @@ class Settling:
         self._parallel = parallel
         self._wait = wait
         self.interrupted = 0
+        self._failed: dict[tuple[str, Phase], int] = {}  # how often, before this run
 
     def run(self, only: set[str] | None) -> dict[str, tuple[str, str]]:
         """Until settled; returns message and hint of what could not be run. `only` None: all that can move now."""
+        self._failed = {(row.credential, row.phase): row.attempts for row in self._assembly.journal.rotations()}
         run = Run(assembly=self._assembly, owner=self._owner, parallel=self._parallel, only=only)
         previous = signal.signal(signal.SIGINT, self._interrupt(run))
         try:
@@ -86,4 +88,5 @@ class Settling:
             return False
         if row.phase in WAITING_IS_FINE and row.problem is None:
             return True
-        return row.attempts >= PATIENCE or row.waiting.until - self._assembly.clock.now() > LONG
+        tried = row.attempts > self._failed.get((row.credential, row.phase), 0)  # what failed then may be mended now
+        return (tried and row.attempts >= PATIENCE) or row.waiting.until - self._assembly.clock.now() > LONG

@@ -143,3 +143,22 @@ def test_a_wrong_admin_credential_is_two_lines_and_changes_nothing(scene: Scene)
     assert answer.code == 2
     assert len(answer.lines) == 2
     assert len(scene.keyserver.live(NAME)) == 1
+
+
+def test_the_same_command_after_the_fault_was_mended_tries_once_more(scene: Scene) -> None:
+    scene.say("adopt", NAME)
+    scene.keyserver.fail(Operation.MINT, FaultKind.ERROR_BEFORE, calls=None)
+    assert scene.say("rotate", NAME).code == 3
+    scene.keyserver.tell(faults=())
+    answer = scene.say("rotate", NAME)
+    assert answer.code == 0, answer.out
+    assert "is live" in answer.out
+
+
+def test_the_same_command_while_the_fault_lasts_tries_once_more_and_comes_back(scene: Scene) -> None:
+    scene.say("adopt", NAME)
+    scene.keyserver.fail(Operation.MINT, FaultKind.ERROR_BEFORE, calls=None)
+    scene.say("rotate", NAME)
+    before = scene.mints
+    assert scene.say("rotate", NAME).code == 3
+    assert scene.mints > before
