@@ -123,11 +123,12 @@ class Assembly:
         given = self.admin.get(config.name)
         if given == "-":
             return from_prompt(config.name)
+        reference = config.admin
         if given is not None:
-            return self.resolver(read_reference(given, self.config.stores, f"--admin {config.name}"))
-        assert config.admin is not None
+            reference = read_reference(given, self.config.stores, f"--admin {config.name}")
+        assert reference is not None
         try:
-            return self.resolver(config.admin)
+            return self.resolver(reference)
         except ConfigError as error:
             raise ConfigError(f"the admin credential of {config.name}: {error.message}", error.hint) from None
 

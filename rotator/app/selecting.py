@@ -79,5 +79,10 @@ def _must_exist(what: str, words: Sequence[str], known: Sequence[str]) -> None:
     for word in words:
         if word not in known:
             near = nearest(word, known)
-            hint = f"did you mean {near}?" if near else f"`rotator status` lists every {what}"
+            listed = (
+                "`rotator status` lists the credentials" if what == "credential" else f"known: {', '.join(known[:8])}"
+            )
+            hint = (
+                f"did you mean {near}?" if near else listed if known else f"no credential has one: leave out --{what}"
+            )
             raise ConfigError(f"there is no {what} {word!r}", hint)

@@ -19,7 +19,7 @@ BATCH = 1000
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """What to do."""
-    parser.add_argument("action", choices=["verify", "export"])
+    parser.add_argument("action", choices=["verify", "export"], metavar="verify|export")
     parser.add_argument("--head", metavar="DIGEST", help="a checkpoint's digest from outside: also finds truncation")
 
 

@@ -222,7 +222,7 @@ class Client:
                 most=MOST_BYTES,
             )
         except Unsent as unsent:
-            raise Transient(str(unsent)) from None
+            raise Transient(str(unsent), "see that it runs, and that base_url is right") from None
         except Lost as lost:
             raise failure(str(lost)) from None
         content = _content(reply)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 MOST_CONNECTIONS = 64
 """Kept to one host: as many as a process has threads."""
@@ -129,12 +129,13 @@ def _connect(connect: Callable[[], None], seconds: float | None) -> None:
 def _why(error: Exception) -> str:
     if isinstance(error, NameResolutionError):
         return "has no address"
-    if isinstance(error, (ConnectTimeoutError, TimeoutError)):
-        return "did not accept a connection in time"
     if isinstance(error, ssl.SSLCertVerificationError):
         return "shows a certificate that is not trusted"
-    refused = isinstance(error.__cause__, ConnectionRefusedError)
-    return "refused the connection" if refused else "cannot be reached"
+    if isinstance(error, NewConnectionError):  # which to urllib3 is also a timeout
+        return "refused the connection" if isinstance(error.__cause__, ConnectionRefusedError) else "cannot be reached"
+    if isinstance(error, (ConnectTimeoutError, TimeoutError)):
+        return "did not accept a connection in time"
+    return "cannot be reached"
 
 
 class _Connection(HTTPConnection):

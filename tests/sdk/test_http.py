@@ -267,6 +267,8 @@ def test_nothing_listens_and_no_such_host_mean_that_nothing_was_sent() -> None:
         with pytest.raises(Transient) as caught:
             asking.mint("/keys", {})
         assert not caught.value.throttled
+        assert caught.value.message.endswith("refused the connection" if nowhere == url else "has no address")
+        assert "base_url" in caught.value.hint
         with pytest.raises(Transient):
             asking.get("/keys")
 
