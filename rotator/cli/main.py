@@ -6,9 +6,12 @@ import argparse
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
+
+from rotator.cli.streams import settle
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb: (module, one line of help), in the order in which they are shown
@@ -48,12 +51,27 @@ WITH_VALUE = ("--config", "--state")
 
 def rotate() -> NoReturn:
     """The console script `rotate`."""
-    sys.exit(main(["rotate", *sys.argv[1:]], prog="rotate"))
+    console(["rotate", *sys.argv[1:]], "rotate")
 
 
 def rotator() -> NoReturn:
     """The console script `rotator`."""
-    sys.exit(main(sys.argv[1:], prog="rotator"))
+    console(sys.argv[1:], "rotator")
+
+
+def console(arguments: Sequence[str], prog: str) -> NoReturn:
+    """Run one command as a process of its own."""
+    settle()
+    code = main(arguments, prog=prog)
+    if signal.getsignal(signal.SIGINT) is at_once:
+        sys.stdout.flush()
+        at_once()  # an interpreter that winds up dies of the next Ctrl-C, with another exit code
+    sys.exit(code)
+
+
+def at_once(*_: object) -> NoReturn:
+    """What Ctrl-C does once there was one: nothing is waited for."""
+    os._exit(3)
 
 
 def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
@@ -69,15 +87,14 @@ def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
         if not getattr(args, "run", None):
             build(prog, []).print_help()
             return 0
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()  # what cannot be written is told, and not lost at the very end
+        return code
     except Told as told:
         return tell(prog, told.message, told.hint, code=told.code)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, at_once)
         return tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if debug:
             raise
@@ -130,8 +147,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit 2."""
         from rotator.cli.errors import Told
+        from rotator.cli.usage import plain
 
-        raise Told(message, f"see `{self.prog} --help`", code=2)
+        raise Told(plain(message), f"see `{self.prog} --help`", code=2)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, but an option that is not known is answered with the nearest one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -77,3 +78,18 @@ def test_twice_is_now(scene: Scene) -> None:
     assert process.returncode == 3
     assert time.monotonic() - begun < 5
     assert "Traceback" not in err
+
+
+def test_impatience_before_anything_was_begun_ends_the_same_way(scene: Scene) -> None:
+    os.mkfifo(scene.folder / "slow", 0o600)
+    process = _start(scene, NAME, "--admin", "ks=file:slow")
+    waited_for = os.open(scene.folder / "slow", os.O_WRONLY)  # returns when it is read, and nothing is written
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.005)
+    _, err = process.communicate(timeout=30)
+    os.close(waited_for)
+    assert process.returncode == 3
+    assert err.splitlines() == ["rotate: interrupted", "hint: `rotator status` shows what is half-way"]
+    assert scene.mints == 0
