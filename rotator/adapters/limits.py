@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from rotator.domain.credential import Place, Principal
+from rotator.domain.credential import Principal
 from rotator.domain.failures import Transient
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
 from rotator.domain.secret import Secret
-from rotator.ports import Provider, Store, StoreCapabilities, Stored
+from rotator.ports import Provider
 
 PATIENCE = timedelta(milliseconds=250)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -172,39 +172,3 @@ class LimitedProvider:
     def check_admin(self, principal: Principal) -> None:
         with self._limits.one_call():
             self._inner.check_admin(principal)
-
-
-class LimitedStore:
-    """A `Store` within limits; parameters as for `LimitedProvider`."""
-
-    def __init__(
-        self,
-        inner: Store,
-        *,
-        parallel: int,
-        rate: float | None = None,
-        patience: timedelta = PATIENCE,
-        clock: Clock = time.monotonic,
-        sleep: Sleep = time.sleep,
-    ) -> None:
-        self._inner = inner
-        self._limits = Limits(parallel=parallel, rate=rate, patience=patience, clock=clock, sleep=sleep)
-
-    def capabilities(self) -> StoreCapabilities:
-        return self._inner.capabilities()
-
-    def read(self, place: Place) -> Stored:
-        with self._limits.one_call():
-            return self._inner.read(place)
-
-    def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
-        with self._limits.one_call():
-            return self._inner.write(place, fields, expected)
-
-    def remove(self, place: Place, expected: str) -> None:
-        with self._limits.one_call():
-            self._inner.remove(place, expected)
-
-    def places(self, ref: str) -> tuple[Place, ...]:
-        with self._limits.one_call():
-            return self._inner.places(ref)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rotator_keyserver import Keyserver as Driver
 
-from rotator.adapters.limits import LONGEST_LINE, LONGEST_PAUSE, Bucket, LimitedProvider, LimitedStore
-from rotator.domain.credential import Place, PlaceKind, Principal
-from rotator.domain.failures import Conflict, Denied, Transient
+from rotator.adapters.limits import LONGEST_LINE, LONGEST_PAUSE, Bucket, LimitedProvider, Limits
+from rotator.domain.credential import Principal
+from rotator.domain.failures import Denied, Transient
 from rotator.domain.keys import KeyState, MintRequest, Verdict
-from rotator.ports import ABSENT, Provider, Store, StoreCapabilities, Stored
+from rotator.ports import Provider
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation, RetryAfter
 
 SVC = Principal(name="svc")
@@ -272,78 +271,19 @@ def test_capabilities_are_no_request(limited: Callable[..., LimitedProvider], se
     assert len(server.log) == 1
 
 
-# -- around a store ----------------------------------------------------------------------------------------------------
+# -- the bulkhead ------------------------------------------------------------------------------------------------------
 
 
-class Shelf:
-    """A `Store` of one place in memory."""
-
-    def __init__(self) -> None:
-        self.stored = Stored(version=ABSENT)
-
-    def capabilities(self) -> StoreCapabilities:
-        return StoreCapabilities(exact=True)
-
-    def read(self, place: Place) -> Stored:
-        return self.stored
-
-    def write(self, place: Place, fields: Any, expected: str) -> str:
-        if expected != self.stored.version:
-            raise Conflict("the version is another")
-        self.stored = Stored(version=f"{self.stored.version}i", fields=dict(fields))
-        return self.stored.version
-
-    def remove(self, place: Place, expected: str) -> None:
-        self.stored = Stored(version=ABSENT)
-
-    def places(self, ref: str) -> tuple[Place, ...]:
-        return (Place(ref=ref, kind=PlaceKind.PENDING, of="r"),)
-
-
-def test_a_store_is_limited_likewise() -> None:
-    clock = Clock()
-    place = Place(ref="app/db", kind=PlaceKind.CURRENT, fields=("url",))
-    store: Store = LimitedStore(
-        Shelf(), parallel=1, rate=1.0, patience=timedelta(seconds=9), clock=clock, sleep=clock.sleep
-    )
-    assert store.capabilities().exact
-    assert store.read(place).version == ABSENT
-    version = store.write(place, {"url": "x"}, ABSENT)
-    with pytest.raises(Conflict):
-        store.write(place, {"url": "y"}, ABSENT)
-    assert store.read(place).fields == {"url": "x"}
-    store.remove(place, version)
-    assert [each.of for each in store.places("app/db")] == ["r"]
-    assert clock.now == pytest.approx(1005.0), "six calls, a second apart"
-
-
-class Stiff(Shelf):
-    """Reading takes until `leave` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.leave, self.reads = threading.Event(), threading.Event(), 0
-
-    def read(self, place: Place) -> Stored:
-        self.reads += 1
-        self.entered.set()
-        assert self.leave.wait(30)
-        return self.stored
-
-
-def test_a_full_bulkhead_gives_the_thread_back() -> None:
-    place, shelf = Place(ref="app/db", kind=PlaceKind.CURRENT), Stiff()
-    store = LimitedStore(shelf, parallel=1, patience=timedelta(milliseconds=50))
-    with ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(store.read, place)
-        assert shelf.entered.wait(30)
+def test_a_full_bulkhead_gives_the_thread_back_and_sends_nothing() -> None:
+    limits, sent = Limits(parallel=1, patience=timedelta(milliseconds=50)), 0
+    with limits.one_call():
         began = time.monotonic()
-        with pytest.raises(Transient) as refused:
-            store.read(place)
+        with pytest.raises(Transient) as refused, limits.one_call():
+            sent += 1
         assert 0.05 <= time.monotonic() - began < 5
-        shelf.leave.set()
-        slow.result()
+    assert sent == 0
     assert refused.value.throttled
     assert refused.value.retry_after is not None
-    assert shelf.reads == 1, "what is refused was not sent"
-    assert store.read(place) == shelf.stored
+    with limits.one_call():
+        sent += 1
+    assert sent == 1
