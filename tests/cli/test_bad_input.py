@@ -177,3 +177,9 @@ def test_a_provider_that_answers_with_a_page_is_not_believed(scene: Scene) -> No
     scene.keyserver.fail(Operation.LIST, FaultKind.HTML, calls=None)
     _two_lines(scene.say("rotate", NAME))
     assert scene.mints == 0
+
+
+def test_an_admin_credential_given_for_this_run_is_named_when_it_cannot_be_had(scene: Scene) -> None:
+    lines = _two_lines(scene.say("rotate", NAME, "--admin", "ks=file:none"))
+    assert "the admin credential of ks: file:" in lines[0]
+    assert scene.mints == 0
