@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rotator.domain.credential import Publication
-from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanent, Transient, Undecidable
+from rotator.domain.failures import CapFull, Denied, Transient, Undecidable
 from rotator.domain.keys import Key, KeyState, Minter, MintRequest, slot_of
 from rotator.domain.records import KnownKey, Origin
 from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.domain.secret import Secret
-from rotator.engine import places
+from rotator.engine import escrow, places
 from rotator.engine.belonging import alive, belongs, candidates, strays
 from rotator.engine.killing import InUse, holder, kill
 from rotator.engine.planning import (
@@ -23,8 +22,6 @@ from rotator.engine.planning import (
     secured,
 )
 from rotator.engine.recorded import Pause, Recorded
-
-ESCROW_CHECK = {"key_id": "", "rotation": ""}
 
 
 def mint(rotation: Recorded) -> Phase | Waiting | None:
@@ -38,7 +35,7 @@ def mint(rotation: Recorded) -> Phase | Waiting | None:
         return rotation.wait(rotation.capabilities.list_lag, note="until what was cleaned up is no longer counted")
     if rotation.row.slot is None and not room_was_made(rotation, listed):
         return rotation.wait(rotation.capabilities.list_lag, note="room was made; until the provider's cap knows")
-    publication, version = open_escrow(rotation)
+    publication, version = escrow.open_first(rotation)
     expects = None
     if rotation.row.slot is not None:
         expects = expected_in_slot(rotation, rotation.keys())
@@ -179,31 +176,6 @@ def room_was_made(rotation: Recorded, listed: Sequence[Key]) -> bool:
         raise Undecidable("the cap is filled by foreign keys: " + ", ".join(foreign), hint)
     converge(rotation)
     return False
-
-
-def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
-    """The first store that accepts a write, and the version to expect when the key is saved there."""
-    failure: Failure | None = None
-    for publication in places.not_left_behind(rotation):
-        place = publication.pending(rotation.row.id)
-        try:
-            found = places.private(rotation, publication, place)
-            if found.key is not None and found.value is not None and found.key.alive:
-                keep_for_proof(rotation, found)
-            fields = {**ESCROW_CHECK, "rotation": rotation.row.id}
-            return publication, rotation.write("open escrow", publication, place, fields, found.version)
-        except (Transient, Denied, Permanent, Conflict) as problem:
-            failure = failure or problem
-    raise failure or Permanent("no store can take a new key", "publish the credential to a store")
-
-
-def keep_for_proof(rotation: Recorded, found: places.Found) -> None:
-    """No place is overwritten while it is the only copy of the value of a key that is not proven dead."""
-    assert found.key is not None
-    assert found.value is not None
-    old = rotation.row.old_key(found.key.key_id)
-    if old is not None and old.kept_in is None:
-        rotation.row = rotation.row.with_old_key(places.keep(rotation, old, found.value))
 
 
 def request(rotation: Recorded, expects: str | None) -> MintRequest:
