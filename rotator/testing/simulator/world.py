@@ -28,7 +28,7 @@ from rotator.testing.simulator.journal import SimulatedJournal
 from rotator.testing.simulator.person import Person
 from rotator.testing.simulator.provider import PREFIX, SimulatedProvider
 from rotator.testing.simulator.schedule import START, Actor, Schedule
-from rotator.testing.simulator.store import SimulatedStore
+from rotator.testing.simulator.store import HANDS_OVER, SimulatedStore
 
 CREDENTIAL = "app"
 RECONCILED_EVERY = 6 * 3600.0
@@ -262,7 +262,7 @@ class Simulated:
         if self.strategy.minter is Minter.PERSON:
             person = Person(self.schedule, self.provider, self.random)
             works = partial(_hands_over, person)
-            self.hire(installation, f"{installation.name}-person", works, after=60.0).background = True
+            self.hire(installation, installation.name + HANDS_OVER, works, after=60.0).background = True
         after = self.random.random() * RECONCILED_EVERY
         self.hire(installation, f"{installation.name}-reconciler", self._reconciles, after=after).background = True
 
