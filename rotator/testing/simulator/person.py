@@ -68,7 +68,9 @@ class Person:
         drawn = self._random.random()
         if drawn < 0.15:
             had = [key for key in self._provider.keys_by_id.values() if key.principal == spec.principal.name]
-            return self._random.choice(had)
+            # One that was deleted, works on beyond the provider's own word, and cannot be named by it: nobody can tell.
+            tells = self._provider.offers.identifies or not self._provider.slow_deaths
+            return self._random.choice([key for key in had if tells or key.live] or had)
         if self._noted is None or not self._noted.live or drawn < 0.35:
             whose = self._schedule.current.installation
             self._noted = self._provider.make_in_console(spec.principal.name, whose)
