@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,7 +46,7 @@ def read_value(texts: Mapping[str, str]) -> Secret:
     return Secret(texts)
 
 
-def provide(assembly: Assembly, spec: Credential, value: Secret, sleep: Sleep = time.sleep) -> Provided:
+def provide(assembly: Assembly, spec: Credential, value: Secret, sleep: Sleep) -> Provided:
     """Hand the value over to the rotation that waits for it. Raises `NotTaken`, and then nothing was changed."""
     world = patient(assembly.world_of(spec))
     part = world.provider.capabilities(spec.principal).secret_part

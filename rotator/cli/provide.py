@@ -6,12 +6,14 @@ import argparse
 import getpass
 import json
 import sys
+import time
+from collections.abc import Callable
 
 from rotator.app.providing import LONGEST, Wanted, provide, read_value, wanted
 from rotator.app.reporting import report
 from rotator.cli.context import assembled, named
 from rotator.cli.errors import Told
-from rotator.cli.terminal import clean, terminal
+from rotator.cli.terminal import Terminal, clean, terminal
 from rotator.domain.secret import Secret
 
 
@@ -33,12 +35,23 @@ def run(args: argparse.Namespace) -> int:
         want = wanted(assembly, spec)
         if sys.stdin.isatty():
             err.line(clean(f"{spec.name} waits: {want.instruction}"))
-        done = provide(assembly, spec, read(want))
+        done = provide(assembly, spec, read(want), patiently(err))
     if args.json:
         print(json.dumps(report([done.rotation], selected=1), indent=2, ensure_ascii=False))
     else:
         out.line(f"{spec.name}: {clean(done.key_id)} is handed over; `rotate --due` or the daemon goes on with it")
     return 0
+
+
+def patiently(err: Terminal) -> Callable[[float], None]:
+    """Sleep, and say what for."""
+
+    def sleep(seconds: float) -> None:
+        if seconds:
+            err.line(f"waits {seconds:.0f} s, until the provider's list can be believed")
+        time.sleep(seconds)
+
+    return sleep
 
 
 def read(want: Wanted) -> Secret:

@@ -62,6 +62,7 @@ def take_up(rotation: Recorded) -> Waiting | None:
     refusal: NotTaken | None = None
     for publication, found in places.pending_values(rotation, rotation.row.id):
         assert found.value is not None
+        rotation.values[f"handed over to {publication.store}"] = found.value  # no failure's words may show it
         try:
             judged = judge(rotation, found.value, found.key_id)
         except NotTaken as why:

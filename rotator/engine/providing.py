@@ -53,14 +53,20 @@ def provide(spec: Credential, world: World, value: Secret, sleep: Sleep) -> Prov
     is. Twice: the same value is told of again; another one is refused as long as the first works.
     """
     look = _looking(spec, world)
-    handed.refuse_at_once(look, value)
-    there = refuse_beside_another(look, value)
-    if there is None:
-        until_the_list_tells(look, value, sleep)
-        look = _looking(spec, world)  # what was learned meanwhile counts
-        judged = handed.judge(look, value)
-        there = leave(look, value, judged.key_id)
-    return tell(look, there)
+    look.values["handed over"] = value
+    try:
+        handed.refuse_at_once(look, value)
+        there = refuse_beside_another(look, value)
+        if there is None:
+            until_the_list_tells(look, value, sleep)
+            look = _looking(spec, world)  # what was learned meanwhile counts
+            look.values["handed over"] = value
+            judged = handed.judge(look, value)
+            there = leave(look, value, judged.key_id)
+        return tell(look, there)
+    except Failure as failure:
+        look.purge(failure)  # a driver's words may hold what it was given
+        raise
 
 
 def _looking(spec: Credential, world: World) -> Recorded:

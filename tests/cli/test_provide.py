@@ -212,6 +212,13 @@ def test_without_the_providers_word_two_new_keys_cannot_be_told_apart(tmp_path: 
         assert scene.say("provide", NAME, stdin=value).out.startswith(f"{NAME}: {first} is handed over")
 
 
+def test_the_list_is_waited_for_where_the_provider_tells_no_id(tmp_path: Path) -> None:
+    with Keyserver(Behaviour(marks=False, identify=False, list_lag=1.0)) as keyserver:
+        scene = _asked(make(tmp_path, keyserver, strategy="by-hand", identifies=False, list_lag="1s"))
+        answer = scene.say("provide", NAME, stdin=_made(scene)[1])
+        assert (answer.code, answer.err) == (0, "waits 1 s, until the provider's list can be believed\n")
+
+
 def test_when_the_provider_cannot_be_asked_nothing_is_handed_over(byhand: Scene) -> None:
     _asked(byhand)
     value = _made(byhand)[1]

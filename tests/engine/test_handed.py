@@ -283,6 +283,26 @@ def test_a_key_that_another_credential_has_as_current_is_refused(small: SmallWor
         provide(small, value)
 
 
+def test_no_words_of_a_driver_show_what_was_handed_over(small: SmallWorld) -> None:
+    asked(small)
+    value = made(small, "k2")
+    verify = small.provider.verify
+
+    def talks(principal: Principal, value: Secret) -> Verdict:
+        raise Transient(f"no answer to {value.reveal('secret')}", f"try {value.reveal('secret')}")
+
+    small.provider.verify = talks  # type: ignore[method-assign]
+    with pytest.raises(Transient) as caught:
+        provide(small, value)
+    assert "sk-k2" not in caught.value.message + caught.value.hint
+    small.provider.verify = verify  # type: ignore[method-assign]
+    provide(small, value)
+    small.provider.verify = talks  # type: ignore[method-assign]
+    row = work(small)
+    assert row.problem is not None
+    assert "sk-k2" not in f"{row.problem}{row.waiting}"
+
+
 # -- too late ----------------------------------------------------------------------------------------------------------
 
 
