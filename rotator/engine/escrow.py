@@ -1,4 +1,4 @@
-"""The escrow: the first store that accepts a write, where a fresh key is saved before anything else happens."""
+"""The escrow: the first store of a credential that accepts a write, seen to do so before there is a key to save."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transi
 from rotator.engine import places
 from rotator.engine.recorded import Recorded
 
-CHECK = {"key_id": "", "rotation": ""}
-"""What is written to see whether a store accepts a write; no value is in it."""
+ESCROW_CHECK = {"key_id": "", "rotation": ""}
 
 
-def open_first(rotation: Recorded) -> tuple[Publication, str]:
+def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
     """The first store that accepts a write, and the version to expect when the key is saved there."""
     failure: Failure | None = None
     for publication in places.not_left_behind(rotation):
@@ -20,7 +19,7 @@ def open_first(rotation: Recorded) -> tuple[Publication, str]:
             found = places.private(rotation, publication, place)
             if found.key is not None and found.value is not None and found.key.alive:
                 keep_for_proof(rotation, found)
-            fields = {**CHECK, "rotation": rotation.row.id}
+            fields = {**ESCROW_CHECK, "rotation": rotation.row.id}
             return publication, rotation.write("open escrow", publication, place, fields, found.version)
         except (Transient, Denied, Permanent, Conflict) as problem:
             failure = failure or problem

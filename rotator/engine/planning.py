@@ -10,8 +10,9 @@ from rotator.domain.credential import Publication
 from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Key, slot_of
 from rotator.domain.rotation import OldKey, Phase, Waiting
-from rotator.engine import escrow, places
+from rotator.engine import places
 from rotator.engine.belonging import alive, belongs, candidates, check_journal_age, learn_belonging
+from rotator.engine.escrow import open_escrow
 from rotator.engine.recorded import Recorded
 
 
@@ -38,7 +39,7 @@ def leave_trace(rotation: Recorded) -> None:
     """
     if rotation.row.supersedes or rotation.row.rules.contains:
         with suppress(Transient, Denied, Permanent, Conflict):
-            escrow.open_first(rotation)
+            open_escrow(rotation)
 
 
 def rewrite_superseded(rotation: Recorded) -> None:

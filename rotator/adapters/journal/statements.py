@@ -41,7 +41,7 @@ from rotator.adapters.journal.schema import (
     SIGHTING,
 )
 from rotator.adapters.journal.session import Statement
-from rotator.domain.records import Verb
+from rotator.domain.changes import OF_THE_ROTATION
 
 
 def given(name: str) -> BindParameter[Any]:
@@ -232,7 +232,7 @@ ANSWER = Statement(
 )
 DROP_REQUESTS = Statement(
     update(REQUEST)
-    .where(_WAITING, REQUEST.c.verb.in_([literal_column(f"'{verb.value}'") for verb in (Verb.ROLLBACK, Verb.RESUME)]))
+    .where(_WAITING, REQUEST.c.verb.in_([literal_column(f"'{verb.value}'") for verb in sorted(OF_THE_ROTATION)]))
     .values(answered_at=given("answered_at"))
 )
 
