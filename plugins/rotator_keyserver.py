@@ -6,9 +6,10 @@ A keyserver can be told to behave like many providers, and the settings say like
       driver: keyserver
       base_url: http://127.0.0.1:8080
       admin: file:/run/secrets/keyserver-admin
-      strategy: two-slots            # overlap, unmarked, two-slots, dual, in-place
+      strategy: two-slots            # overlap, unmarked, two-slots, dual, in-place, by-hand
       slots: [a, b]                  # where keys live in slots
       cap: 2                         # keys of one principal
+      console: https://keys.internal # by-hand: where a person makes keys
       disable: false, usage: true, identifies: true, expiry: true, scopes: true, probe: true
       propagation: 0s, death_window: 0s, list_lag: 0s
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from rotator.sdk import (
     OVERLAP,
@@ -33,6 +34,7 @@ from rotator.sdk import (
     Key,
     KeyState,
     Minted,
+    Minter,
     MintRequest,
     Permanent,
     Principal,
@@ -62,7 +64,7 @@ class Keyserver:
         self._offers = offers
 
     @classmethod
-    def from_settings(cls, name: str, settings: Mapping[str, Any], admin: str, timeout: timedelta) -> Keyserver:
+    def from_settings(cls, name: str, settings: Mapping[str, Any], admin: str, timeout: timedelta) -> Self:
         """Sends nothing. Raises `SettingsError`."""
         read = Settings(settings)
         base_url = read.text("base_url")
@@ -81,7 +83,9 @@ class Keyserver:
         return self._offers
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
-        """One POST. A chosen value's fingerprint becomes the tag of its slot."""
+        """One POST, and none where a person mints. A chosen value's fingerprint becomes the tag of its slot."""
+        if self._offers.strategy.minter is Minter.PERSON:
+            raise Permanent("a person makes this keyserver's keys", "hand one over with `rotator provide`")
         answer = self._client.mint(_keys_of(principal), _wish(request), expect=(201, 409))
         if answer.status == 409:
             raise _conflict(answer, request)
@@ -159,6 +163,7 @@ def _offers(read: Settings, base_url: str) -> Capabilities:
         list_lag=read.duration("list_lag", NOTHING),
         probe=Probe(url=resource) if read.flag("probe", True) else None,
         least_permission=PERMISSION,
+        console_url=read.text("console") if read.has("console") else "",
     )
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from rotator.adapters.calendar import CronCalendar
 from rotator.app.assembly import Assembly
+from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
+from rotator.domain.failures import Failure
+from rotator.domain.keys import Minter
+from rotator.engine import handed
 from rotator.policy.due import Adoption, first_due
 from rotator.policy.facts import Facts
 
@@ -27,3 +31,16 @@ def gather(assembly: Assembly, spec: Credential) -> Facts:
         held_by=(row.held_why or "an operator") if row.held else None,
         open_rotation=open_row.id if open_row else None,
     )
+
+
+def by_a_person(assembly: Assembly, spec: Credential) -> str | None:
+    """What a person has to do for a new key, now if a rotation waits for it; None where nobody has to, or can tell."""
+    try:
+        capabilities = assembly.provider(spec.provider).capabilities(spec.principal)
+    except (ConfigError, Failure):
+        return None  # `rotator check` tells of it
+    if capabilities.strategy.minter is not Minter.PERSON:
+        return None
+    row = assembly.journal.open_rotation(spec.name)
+    when = "now" if row is not None and handed.awaits(row) else "once a rotation asks for one"
+    return f"{when}: {handed.instruction(spec, capabilities)}"

@@ -11,9 +11,9 @@ from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
-from rotator.domain.keys import Capabilities, Disabling, Key
+from rotator.domain.keys import Capabilities, Disabling, Key, Minter
 from rotator.domain.rotation import RULES, Mode, Rotation
-from rotator.engine import starting
+from rotator.engine import handed, starting
 from rotator.engine.world import World
 
 ROUND_TRIP = timedelta(milliseconds=300)
@@ -26,6 +26,7 @@ class Planned:
 
     `outage`: how long its consumers have no working key; None: they always have one. `quiet_for`: None where nobody
     waits for quiet. `requests`: how many the provider gets at least, `rate`: how many a second it allows. `held`: why.
+    `by_hand`: what a person has to do for the new key; None where the provider mints it.
     """
 
     credential: str
@@ -36,6 +37,7 @@ class Planned:
     old_keys: tuple[str, ...] = ()
     open_rotation: str | None = None
     takes: str = "a new rotation"
+    by_hand: str | None = None
     outage: timedelta | None = None
     overlap: timedelta = timedelta(0)
     quiet_for: timedelta | None = None
@@ -75,6 +77,7 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         foreign=_foreign(assembly, spec, listed, current),
         open_rotation=open_row.id if open_row else None,
         takes=_takes(assembly, open_row, mode),
+        by_hand=handed.instruction(spec, capabilities) if capabilities.strategy.minter is Minter.PERSON else None,
         overlap=RULES[mode].overlap(spec.policy) if capabilities.strategy.overlap else timedelta(0),
         outage=_outage(capabilities, mode, len(spec.publish)),
         quiet_for=spec.policy.quiet_for if RULES[mode].waits_for_quiet and capabilities.usage else None,
@@ -174,6 +177,8 @@ def _cannot(capabilities: Capabilities, mode: Mode, spec: Credential) -> tuple[s
         cannot.append("the provider has no overlap: the old key dies when the new one is minted")
     if not capabilities.usage and RULES[mode].waits_for_quiet:
         cannot.append("the provider does not tell when a key was last used: time alone decides")
-    if not capabilities.strategy.marked and not spec.principal.exclusive:
+    if capabilities.strategy.minter is Minter.PERSON:
+        cannot.append("the provider mints no key by its API: nothing is published before a person hands one over")
+    elif not capabilities.strategy.marked and not spec.principal.exclusive:
         cannot.append("keys carry no mark and the principal is shared: a lost mint must be found by a person")
     return tuple(cannot)

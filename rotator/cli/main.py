@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "hold": ("steer", "stop a credential's rotations until released"),
     "release": ("steer", "let a held credential go on"),
     "revoke": ("revoke", "kill a credential's keys without a successor"),
+    "provide": ("provide", "hand over a key that a person made"),
     "prove": ("prove", "test the death of old keys again"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),

@@ -77,7 +77,8 @@ def _readers(each: Planned) -> tuple[str, ...]:
 def _steps(each: Planned, mode: Mode, out: Terminal) -> Iterator[str]:
     """One credential's plan, in the order in which it happens."""
     yield out.style(each.credential, "bold") + f"  {each.takes}"
-    steps = [f"mint      a key at {each.provider}", f"verify    it, then publish it to {', '.join(each.places)}"]
+    mint = clean(f"wait      for a person: {each.by_hand}") if each.by_hand else f"mint      a key at {each.provider}"
+    steps = [mint, f"verify    it, then publish it to {', '.join(each.places)}"]
     keys = ", ".join(clean(key) for key in each.old_keys)
     if not each.old_keys:
         steps.append("retire    nothing: there is no old key")

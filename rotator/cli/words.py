@@ -61,7 +61,8 @@ def details(row: Rotation, now: datetime) -> tuple[str, ...]:
         when = "tries again" if endless else f"tries again in {span(left)}"
         return (clean(f"{when}: {row.problem.message}"),)
     what = WAITS_FOR.get(row.waiting.for_, "")
-    when = "" if endless else f"{span(left)} to go"
+    # A person is waited for without an end: that it is looked at again from time to time says nothing to people.
+    when = "" if endless or row.waiting.for_ is WaitFor.PERSON else f"{span(left)} to go"
     begun = ", ".join(each for each in (what, when) if each)
     return (clean(": ".join(each for each in (begun, row.waiting.note) if each)),) if begun or row.waiting.note else ()
 

@@ -36,7 +36,7 @@ class Minter(StrEnum):
 
     PROVIDER = "provider"
     CHOSEN = "chosen"  # the provider takes the value that we choose
-    PERSON = "person"
+    PERSON = "person"  # in the provider's console; handed over by `rotator provide`
 
 
 class Disabling(StrEnum):
@@ -62,7 +62,8 @@ UNMARKED = Strategy(name="unmarked", slots=False, overlap=True, minter=Minter.PR
 TWO_SLOTS = Strategy(name="two-slots", slots=True, overlap=True, minter=Minter.PROVIDER, marked=False)
 DUAL = Strategy(name="dual", slots=True, overlap=True, minter=Minter.CHOSEN, marked=True)
 IN_PLACE = Strategy(name="in-place", slots=True, overlap=False, minter=Minter.PROVIDER, marked=False)
-STRATEGIES = {each.name: each for each in (OVERLAP, UNMARKED, TWO_SLOTS, DUAL, IN_PLACE)}
+BY_HAND = Strategy(name="by-hand", slots=False, overlap=True, minter=Minter.PERSON, marked=False)
+STRATEGIES = {each.name: each for each in (OVERLAP, UNMARKED, TWO_SLOTS, DUAL, IN_PLACE, BY_HAND)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

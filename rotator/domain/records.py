@@ -106,6 +106,7 @@ class Verb(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     RESUME = "resume"
+    PROVIDE = "provide"  # a key that a person made lies in a pending place: look now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

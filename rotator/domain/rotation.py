@@ -250,7 +250,7 @@ class Rotation:
 
     @property
     def minted_since(self) -> datetime | None:
-        """From when on a key of this rotation may exist: a mint counts from its intent."""
+        """From when on a key of this rotation may exist: a mint counts from its intent, a person's from the asking."""
         return self.minted_at or self.first_mint_at
 
     @property

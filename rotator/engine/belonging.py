@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rotator.domain.credential import PlaceKind, Publication
 from rotator.domain.failures import JournalOlder
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, Minter
 from rotator.domain.records import KnownKey, Origin
 from rotator.domain.rotation import Rotation
 from rotator.engine import places
@@ -30,6 +31,7 @@ def alive(rotation: Recorded, listed: Iterable[Key]) -> set[str]:
 
 def learn_belonging(rotation: Recorded, listed: Iterable[Key]) -> None:
     """Let the journal know every living key of the list that belongs and that it did not know."""
+    learn_handed_over(rotation, *rotation.row.supersedes)
     for key in listed:
         if key.live and key.id not in rotation.known and belongs(rotation, key):
             mark = rotation.mark_of(key)
@@ -42,6 +44,23 @@ def learn_belonging(rotation: Recorded, listed: Iterable[Key]) -> None:
                     rotation=mark.rotation if mark else None,
                 )
             )
+
+
+def learn_handed_over(rotation: Recorded, *rotation_ids: str) -> None:
+    """Let the journal know every key that a person handed over to a rotation, with its fingerprint: it belongs."""
+    if rotation.capabilities.strategy.minter is not Minter.PERSON:
+        return
+    for rotation_id in rotation_ids:
+        for _, found in places.pending_values(rotation, rotation_id):
+            known = found.key or KnownKey(
+                key_id=found.key_id or "",
+                credential=rotation.spec.name,
+                origin=Origin.FOUND,
+                since=rotation.now(),
+                rotation=rotation_id,
+            )
+            if found.key_id and known.fingerprint is None:
+                rotation.learn(replace(known, fingerprint=found.fingerprint))
 
 
 def strays(rotation: Recorded, listed: Iterable[Key], *, below: int | None = None) -> tuple[str, ...]:
@@ -70,6 +89,8 @@ def _is_unmarked_stray(rotation: Recorded, key: Key) -> bool:
     known = rotation.known.get(key.id)
     if known is not None:
         return known.rotation == rotation.row.id
+    if strategy.minter is Minter.PERSON:
+        return False  # what a person made and never handed over is not this rotation's: the reconciler tells of it
     return key.id not in rotation.row.baseline
 
 
@@ -81,6 +102,8 @@ def candidates(rotation: Recorded, listed: Iterable[Key], minted: Rotation | Non
     row, strategy = minted or rotation.row, rotation.capabilities.strategy
     if strategy.marked or strategy.slots or rotation.spec.principal.exclusive or not row.mint_fences:
         return ()
+    if strategy.minter is Minter.PERSON:
+        return ()  # no request of ours can have made it
     unknown = (key for key in listed if key.live and key.id not in rotation.known)
     return tuple(key.id for key in unknown if key.id not in row.baseline)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.keys import KeyState
@@ -56,3 +58,12 @@ def kill(rotation: Recorded, key_id: str, state: KeyState, action: str) -> None:
     if who is not None:
         raise InUse(f"{key_id} is current in {who}", "nothing was deleted; see `rotator status`")
     rotation.set_state(action, key_id, state)
+
+
+def bury(rotation: Recorded, key_id: str) -> None:
+    """Note a deletion: of an old key, whose proof follows, or of a stray, which nothing knows from now on."""
+    old = rotation.row.old_key(key_id)
+    if old is not None:
+        rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
+    elif key_id in rotation.known:
+        rotation.learn(replace(rotation.known[key_id], dead_at=rotation.now()))

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from rotator.domain.credential import Publication
-from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanent, Transient, Undecidable
+from rotator.domain.failures import CapFull, Denied, Transient, Undecidable
 from rotator.domain.keys import Key, KeyState, Minter, MintRequest, slot_of
 from rotator.domain.records import KnownKey, Origin
 from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.domain.secret import Secret
-from rotator.engine import places
-from rotator.engine.belonging import alive, belongs, candidates, strays
-from rotator.engine.killing import InUse, holder, kill
-from rotator.engine.planning import (
-    converge,
-    fix_old_keys,
-    full_for_good,
-    lost_mint,
-    lost_mint_hint,
-    secured,
-)
+from rotator.engine import handed, places
+from rotator.engine.belonging import candidates, strays
+from rotator.engine.escrow import open_escrow
+from rotator.engine.killing import InUse, bury, holder, kill
+from rotator.engine.planning import full_for_good, lost_mint, lost_mint_hint, secured
 from rotator.engine.recorded import Pause, Recorded
-
-ESCROW_CHECK = {"key_id": "", "rotation": ""}
+from rotator.engine.room import room_was_made
 
 
 def mint(rotation: Recorded) -> Phase | Waiting | None:
-    """Adopt what the escrow already holds of this rotation; else clean up smaller fences, and mint."""
+    """Adopt what the escrow already holds of this rotation; else clean up smaller fences, and mint.
+
+    Where a person mints nothing is sent: the person is asked, and what was handed over is taken up.
+    """
+    if rotation.capabilities.strategy.minter is Minter.PERSON:
+        return handed.take_up(rotation)
     if adopt_saved(rotation):
         return None
     if rotation.row.mint_fences:
@@ -131,15 +127,6 @@ def remember_exposed(rotation: Recorded, key_id: str) -> None:
     rotation.row = rotation.row.with_old_key(secured(rotation, old))
 
 
-def bury(rotation: Recorded, key_id: str) -> None:
-    """Note a deletion: of an old key, whose proof follows, or of a stray, which nothing knows from now on."""
-    old = rotation.row.old_key(key_id)
-    if old is not None:
-        rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
-    elif key_id in rotation.known:
-        rotation.learn(replace(rotation.known[key_id], dead_at=rotation.now()))
-
-
 def expected_in_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
     """Rule 10: what the slot holds now, which the mint is conditional on. None: the slot is somebody's current one.
 
@@ -154,56 +141,6 @@ def expected_in_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
             return None
         raise InUse(f"slot {slot} holds a key that is current", f"see `rotator status {rotation.spec.name}`")
     return key.id
-
-
-def room_was_made(rotation: Recorded, listed: Sequence[Key]) -> bool:
-    """Whether there is room under the cap at once. In an emergency an exposed key that no store holds dies for it."""
-    cap = rotation.capabilities.cap
-    live = alive(rotation, listed)
-    if cap is None or len(live) < cap:
-        return True
-    if not rotation.row.rules.emergency:
-        raise full_for_good(
-            rotation, CapFull(f"the provider allows {cap} keys and {cap} live", "delete a key that is not needed")
-        )
-    fix_old_keys(rotation, listed)  # the list of `planned` may have lacked one that fills the cap now
-    ours = [old.key_id for old in rotation.row.old_keys if old.key_id in live]
-    for key_id in ours:
-        if holder(rotation, key_id) is None:
-            kill(rotation, key_id, KeyState.DELETED, "make room")
-            bury(rotation, key_id)
-            return False
-    foreign = [key.id for key in listed if key.live and not belongs(rotation, key)]
-    if foreign and len(ours) < 2:
-        hint = f"revoke it by hand, then `rotator resume {rotation.spec.name}`"
-        raise Undecidable("the cap is filled by foreign keys: " + ", ".join(foreign), hint)
-    converge(rotation)
-    return False
-
-
-def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
-    """The first store that accepts a write, and the version to expect when the key is saved there."""
-    failure: Failure | None = None
-    for publication in places.not_left_behind(rotation):
-        place = publication.pending(rotation.row.id)
-        try:
-            found = places.private(rotation, publication, place)
-            if found.key is not None and found.value is not None and found.key.alive:
-                keep_for_proof(rotation, found)
-            fields = {**ESCROW_CHECK, "rotation": rotation.row.id}
-            return publication, rotation.write("open escrow", publication, place, fields, found.version)
-        except (Transient, Denied, Permanent, Conflict) as problem:
-            failure = failure or problem
-    raise failure or Permanent("no store can take a new key", "publish the credential to a store")
-
-
-def keep_for_proof(rotation: Recorded, found: places.Found) -> None:
-    """No place is overwritten while it is the only copy of the value of a key that is not proven dead."""
-    assert found.key is not None
-    assert found.value is not None
-    old = rotation.row.old_key(found.key.key_id)
-    if old is not None and old.kept_in is None:
-        rotation.row = rotation.row.with_old_key(places.keep(rotation, old, found.value))
 
 
 def request(rotation: Recorded, expects: str | None) -> MintRequest:

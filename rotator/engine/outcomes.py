@@ -141,7 +141,9 @@ def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
 
 
 def answered(row: Rotation, verb: Verb, now: datetime) -> Rotation:
-    """The row after `rollback` or `resume`; unchanged where it is too late for it."""
+    """The row after `rollback` or `resume`; unchanged where it is too late for it, and by what only wakes it."""
+    if verb is Verb.PROVIDE:
+        return row
     stuck = row.phase is Phase.STUCK
     at = row.parked_from or row.phase
     if verb is Verb.RESUME:

@@ -68,6 +68,17 @@ def private(rotation: Recorded, publication: Publication, place: Place) -> Found
     return Found(version=stored.version, value=value, fingerprint=fingerprint, key=key, key_id=key_id)
 
 
+def pending_values(rotation: Recorded, rotation_id: str) -> Iterator[tuple[Publication, Found]]:
+    """What a rotation's pending places hold; a store that cannot be read now is left out."""
+    for publication in not_left_behind(rotation):
+        try:
+            found = private(rotation, publication, publication.pending(rotation_id))
+        except (Transient, Denied):
+            continue
+        if found.value is not None:
+            yield publication, found
+
+
 def document_value(stored: Stored) -> Secret | None:
     """The value in a document of ours."""
     parts = {name[len(_VALUE) :]: text for name, text in (stored.fields or {}).items() if name.startswith(_VALUE)}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from rotator.domain.credential import Publication
-from rotator.domain.failures import CapFull, Failure, Permanent, Transient, Undecidable
+from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Key, slot_of
 from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.engine import places
 from rotator.engine.belonging import alive, belongs, candidates, check_journal_age, learn_belonging
+from rotator.engine.escrow import open_escrow
 from rotator.engine.recorded import Recorded
 
 
@@ -18,6 +20,7 @@ def plan(rotation: Recorded) -> Phase | Waiting | None:
     """Look at each place, the principal's keys and the journal's age; fix and secure the old keys; find a free slot."""
     listed = rotation.keys()
     check_journal_age(rotation, listed)
+    leave_trace(rotation)
     rewrite_superseded(rotation)
     refuse_lost_mints(rotation, listed)
     refuse_foreign_values(rotation)
@@ -27,6 +30,16 @@ def plan(rotation: Recorded) -> Phase | Waiting | None:
     if rotation.row.slot is None:
         refuse_without_room(rotation, listed)
     return Phase.CONTAINING if rotation.row.rules.contains else None
+
+
+def leave_trace(rotation: Recorded) -> None:
+    """Before an emergency changes anything else, its pending place: a journal restored from before the emergency finds
+
+    it, and knows its own age. What a store refuses must not keep a stolen key alive.
+    """
+    if rotation.row.supersedes or rotation.row.rules.contains:
+        with suppress(Transient, Denied, Permanent, Conflict):
+            open_escrow(rotation)
 
 
 def rewrite_superseded(rotation: Recorded) -> None:

@@ -61,7 +61,9 @@ def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> N
 def _promoted(rotation: Recorded, publication: Publication, version: str) -> None:
     state = rotation.row.store(publication.store, publication.ref)
     if state.promoted_at is None or state.version != version:
-        state = replace(state, version=version, promoted_at=rotation.now())
+        # Who made the key by hand may have published it, too: it is to be put back like a promotion of ours.
+        expected = state.expected if state.expected is not None else version
+        state = replace(state, expected=expected, version=version, promoted_at=rotation.now())
         rotation.row = rotation.row.with_store(state)
 
 

@@ -155,15 +155,19 @@ class Recorded:
         self._load()
 
     def save(self, row: Rotation) -> None:
-        """Commit the end of a step; a row with nothing to do now is released."""
+        """The end of a step. A row with nothing to do now is committed and released.
+
+        One that goes on becomes durable with its next intent: until then a crash only has the step run again, as any
+        step may be. A slow one is committed nevertheless, so that each step begins with most of its lease.
+        """
         before = self.row.phase
-        done = row.phase.terminal or row.phase is Phase.STUCK or row.next_at > self.now()
-        self.row = replace(row, owner=None) if done else row
-        events = []
         if row.phase is not before:
             detail = {"from": before.value, **({"why": row.problem.message} if row.problem else {})}
-            events.append(Event(kind=EventKind.PHASE, action="phase", subject=row.phase.value, detail=detail))
-        self.commit(*events)
+            self._events.append(Event(kind=EventKind.PHASE, action="phase", subject=row.phase.value, detail=detail))
+        done = row.phase.terminal or row.phase is Phase.STUCK or row.next_at > self.now()
+        self.row = replace(row, owner=None) if done else row
+        if done or self._slow:
+            self.commit()
 
     def renew(self) -> None:
         """Take a new lease, and make what is known so far durable with it."""
@@ -171,7 +175,7 @@ class Recorded:
 
     def release(self) -> None:
         """Give a claim back in good order, so that whoever comes next need not wait for its lease."""
-        self.row = replace(self._committed, owner=None, next_at=self.now())
+        self.row = replace(self.row, owner=None, next_at=self.now())
         self.commit(heed=False)
 
     @property
@@ -285,6 +289,12 @@ class Recorded:
     def _outcome(self, action: str, subject: str, result: str) -> None:
         event = Event(kind=EventKind.OUTCOME, action=action, subject=subject, detail={"result": result})
         self._events.append(event)
+
+    @property
+    def _slow(self) -> bool:
+        """Whether more than a request's time of the lease is gone."""
+        lasts = self.world.timing.lease - 2 * self.world.timing.request
+        return self.world.clock.boottime() > self._expires - lasts.total_seconds()
 
     def _within_lease(self) -> None:
         if self.world.clock.boottime() > self._expires:

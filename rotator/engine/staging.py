@@ -51,8 +51,9 @@ def not_yet_accepted(rotation: Recorded, value: Secret) -> Waiting | None:
     verdict = rotation.verify(value)
     if verdict.authentic:
         return None
-    minted_at = rotation.row.minted_at or rotation.now()
-    if verdict is Verdict.INVALID and rotation.now() - minted_at > rotation.capabilities.propagation:
+    known = rotation.known.get(rotation.row.new_key or "")
+    since = known.since if known is not None else rotation.now()  # `minted_at` of a person's key is a bound, not a time
+    if verdict is Verdict.INVALID and rotation.now() - since > rotation.capabilities.propagation:
         raise Permanent("the provider refuses the new key", "look at the provider's console and status page")
     return rotation.wait(retry_after(rotation), note="until the provider accepts the new key")
 

@@ -10,9 +10,8 @@ from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.rotation import Phase, Waiting
 from rotator.engine import places
-from rotator.engine.belonging import belongs, strays
-from rotator.engine.killing import InUse, kill
-from rotator.engine.minting import bury
+from rotator.engine.belonging import belongs, learn_handed_over, strays
+from rotator.engine.killing import InUse, bury, kill
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
 from rotator.engine.withdrawing import drop_pending, empty_slot
@@ -43,6 +42,7 @@ def sweep(rotation: Recorded) -> Phase | Waiting | None:
 
 def found_more(rotation: Recorded, listed: Sequence[Key]) -> bool:
     """Whatever belongs, lives, is not the new key and not proven dead becomes an old key."""
+    learn_handed_over(rotation, *rotation.row.supersedes)
     known = {old.key_id for old in rotation.row.old_keys}
     more = [k for k in listed if k.live and belongs(rotation, k) and k.id not in known and k.id != rotation.row.new_key]
     if more:

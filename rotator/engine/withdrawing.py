@@ -10,8 +10,9 @@ from rotator.domain.keys import KeyState, slot_of
 from rotator.domain.rotation import Phase, WaitFor, Waiting
 from rotator.engine import places
 from rotator.engine.belonging import check_journal_age, strays
-from rotator.engine.killing import InUse, kill
-from rotator.engine.minting import bury, wait_for_the_list
+from rotator.engine.handed import note_not_taken
+from rotator.engine.killing import InUse, bury, kill
+from rotator.engine.minting import wait_for_the_list
 from rotator.engine.recorded import Recorded
 
 TURNS = 5
@@ -35,6 +36,7 @@ def withdraw(rotation: Recorded) -> Phase | Waiting | None:
             return turn_back(rotation, refusal)
         bury(rotation, key_id)
     empty_slot(rotation)
+    note_not_taken(rotation)
     drop_pending(rotation)
     return None
 

@@ -14,6 +14,7 @@ ports' promises; `rotator.testing.provider_contract` tests them.
 from rotator.domain.credential import Place, PlaceKind, Principal
 from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import (
+    BY_HAND,
     DUAL,
     IN_PLACE,
     OVERLAP,
@@ -39,6 +40,7 @@ from rotator.ports import ABSENT, Provider, Store, StoreCapabilities, Stored
 
 __all__ = [
     "ABSENT",
+    "BY_HAND",
     "DUAL",
     "IN_PLACE",
     "OVERLAP",

@@ -1,8 +1,9 @@
-"""What becomes of an exception in a thread that rotates."""
+"""What the threads that rotate take on, and what becomes of an exception in one of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,10 @@ from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
 from rotator.app.running import Run
 from rotator.domain.failures import Failure
-from rotator.domain.rotation import Mode
+from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.engine.worker import Worker
+from rotator.ports import Change
 from rotator.testing.keyserver import Behaviour, Keyserver
 from tests.cli.scene import NAME, make
 
@@ -42,3 +44,31 @@ def test_a_defect_is_told_without_its_text_and_forgotten_when_it_passes(
         assert scene.published() not in failure.message
         run.until(lambda: assembly.journal.open_rotation(NAME) is None)
         assert run.failures == {}
+
+
+def test_a_rotation_of_a_credential_that_is_not_configured_is_left_to_others(tmp_path: Path) -> None:
+    with Keyserver(Behaviour()) as keyserver:
+        scene = make(tmp_path, keyserver)
+        scene.run("adopt", NAME)
+        assembly = Assembly(config=load_config(scene.config))
+        journal, clock = assembly.journal, assembly.clock
+        gone = starting.new_rotation("gone", Mode.COMPROMISE, "test", assembly.ids, clock.now())
+        assert journal.begin(gone, Change())
+        spec = assembly.config.credentials[NAME]
+        starting.start(spec, journal, assembly.ids, clock, mode=Mode.MANUAL, reason="test")
+        run = Run(assembly=assembly, owner="test", parallel=1)
+        claims: list[object] = []
+        claim = journal.claim
+
+        def counted(**given: Any) -> tuple[Rotation, ...]:
+            claims.append(given["only"])
+            return claim(**given)
+
+        journal.claim = counted  # type: ignore[method-assign]
+        run.until(lambda: journal.open_rotation(NAME) is None or len(claims) > 200)
+        assert journal.open_rotation(NAME) is None
+        assert claims[0] is None  # nobody is named as long as nobody is in the way
+        assert set(claims[1:]) == {frozenset({NAME})}
+        left = journal.open_rotation("gone")
+        assert left is not None
+        assert (left.owner, left.phase, left.clean) == (None, Phase.PLANNED, True)

@@ -1,4 +1,7 @@
-"""1,000 rotations at 64 in flight on a keyserver that takes 100 ms a call, with the durable journal."""
+"""1,000 rotations at 64 in flight on a keyserver that takes 100 ms a call, with the durable journal.
+
+Held against the lower bound, and against the same number of bare HTTP calls of the same threads in the same run.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+
+import urllib3
 
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
@@ -63,14 +70,39 @@ def run() -> Iterator[Figure]:
         journal = assembly.journal
         Run(assembly=assembly, owner="bench", parallel=PARALLEL).until(lambda: journal.next_wake() is None)
         wall, used = time.monotonic() - began, time.process_time() - cpu
-        server.tell(latency=0.0)
         calls = server.log.calls() - before
         done = sum(row.phase is Phase.DONE for row in assembly.journal.rotations(limit=2 * COUNT))
-        yield from figures(wall, used, calls, done)
+        began, cpu = time.monotonic(), time.process_time()
+        bare(server)
+        peer = Spent(wall=time.monotonic() - began, cpu=time.process_time() - cpu)
+        server.tell(latency=0.0)
+        yield from figures(Spent(wall=wall, cpu=used), peer, calls, done)
 
 
-def figures(wall: float, cpu: float, calls: Counter[Operation], done: int) -> Iterator[Figure]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+
+def bare(server: KeyserverProcess) -> None:
+    """As many calls as the rotations made, by as many threads over one pool of urllib3, and nothing else."""
+    _, secret = server.seed_key("bare")
+    pool = urllib3.PoolManager(maxsize=PARALLEL, block=True, retries=False)
+
+    def calls(number: int) -> None:
+        for _ in NECESSARY:
+            pool.request("GET", f"{server.url}/resource", headers={"Authorization": f"Bearer {secret}"})
+
+    with ThreadPoolExecutor(PARALLEL) as threads:
+        list(threads.map(calls, range(COUNT)))
+
+
+def figures(spent: Spent, peer: Spent, calls: Counter[Operation], done: int) -> Iterator[Figure]:
     """What is made of it."""
+    wall, cpu = spent.wall, spent.cpu
     made = sum(calls.values()) / COUNT
     necessary = len(NECESSARY)
     bound = ceil(COUNT / PARALLEL) * necessary * LATENCY
@@ -79,7 +111,10 @@ def figures(wall: float, cpu: float, calls: Counter[Operation], done: int) -> It
     yield Figure(
         name="rotations: calls made over necessary", value=made / necessary, unit="×", note=f"{made:.2f} a rotation"
     )
+    yield Figure(name="rotations: wall time over the bare calls", value=wall / peer.wall, unit="×")
     yield Figure(name="rotations: CPU each, engine, drivers and journal", value=cpu / COUNT * 1000, unit="ms", aim=8)
+    each = f"the bare calls of one take {peer.cpu / COUNT * 1000:.1f} ms"
+    yield Figure(name="rotations: CPU over the bare calls", value=cpu / peer.cpu, unit="×", note=each)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield Figure(name="rotations: resident memory at most", value=memory, unit="MB", aim=120)
 

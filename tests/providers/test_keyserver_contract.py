@@ -12,6 +12,8 @@ import pytest
 from rotator_keyserver import Keyserver as Driver
 
 from rotator.domain.credential import Principal
+from rotator.domain.failures import Permanent
+from rotator.domain.keys import UNMARKED, Minted, MintRequest
 from rotator.ports import Provider
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver
 from rotator.testing.provider_contract import LoseAnswer, ProviderContract, SlotContract
@@ -105,3 +107,26 @@ class TestDual(OnKeyserver, SlotContract):
 class TestInPlace(OnKeyserver, SlotContract):
     behaviour = Behaviour(slots=("only",), marks=False)
     described: ClassVar = {"strategy": "in-place", "slots": ["only"]}
+
+
+class Console(Driver):
+    """The driver of a keyserver whose keys a person makes, with that person in it: what is minted is made by hand."""
+
+    def mint(self, principal: Principal, request: MintRequest) -> Minted:
+        return Driver(self._client, replace(self._offers, strategy=UNMARKED)).mint(principal, request)
+
+
+class TestByHand(OnKeyserver, ProviderContract):
+    behaviour = Behaviour(marks=False)
+    described: ClassVar = {"strategy": "by-hand", "console": "https://keys.example.com"}
+
+    @pytest.fixture
+    def drive(self, server: Keyserver) -> Callable[[str], Driver]:
+        settings = {"base_url": server.url, **self.described}
+        return lambda admin: Console.from_settings("keyserver", settings, admin, TIMEOUT)
+
+    def test_the_driver_itself_mints_nothing_and_sends_nothing(self, server: Keyserver, principal: Principal) -> None:
+        driver = Driver.from_settings("keyserver", {"base_url": server.url, **self.described}, server.admin, TIMEOUT)
+        with pytest.raises(Permanent, match="a person"):
+            driver.mint(principal, MintRequest(mark="rot-x"))
+        assert len(server.log) == 0

@@ -335,6 +335,44 @@ MUTANTS = (
         strategies=("unmarked",),
         seeds=4000,
     ),
+    Mutant(
+        name="taken although it was there",
+        rule="by hand: a key that was there when the person was asked is not taken",
+        patches=(
+            engine(
+                "handed",
+                "return key_id not in rotation.row.baseline and key_id not in rotation.known",
+                "return True",
+            ),
+        ),
+        breaks=("handed over", "I6"),
+        strategies=("by-hand",),
+    ),
+    Mutant(
+        name="asked at once",
+        rule="by hand: a person is asked once the list shows every key from before the exposure end",
+        patches=(
+            engine("handed", "if exposed is not None and rotation.now() < exposed + lag:", "if False:"),
+            engine("handed", "        first_mint_at=asked_at - lag,", "        first_mint_at=asked_at,"),
+        ),
+        breaks=("handed over", "I6"),
+        strategies=("by-hand",),
+        seeds=4000,
+    ),
+    Mutant(
+        name="any new key will do",
+        rule="by hand: without the provider's word an old key of unknown value does not pass for the new one",
+        patches=(
+            engine(
+                "handed",
+                "found = [key for key in living if not _has_fingerprint(rotation, key.id)]",
+                "found = [key for key in living if is_new(rotation, key.id)]",
+            ),
+        ),
+        breaks=("I1", "I3", "I6"),
+        strategies=("by-hand",),
+        seeds=4000,
+    ),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 

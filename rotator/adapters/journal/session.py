@@ -9,17 +9,30 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ClauseElement
 
 from rotator.adapters.journal.rows import Record
+from rotator.domain.rotation import OldKey, StoreState
 
 T = TypeVar("T")
 Values = Mapping[str, Any]
 
 _DIALECT = sqlite.dialect(paramstyle="named")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Of one rotation, under one fence: its parts, and the last link of its chain."""
+
+    fence: int
+    old_keys: tuple[OldKey, ...]
+    stores: tuple[StoreState, ...]
+    seq: int
+    digest: str
 
 
 class Statement:
@@ -40,11 +53,20 @@ class Statement:
 
 
 class Session:
-    """Runs statements on one connection; used by one thread at a time. Raises `sqlite3.Error`."""
+    """Runs statements on one connection; used by one thread at a time. Raises `sqlite3.Error`.
+
+    `written`: what this connection wrote last of each claimed rotation, so that it need not be asked for or written
+    again. It holds as long as the fence does, because whoever else writes the row raises that first.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.written: dict[str, Written] = {}
         self._execute: Callable[[str, Values], sqlite3.Cursor] = connection.execute
+
+    def forget(self) -> None:
+        """Something was rolled back, so nothing is known of what was written."""
+        self.written.clear()
 
     def run(self, statement: Statement, values: Values) -> int:
         """The number of rows that it changed."""

@@ -106,15 +106,15 @@ class SqliteJournal:
 
     def credential(self, name: str) -> CredentialRow:
         """The credential's row; a fresh one for a name never saved."""
-        return self._read(lambda session: reading.credential(session, name))
+        return self._look(lambda session: reading.credential(session, name))
 
     def credentials(self) -> tuple[CredentialRow, ...]:
         """All rows, by name."""
-        return self._read(reading.credentials)
+        return self._look(reading.credentials)
 
     def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
         """Credentials to rotate, the longest due first."""
-        return self._read(lambda session: reading.due(session, now, max(limit, 0)))
+        return self._look(lambda session: reading.due(session, now, max(limit, 0)))
 
     def save(self, row: CredentialRow, now: datetime, change: Change) -> CredentialRow:
         """Save a credential under its fence with no rotation open. Twice: `Fenced`."""
@@ -123,11 +123,11 @@ class SqliteJournal:
 
     def keys(self, credential: str) -> tuple[KnownKey, ...]:
         """The keys that belong to a credential, the one first known first."""
-        return self._read(lambda session: reading.keys(session, credential))
+        return self._look(lambda session: reading.keys(session, credential))
 
     def holders(self, key_id: str) -> tuple[str, ...]:
         """The names, sorted, of the credentials whose current key this is."""
-        return self._read(lambda session: reading.holders(session, key_id))
+        return self._look(lambda session: reading.holders(session, key_id))
 
     # -- operators and the reconciler --------------------------------------------------------------------------
 
@@ -143,11 +143,11 @@ class SqliteJournal:
 
     def events(self, rotation_id: str | None = None, *, after: int = 0, limit: int = 10000) -> tuple[ChainedEvent, ...]:
         """Events as committed; `after` leaves out so many, which of one rotation is its `seq`."""
-        return self._read(lambda session: reading.events(session, rotation_id, after, max(limit, 0)))
+        return self._look(lambda session: reading.events(session, rotation_id, after, max(limit, 0)))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """All signed checkpoints, oldest first."""
-        return self._read(reading.checkpoints)
+        return self._look(reading.checkpoints)
 
     def checkpoint(self, now: datetime) -> Checkpoint | None:
         """Close what happened since the last one. Twice: None. Raises `Permanent` without a signer."""
@@ -157,7 +157,7 @@ class SqliteJournal:
 
     def recall(self, name: str) -> str | None:
         """What was remembered under a name."""
-        return self._read(lambda session: reading.recall(session, REMEMBERED + name))
+        return self._look(lambda session: reading.recall(session, REMEMBERED + name))
 
     def remember(self, name: str, text: str | None) -> None:
         """Remember a short text. Twice: the later one counts."""
@@ -170,7 +170,7 @@ class SqliteJournal:
 
     def older_than_world(self) -> str | None:
         """Why this journal was found older than the world, or None."""
-        return self._read(lambda session: reading.recall(session, OLDER))
+        return self._look(lambda session: reading.recall(session, OLDER))
 
     def set_older_than_world(self, why: str | None) -> None:
         """Remember it. Twice: the later word counts."""
@@ -179,12 +179,20 @@ class SqliteJournal:
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _read(self, question: Callable[[Session], T]) -> T:
+        """The answer to several statements, all of one moment."""
+
+        def of_one_moment(session: Session) -> T:
+            with session.snapshot():
+                return question(session)
+
+        return self._look(of_one_moment)
+
+    def _look(self, question: Callable[[Session], T]) -> T:
+        """The answer to one statement."""
         try:
             pooled = self._engine.raw_connection()
             try:
-                session = Session(cast("sqlite3.Connection", pooled.driver_connection))
-                with session.snapshot():
-                    return question(session)
+                return question(Session(cast("sqlite3.Connection", pooled.driver_connection)))
             finally:
                 pooled.close()
         except sqlite3.Error as error:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -40,7 +41,7 @@ from rotator.adapters.journal.schema import (
     SIGHTING,
 )
 from rotator.adapters.journal.session import Statement
-from rotator.domain.records import Verb
+from rotator.domain.changes import OF_THE_ROTATION
 
 
 def given(name: str) -> BindParameter[Any]:
@@ -92,6 +93,7 @@ _ONE: ColumnElement[int] = literal_column("1", Integer)
 _ROTATION = columns(ROTATION, rows.ROTATION_COLUMNS)
 _OPEN = ROTATION.c.open == literal_column("1")  # as text: only so does SQLite see that the partial index fits
 _DUE = and_(_OPEN, ROTATION.c.next_at <= given("now"))
+_ASKED = exists(select(_ONE).where(REQUEST.c.credential == given("credential"), REQUEST.c.answered_at.is_(None)))
 _NEVER_CHANGES = ("id", "credential", "started_at", "fence")
 _STORED = (*rows.ROTATION_COLUMNS, "open", "priority")
 
@@ -120,6 +122,12 @@ SAVE_ROTATION = Statement(
         ROTATION.c.id == given("id"), ROTATION.c.fence == given("fence"), _OPEN
     )
 )
+SAVE_UNASKED_ROTATION = Statement(
+    setting(ROTATION, [name for name in _STORED if name not in _NEVER_CHANGES]).where(
+        ROTATION.c.id == given("id"), ROTATION.c.fence == given("fence"), _OPEN, ~_ASKED
+    )
+)
+"""The same where no request waits: one statement instead of two for nearly every commit."""
 SAVE_ENDED_ROTATION = Statement(
     setting(ROTATION, [name for name in _STORED if name not in _NEVER_CHANGES]).where(ROTATION.c.id == given("id"))
 )
@@ -224,7 +232,7 @@ ANSWER = Statement(
 )
 DROP_REQUESTS = Statement(
     update(REQUEST)
-    .where(_WAITING, REQUEST.c.verb.in_([literal_column(f"'{verb.value}'") for verb in (Verb.ROLLBACK, Verb.RESUME)]))
+    .where(_WAITING, REQUEST.c.verb.in_([literal_column(f"'{verb.value}'") for verb in sorted(OF_THE_ROTATION)]))
     .values(answered_at=given("answered_at"))
 )
 

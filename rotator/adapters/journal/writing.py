@@ -10,13 +10,16 @@ from typing import Any
 from rotator.adapters.journal import reading, rows
 from rotator.adapters.journal import statements as sql
 from rotator.adapters.journal.rows import micros
-from rotator.adapters.journal.session import Session
+from rotator.adapters.journal.session import Session, Written
 from rotator.domain.changes import OLDER, RESTORED
 from rotator.domain.failures import Fenced
 from rotator.domain.records import Checkpoint, CredentialRow, Event, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
 from rotator.domain.trail import START, Signer, chained, close, credential_chain
 from rotator.ports import Change
+
+Link = tuple[int, str]
+"""A chain's last link: its number and its digest."""
 
 
 def begin(session: Session, rotation: Rotation, change: Change) -> bool:
@@ -63,6 +66,26 @@ def commit(
     session: Session, row: Rotation, values: dict[str, Any], now: datetime, change: Change, heed: bool
 ) -> tuple[Request, ...]:
     """Save the row, of which `values` are the columns, and the change under its fence."""
+    if change.answered or not session.run(sql.SAVE_UNASKED_ROTATION, values):
+        asked = _save_asked(session, row, values, now, change, heed)
+        if asked:
+            return asked
+    last = _save_parts(session, row)
+    _write(session, row.credential, now, change)
+    if not row.open:
+        session.run(sql.CLOSE_CREDENTIAL, {"name": row.credential, "rotation": row.id})
+    _remember(session, row, _note(session, row.id, now, row.fence, change.events, last))
+    if change.successor is not None:
+        if session.one(sql.FENCE_AND_OPEN, {"id": change.successor.id}):
+            raise ValueError(f"there is a rotation {change.successor.id} already")
+        _insert(session, change.successor)
+    return ()
+
+
+def _save_asked(
+    session: Session, row: Rotation, values: dict[str, Any], now: datetime, change: Change, heed: bool
+) -> tuple[Request, ...]:
+    """Save where a request waits, or the row is over or not ours; what forbids it, if that is heeded."""
     waiting = [each for each in reading.waiting_requests(session, row.credential) if each.id not in change.answered]
     if waiting and heed:
         _check_fence(session, row, change)
@@ -73,15 +96,6 @@ def commit(
     if not session.run(sql.SAVE_ROTATION, values):
         _check_fence(session, row, change)
         session.run(sql.SAVE_ENDED_ROTATION, values)
-    _save_parts(session, row)
-    _write(session, row.credential, now, change)
-    if not row.open:
-        session.run(sql.CLOSE_CREDENTIAL, {"name": row.credential, "rotation": row.id})
-    _note(session, row.id, now, row.fence, change.events)
-    if change.successor is not None:
-        if session.one(sql.FENCE_AND_OPEN, {"id": change.successor.id}):
-            raise ValueError(f"there is a rotation {change.successor.id} already")
-        _insert(session, change.successor)
     return ()
 
 
@@ -161,6 +175,7 @@ def restore(session: Session, row: Rotation, now: datetime) -> None:
         return
     session.run(sql.MAKE_CREDENTIAL, {"name": row.credential})
     session.run(sql.RESTORE_ROTATION, rows.encode_rotation(row))
+    session.written.pop(row.id, None)
     _save_parts(session, row)
     _note(session, row.id, now, row.fence, (RESTORED,))
 
@@ -175,9 +190,23 @@ def _insert(session: Session, rotation: Rotation) -> None:
     session.run(sql.OPEN_CREDENTIAL, {"name": rotation.credential, "rotation": rotation.id})
 
 
-def _save_parts(session: Session, row: Rotation) -> None:
-    _save_part(session, row.id, sql.OLD_KEYS, row.old_keys)
-    _save_part(session, row.id, sql.PLACE_STATES, row.stores)
+def _save_parts(session: Session, row: Rotation) -> Link | None:
+    """Save what is not as this connection wrote it last; the chain's last link, if that is known too."""
+    last = session.written.get(row.id)
+    known = last is not None and last.fence == row.fence
+    if last is None or not known or last.old_keys != row.old_keys:
+        _save_part(session, row.id, sql.OLD_KEYS, row.old_keys)
+    if last is None or not known or last.stores != row.stores:
+        _save_part(session, row.id, sql.PLACE_STATES, row.stores)
+    return (last.seq, last.digest) if last is not None and known else None
+
+
+def _remember(session: Session, row: Rotation, link: Link | None) -> None:
+    """What was written last, as long as somebody has a claim on it: the next commit is likely to be the same one's."""
+    if row.owner is None or link is None:
+        session.written.pop(row.id, None)
+    else:
+        session.written[row.id] = Written(row.fence, row.old_keys, row.stores, *link)
 
 
 def _save_part(session: Session, rotation_id: str, parts: sql.Parts, values: Sequence[Any]) -> None:
@@ -200,12 +229,17 @@ def _write(session: Session, credential: str, now: datetime, change: Change) -> 
         session.run(sql.ANSWER, {"credential": credential, "id": request, "answered_at": micros(now)})
 
 
-def _note(session: Session, chain: str, at: datetime, fence: int, events: Sequence[Event]) -> None:
+def _note(
+    session: Session, chain: str, at: datetime, fence: int, events: Sequence[Event], last: Link | None = None
+) -> Link | None:
+    """Chain the events behind the last link, which is looked up where it is not known; what is the last one then."""
     if not events:
-        return
-    seq, previous = session.one(sql.HEAD_OF, {"rotation": chain}) or (0, START)
+        return last
+    seq, previous = last or session.one(sql.HEAD_OF, {"rotation": chain}) or (0, START)
+    links = []
     for event in events:
         seq += 1
-        link = chained(chain, seq, at, fence, event, previous)
-        previous = link.digest
-        session.run(sql.INSERT_EVENT, rows.encode_event(link))
+        links.append(chained(chain, seq, at, fence, event, previous))
+        previous = links[-1].digest
+    session.run_each(sql.INSERT_EVENT, [rows.encode_event(link) for link in links])
+    return seq, previous

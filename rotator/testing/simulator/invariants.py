@@ -197,6 +197,7 @@ class Invariants:
             self._check_phase(estate, row)
             self._check_sweep(row, before)
         self._check_proofs(row, before)
+        self._check_handed_over(row, before)
         if not estate.restored:
             self._check_patience(row)
         for event in change.events:
@@ -209,6 +210,16 @@ class Invariants:
             still_open = [each.id for each in journal.inner.rotations(row.credential) if each.open]
             if len(still_open) > 1:
                 self.broken("I5", *still_open)
+
+    def _check_handed_over(self, row: Rotation, before: Rotation | None) -> None:
+        """A key that a person made is taken only if it is new, and is never taken for younger than it is."""
+        key = self._provider.keys_by_id.get(row.new_key or "")
+        if key is None or not key.made_by_hand or (before is not None and before.new_key == row.new_key):
+            return
+        minted = (row.minted_at - START).total_seconds() if row.minted_at is not None else 0.0
+        until = (row.exposure_end - START).total_seconds() if row.exposure_end is not None else 0.0
+        if key.born < until or key.id in row.baseline or minted > key.born + 0.001:
+            self.broken("handed over", key.id, "born", key.born, "minted at", minted, "exposed until", until)
 
     def _check_patience(self, row: Rotation) -> None:
         """Rule 11: what fails transiently before the pivot gives up within a day."""

@@ -107,8 +107,11 @@ class SimulatedJournal:
                 self._wake = None
                 actor.commits = [actor.commits[-1], self._schedule.steps]
                 actor.committed_at = (now - START).total_seconds()
-                if not any(event.kind is EventKind.INTENT for event in change.events):
+                kinds = {event.kind for event in change.events}
+                if EventKind.INTENT not in kinds:
                     actor.began = self._schedule.steps
+                elif EventKind.PHASE in kinds:  # a step that began somewhere behind the commit before
+                    actor.began = actor.commits[-2]
                 self.watcher.committed(self, row, before, change)
                 actor.mode, actor.phase = row.mode.value, row.phase.value
             return requests

@@ -22,6 +22,11 @@ PHASES = (
     Phase.WITHDRAWING,
     Phase.SWEEPING,
 )
+PASSED_THROUGH = {
+    # Nothing can be disabled in a slot, and before its mint, the pivot, an in-place rotation has nothing to put back.
+    "two-slots": (Phase.CONTAINING,),
+    "in-place": (Phase.CONTAINING, Phase.ROLLING_BACK),
+}
 FATES = tuple(fate for fate in Fate if fate is not Fate.WELL)
 
 
@@ -32,10 +37,9 @@ def impossible(strategy: str, mode: Mode, phase: Phase, fate: Fate) -> str | Non
     back = phase in (Phase.ROLLING_BACK, Phase.WITHDRAWING)
     if back and mode in (Mode.COMPROMISE, Mode.CONTAIN_FIRST):
         return "an emergency never goes back"
-    if strategy == "in-place" and phase is Phase.ROLLING_BACK and fate is Fate.REQUEST_LATE:
-        return "before the mint, which is its pivot, nothing was promoted"
-    without_effect = phase is Phase.LIVE or (phase is Phase.CONTAINING and strategy in ("two-slots", "in-place"))
-    if fate is Fate.REQUEST_LATE and without_effect:
+    if phase in PASSED_THROUGH.get(strategy, ()):
+        return "a phase without an effect is in no commit of its own"
+    if fate is Fate.REQUEST_LATE and phase is Phase.LIVE:
         return "nothing is written there but the journal, and a journal's write never lands late"
     return None
 

@@ -24,7 +24,7 @@ from rotator.domain.keys import (
 )
 from rotator.domain.secret import Secret
 from rotator.testing.simulator.faults import Faults
-from rotator.testing.simulator.schedule import FOREVER, Actor, Schedule
+from rotator.testing.simulator.schedule import FOREVER, START, Actor, Schedule
 
 PREFIX = "sk-sim-"
 """How every value of a simulated key begins, so that one that leaked is easy to find."""
@@ -79,6 +79,7 @@ class SimulatedKey:
     listed_until: float = FOREVER
     mark_copied: bool = False
     adopted: bool = False
+    made_by_hand: bool = False
     refused_by: Act | None = None
 
     @property
@@ -119,6 +120,8 @@ class SimulatedProvider:
         self.down_until = 0.0
         self.denied = False
         self.offers = offers(strategy, schedule)
+        by_hand = strategy.minter is Minter.PERSON
+        self.tells_birth = by_hand and schedule.random.random() < 0.5
         self.slow_deaths = schedule.random.random() < 0.08  # deleted keys work on for up to an hour, every time
         self._serial = 0
 
@@ -144,7 +147,8 @@ class SimulatedProvider:
                 continue
             if key.listed_from <= now < key.listed_until:
                 state = key.state if key.live else KeyState.ENABLED
-                found.append(Key(id=key.id, state=state, mark=key.mark))
+                born = START + timedelta(seconds=round(key.born, 3)) if self.tells_birth else None
+                found.append(Key(id=key.id, state=state, mark=key.mark, created_at=born))
         found += [self._slot(held) for (owner, _), held in self.slots.items() if owner == principal.name]
         return tuple(found)
 
@@ -193,6 +197,19 @@ class SimulatedProvider:
         key = SimulatedKey(id=key_id, principal=principal, whose=whose, value=value, born=self._schedule.now, slot=slot)
         self.keys_by_id[key_id] = self.by_value[value] = key
         return key
+
+    def make_in_console(self, principal: str, whose: str) -> SimulatedKey:
+        """A key that a person makes now, which is listed and accepted everywhere only after a while."""
+        self._up()
+        key = self.make(principal, whose)
+        key.made_by_hand, key.sent = True, key.born
+        self._spread(key)
+        self._schedule.tell("made by hand", key.id)
+        return key
+
+    def delete_in_console(self, key: SimulatedKey) -> None:
+        """A person deletes it."""
+        self._die(key, KeyState.DELETED, BY_A_PERSON, "deleted by hand")
 
     def empty(self, principal: str, slot: str) -> None:
         """Give a slot a fresh tag."""
@@ -295,7 +312,8 @@ def offers(strategy: Strategy, schedule: Schedule) -> Capabilities:
     """What a provider of this strategy offers in this world."""
     random = schedule.random
     slots = {"two-slots": ("s0", "s1"), "dual": ("s0", "s1"), "in-place": ("s0",)}.get(strategy.name, ())
-    disabling = Disabling.REVERSIBLE if strategy.name in ("overlap", "unmarked", "dual") else Disabling.NONE
+    disables = ("overlap", "unmarked", "dual", "by-hand")
+    disabling = Disabling.REVERSIBLE if strategy.name in disables else Disabling.NONE
     if strategy.name == "overlap" and random.random() < 0.3:
         disabling = Disabling.NONE
     return Capabilities(

@@ -15,6 +15,7 @@ from rotator.engine import starting
 from rotator.ports import Change
 from rotator.testing.memory import MemoryJournal
 from rotator.testing.simulator.faults import HOT
+from rotator.testing.simulator.invariants import Estate
 from rotator.testing.simulator.journal import backup
 from rotator.testing.simulator.provider import BY_A_PERSON
 from rotator.testing.simulator.schedule import START
@@ -37,6 +38,7 @@ class Script:
         self.schedule = simulated.schedule
         self.wanted = dict.fromkeys(simulated.installations, self.random.choice((1, 1, 2, 3)))
         self._saved = MemoryJournal()
+        self._exposed: dict[str, float] = {}
         self.events = self._drawn(simulated.scenario)
         self.met: Counter[tuple[str, str, str]] = Counter()  # event, mode, phase
         self._releases: list[Callable[[Installation], str]] = []
@@ -354,12 +356,22 @@ class Script:
     def backup(self, installation: Installation) -> str:
         """The journal is copied."""
         self._saved = backup(installation.journal.inner)
+        self._exposed = dict(self.world.estates[installation.name].exposed_until)
         return "backup"
+
+    def _forget_untold(self, estate: Estate) -> None:
+        """Of an emergency that was lost with the journal before it changed anything, nothing in the world can tell."""
+        lost = {row.id for row in estate.journal.inner.rotations()} - {row.id for row in self._saved.rotations()}
+        written = {held.by.rotation for store in estate.stores.values() for held in store.held.values()}
+        minted = {key.rotation for key in self.world.provider.keys_by_id.values()}
+        if not lost & (written | minted):
+            estate.exposed_until = dict(self._exposed)
 
     def restore(self, installation: Installation) -> str:
         """The copy takes the journal's place; every process is started again."""
         estate = self.world.estates[installation.name]
         estate.restored = True
+        self._forget_untold(estate)
         ours = [each for each in self.schedule.actors if each.installation == installation.name]
         self.schedule.drop(ours)
         installation.journal.replaced_by(self._saved)

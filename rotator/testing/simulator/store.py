@@ -13,6 +13,9 @@ from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.provider import BY_A_PERSON, Act
 from rotator.testing.simulator.schedule import Schedule
 
+HANDS_OVER = "-person"
+"""How the name of an actor ends who hands keys over: then much depends on one write of a pending place, too."""
+
 Where = tuple[str, PlaceKind, str]
 
 
@@ -62,7 +65,8 @@ class SimulatedStore:
         by, where = Act.of(self._schedule.current), _where(place)
         if not self.exact:
             return self._write_blindly(where, dict(fields), expected, by)
-        what, hot = f"write {self.name} {place.kind.value} {place.of}", place.kind is PlaceKind.CURRENT
+        what = f"write {self.name} {place.kind.value} {place.of}"
+        hot = place.kind is PlaceKind.CURRENT or by.actor.endswith(HANDS_OVER)
         return self._faults.effect(what, lambda: self._write(where, dict(fields), expected, by), hot=hot)
 
     def remove(self, place: Place, expected: str) -> None:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from random import Random
 
 from rotator.domain.credential import Credential, Principal, Publication
 from rotator.domain.failures import Failure, JournalOlder
-from rotator.domain.keys import STRATEGIES
+from rotator.domain.keys import STRATEGIES, Minter
 from rotator.domain.marks import Mark, Marker
 from rotator.domain.policy import Policy
 from rotator.domain.records import CredentialRow, Event, KnownKey, Origin
@@ -24,9 +25,10 @@ from rotator.testing.memory import MemoryJournal
 from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.invariants import Estate, Invariants
 from rotator.testing.simulator.journal import SimulatedJournal
+from rotator.testing.simulator.person import Person
 from rotator.testing.simulator.provider import PREFIX, SimulatedProvider
 from rotator.testing.simulator.schedule import START, Actor, Schedule
-from rotator.testing.simulator.store import SimulatedStore
+from rotator.testing.simulator.store import HANDS_OVER, SimulatedStore
 
 CREDENTIAL = "app"
 RECONCILED_EVERY = 6 * 3600.0
@@ -257,6 +259,10 @@ class Simulated:
         """The processes of an installation."""
         for number in range(self.random.choice((2, 2, 3))):
             self.hire(installation, f"{installation.name}-worker{number}", self._works)
+        if self.strategy.minter is Minter.PERSON:
+            person = Person(self.schedule, self.provider, self.random)
+            works = partial(_hands_over, person)
+            self.hire(installation, installation.name + HANDS_OVER, works, after=60.0).background = True
         after = self.random.random() * RECONCILED_EVERY
         self.hire(installation, f"{installation.name}-reconciler", self._reconciles, after=after).background = True
 
@@ -302,6 +308,10 @@ class Simulated:
         else:
             seen = replace(result, foreign_keys=())
             self.schedule.tell("reconciled", seen.orphans, seen.revoked, seen.mended, seen.problems)
+
+
+def _hands_over(person: Person, installation: Installation) -> None:
+    person.works(installation.spec, installation.world, installation.journal.inner.open_rotation)
 
 
 def replace_owner(crew: worker.Worker, owner: str) -> worker.Worker:

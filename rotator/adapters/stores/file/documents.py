@@ -49,6 +49,8 @@ class Format:
 
 
 JSON = Format(json_text.values, json_text.edited, "strict")
+WHOLE = Format(json_text.whole_values, json_text.whole, "strict")
+"""JSON that is ours alone: written anew each time."""
 # What others wrote in some older encoding is kept as it is.
 DOTENV = Format(dotenv_text.values, dotenv_text.edited, "surrogateescape")
 

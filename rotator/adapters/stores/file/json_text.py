@@ -1,4 +1,7 @@
-"""JSON documents, changed in place: the members of others, their order and the layout stay byte for byte."""
+"""JSON documents, changed in place: the members of others, their order and the layout stay byte for byte.
+
+`whole` and `whole_values` are for documents that nobody else writes: no layout is kept.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,24 @@ def edited(text: str | None, changes: Mapping[str, str | None]) -> str | None:
     return text if _parsed(text).members else None
 
 
+def whole_values(text: str) -> dict[str, str]:
+    """The members by name, all of them strings. Raises Permanent for anything else."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise _not_an_object()
+    return found
+
+
+def whole(text: str | None, changes: Mapping[str, str | None]) -> str | None:
+    """A text with what it held and these changes; None when nothing is left."""
+    document = {**(whole_values(text) if text is not None else {}), **changes}
+    left = {name: value for name, value in document.items() if value is not None}
+    return json.dumps(left) + "\n" if left else None
+
+
 def _set(text: str, name: str, value: str) -> str:
     document = _parsed(text)
     same = [member for member in document.members if member.name == name]
@@ -88,7 +109,11 @@ def _parsed(text: str) -> _Object:
     try:
         return _object(text)
     except (ValueError, IndexError, RecursionError):
-        raise Permanent("the document is no JSON object", "mend it, or name another file") from None
+        raise _not_an_object() from None
+
+
+def _not_an_object() -> Permanent:
+    return Permanent("the document is no JSON object", "mend it, or name another file")
 
 
 def _object(text: str) -> _Object:

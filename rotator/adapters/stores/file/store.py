@@ -23,7 +23,7 @@ from pathlib import Path
 from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.file.beneath import Directory
 from rotator.adapters.stores.file.document_lock import locked, read_seed, version_of
-from rotator.adapters.stores.file.documents import DOTENV, JSON, Document, Format, Look, TextDocument
+from rotator.adapters.stores.file.documents import DOTENV, JSON, WHOLE, Document, Format, Look, TextDocument
 from rotator.adapters.stores.file.field_files import FieldFiles
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
 from rotator.domain.credential import Place, PlaceKind
@@ -70,7 +70,8 @@ class FileStore:
         """As the port says. Takes no lock, so a writer that hangs holds no reader."""
         with ExitStack() as opened:
             root = opened.enter_context(Directory.root(self._root))
-            seed = read_seed(self._enter(opened, root, (PRIVATE, LOCKS)), name_of(place.ref))
+            locks = self._ours(opened, root, LOCKS) if _shared(place) else None
+            seed = read_seed(locks, name_of(place.ref))
             document = self._document(opened, root, place)
             found = document.look() if document is not None else None
         values = _ours(place, found)
@@ -116,7 +117,7 @@ class FileStore:
         with ExitStack() as opened:
             root = opened.enter_context(Directory.root(self._root))
             for kind in (PlaceKind.PENDING, PlaceKind.PREVIOUS):
-                directory = self._enter(opened, root, (PRIVATE, kind.value, name_of(ref)))
+                directory = self._ours(opened, root, f"{kind.value}/{name_of(ref)}")
                 names = directory.names() if directory is not None else ()
                 found += [Place(ref=ref, kind=kind, of=text_of(name)) for name in names if not name.startswith(".")]
         return tuple(found)
@@ -125,9 +126,8 @@ class FileStore:
         """The document of a place; None when a directory on the way to it does not exist and is not to be made."""
         parts = components(place.ref, PRIVATE)
         if not _shared(place):
-            way = (PRIVATE, place.kind.value, name_of(place.ref))
-            directory = self._enter(opened, root, way, create=create)
-            return TextDocument(directory, name_of(place.of), JSON) if directory is not None else None
+            directory = self._ours(opened, root, f"{place.kind.value}/{name_of(place.ref)}", create=create)
+            return TextDocument(directory, name_of(place.of), WHOLE) if directory is not None else None
         form = self._format(place.ref)
         parent = self._enter(opened, root, parts[:-1], create=create)
         if parent is None or form is not None:
@@ -149,9 +149,23 @@ class FileStore:
         return None
 
     def _locks(self, opened: ExitStack, root: Directory) -> Directory:
-        locks = self._enter(opened, root, (PRIVATE, LOCKS), create=True)
+        locks = self._ours(opened, root, LOCKS, create=True)
         assert locks is not None
         return locks
+
+    def _ours(self, opened: ExitStack, root: Directory, way: str, *, create: bool = False) -> Directory | None:
+        """A directory of ours beneath `PRIVATE`, which nobody else may enter, so its way need not be walked step by
+
+        step; None where it does not exist and is not to be made.
+        """
+        private = self._enter(opened, root, (PRIVATE,), create=create)
+        if private is None:
+            return None
+        private.must_be_private()
+        found = private.enter(way)
+        if found is None and create:
+            return self._enter(opened, private, tuple(way.split("/")), create=True)
+        return opened.enter_context(found) if found is not None else None
 
     @staticmethod
     def _enter(
@@ -162,8 +176,6 @@ class FileStore:
             if found is None:
                 return None
             directory = opened.enter_context(found)
-            if name == PRIVATE:
-                directory.must_be_private()
         return directory
 
     def __repr__(self) -> str:
