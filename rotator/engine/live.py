@@ -17,7 +17,7 @@ from rotator.policy.windows import Closed, may_act
 
 def watch(rotation: Recorded) -> Waiting | None:
     """Wait for the overlap, for quiet and for the window; in the last minute look at every store once more."""
-    live_at = rotation.row.live_at or rotation.row.since
+    live_at = live_since(rotation)
     overlap_ends = live_at + rotation.row.rules.overlap(rotation.spec.policy)
     if rotation.now() < overlap_ends:
         return Waiting(until=overlap_ends, note="both keys work until then")
@@ -27,6 +27,15 @@ def watch(rotation: Recorded) -> Waiting | None:
     check_stores_hold_new_key(rotation)
     check_new_key_works(rotation)
     return None
+
+
+def live_since(rotation: Recorded) -> datetime:
+    """When the new key became current; never later than now, whatever a clock that ran ahead has written."""
+    live_at = rotation.row.live_at or rotation.row.since
+    if live_at > rotation.now():
+        live_at = rotation.now()
+        rotation.update(live_at=live_at)
+    return live_at
 
 
 def until_quiet(rotation: Recorded, live_at: datetime) -> Waiting | None:

@@ -202,6 +202,18 @@ def test_a_key_that_cannot_be_contained_now_does_not_keep_the_others_alive(small
     assert small.provider.held["k2"].state is not KeyState.ENABLED
 
 
+# -- clocks ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_ran_ahead_does_not_make_an_overlap_longer(small: SmallWorld) -> None:
+    rotation = small.begin(phase=P.LIVE, live_at=START + timedelta(days=400), old_current="k1")
+    advance(rotation)
+    row = small.committed()
+    assert row.waiting is not None
+    assert row.waiting.until <= small.clock.now() + small.spec.policy.overlap
+    assert row.live_at == START
+
+
 # -- going back ------------------------------------------------------------------------------------------------------
 
 

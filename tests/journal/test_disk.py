@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rotator.adapters.journal.opening import open_journal
+from rotator.adapters.journal.readonly import look_at
 from rotator.domain.failures import Failure, Transient
 from rotator.ports import Change
 from rotator.testing.journal_contract.values import NOW, claimed, event
@@ -75,3 +77,19 @@ def test_no_journal_is_made_on_a_full_disk_and_the_next_try_makes_it(tmp_path: P
         ballast.unlink()
         with open_journal(f"sqlite:///{disk}/rotator.db") as journal:
             assert journal.rotations() == ()
+
+
+def test_a_look_at_a_journal_on_a_full_disk_answers_or_tells_of_the_disk(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path, "1m") as disk:
+        path = disk / "rotator.db"
+        with open_journal(f"sqlite:///{path}") as journal:
+            row = claimed(journal)
+        ballast = disk / "ballast"
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(512)):
+                pass
+        with look_at(f"sqlite:///{path}") as look:
+            assert look.rotation(row.id) is not None
+        path.with_name(path.name + "-wal").touch()  # somebody wrote, and may have it open: it cannot be read without
+        with pytest.raises(Transient, match="disk"):
+            look_at(f"sqlite:///{path}")

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from rotator.adapters.journal import rows
 from rotator.adapters.journal.errors import DAMAGED, RESTORE, Damaged, NotAJournal, Older, failure_of, primary
 from rotator.adapters.journal.location import path_of
+from rotator.adapters.journal.snapshot import end_snapshot
 from rotator.adapters.journal.version import HEAD, version_of
 from rotator.domain.changes import OLDER
 from rotator.domain.failures import Failure
@@ -47,11 +48,13 @@ def look_at(url: str, *, base: Path | None = None, busy: timedelta = timedelta(s
 
 def _connect(path: Path, busy: timedelta) -> tuple[sqlite3.Connection, str | None]:
     """A connection, and the schema that was read on it."""
+    # Without a write-ahead log nobody has it open; asked before, because the attempt may make one.
+    open_somewhere = path.with_name(path.name + "-wal").exists()
     try:
         return _try(path, busy, "mode=ro")
     except sqlite3.OperationalError:
-        # Who may not write the directory cannot make the files of the write-ahead log; without one nobody has it open.
-        if path.with_name(path.name + "-wal").exists():
+        # Who may not write the directory, or finds the disk full, cannot make the files of the write-ahead log.
+        if open_somewhere:
             raise
         return _try(path, busy, "mode=ro&immutable=1")
 
@@ -186,6 +189,6 @@ class ReadOnlyJournal:
             try:
                 return question()
             finally:
-                self._connection.execute("COMMIT")
+                end_snapshot(self._connection)
         except sqlite3.Error as error:
             raise failure_of(error) from error

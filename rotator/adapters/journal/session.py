@@ -16,6 +16,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ClauseElement
 
 from rotator.adapters.journal.rows import Record
+from rotator.adapters.journal.snapshot import end_snapshot
 from rotator.domain.rotation import OldKey, StoreState
 
 T = TypeVar("T")
@@ -92,4 +93,4 @@ class Session:
         try:
             yield
         finally:
-            self.connection.execute("COMMIT")
+            end_snapshot(self.connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from rotator.adapters.journal.errors import Newer, NotAJournal
+from rotator.adapters.journal.snapshot import end_snapshot
 from rotator.domain.times import quoted
 
 KNOWN = ("0001", "0002")
@@ -23,7 +24,7 @@ def version_of(connection: sqlite3.Connection) -> str | None:
     try:
         return _version_of(connection)
     finally:
-        connection.execute("COMMIT")
+        end_snapshot(connection)
 
 
 def _version_of(connection: sqlite3.Connection) -> str | None:
