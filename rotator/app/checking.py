@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
+from rotator.app.reporting import WRITTEN
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Disabling
 from rotator.engine.world import World
+from rotator.ports import ABSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,9 @@ def _place(spec: Credential, world: World, publication: Publication) -> Finding:
     where, store = f"{publication.store}:{publication.ref}", world.stores[publication.store]
     stored = store.read(publication.place)
     store.places(publication.ref)
+    if stored.version != ABSENT and not store.capabilities().readable:
+        text = f"{where}: cannot be read; it is written last, and reported as {WRITTEN}"
+        return Finding(subject=spec.name, ok=None, text=text)
     if not stored.fields or not any(stored.fields.values()):
         return Finding(subject=spec.name, ok=None, text=f"{where}: empty; the first rotation fills it")
     value = publication.extract(stored.fields)

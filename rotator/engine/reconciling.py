@@ -7,7 +7,9 @@ own is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure, Fenced, LeaseOver
@@ -17,8 +19,11 @@ from rotator.engine import places
 from rotator.engine.belonging import check_journal_age
 from rotator.engine.killing import holder
 from rotator.engine.recorded import Recorded
+from rotator.engine.unread import publish
 from rotator.engine.world import World
 from rotator.ports import Change
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,10 @@ class _Look(Recorded):
         self.credential = self.world.journal.save(self.credential, self.now(), Change(events=(event,)))
         self._expires = sent + (self.world.timing.lease - self.world.timing.request).total_seconds()
         self._within_lease()
+
+    def _effect(self, action: str, subject: str, effect: Callable[[], T], **_: object) -> T:
+        self.intend(action, subject)
+        return effect()
 
     def save_with(self, row: CredentialRow, *events: Event, keys: tuple[KnownKey, ...] = ()) -> None:
         """Save the credential's row, fenced the same way."""
@@ -104,8 +113,12 @@ def _write_current(look: _Look, publication: Publication, found: places.Found, c
         raise Failure(f"the current key's value is in no store, so {where} cannot be mended")
     if not look.verify(value).authentic:
         raise Failure(f"the provider refuses the current key, so {where} is not mended")
-    look.intend("mend", where)
-    look.world.stores[publication.store].write(publication.place, publication.render(value), found.version)
+    try:
+        publish(look, "mend", publication, publication.render(value), found.version, current.key_id)
+    except Failure:
+        if not look.reads(publication):
+            look.save_with(look.credential)  # what is known of the place after all
+        raise
     _no_drift(look, where)
 
 
