@@ -77,6 +77,10 @@ def at_ci(small: SmallWorld) -> str | None:
     return held[1]["API_KEY"] if held is not None else None
 
 
+def state_of(small: SmallWorld, key_id: str) -> KeyState:
+    return small.provider.held[key_id].state
+
+
 def current_writes(small: SmallWorld) -> list[str]:
     return [step[1] for step in small.trace if step[0] == "write" and step[2] == "current"]
 
@@ -217,7 +221,7 @@ def test_a_new_key_is_not_withdrawn_while_somebody_may_have_written_it_there(sma
     by_hand(small, "sk-k2")
     small.journal.ask(NAME, Verb.ROLLBACK, "wrong", small.clock.now())
     assert run(small, longest=timedelta(days=9)) is P.STUCK
-    assert small.provider.held["k2"].state is KeyState.ENABLED
+    assert state_of(small, "k2") is KeyState.ENABLED
     small.store["ci"].held.clear()  # as the hint says
     small.journal.ask(NAME, Verb.RESUME, "deleted", small.clock.now())
     small.clock.move(SECOND)
@@ -225,7 +229,7 @@ def test_a_new_key_is_not_withdrawn_while_somebody_may_have_written_it_there(sma
     for row, at in worker.claim(small.world, 1):
         worker.run(row, at)
     assert run(small) is P.ROLLED_BACK
-    assert small.provider.held["k2"].state is KeyState.DELETED
+    assert state_of(small, "k2") is KeyState.DELETED
     reconcile(small.spec, small.world)
     assert at_ci(small) == "sk-k1"
 
