@@ -45,6 +45,7 @@ class GithubStandIn(StandIn):
         self.secrets: dict[tuple[str, str], dict[str, Any]] = {}
         self.selected: dict[str, list[int]] = {}
         self.issued: list[str] = []
+        self.tick = 0.0  # seconds that pass before each write
         super().__init__()
 
     # -- for tests -------------------------------------------------------------------------------------------------
@@ -111,6 +112,7 @@ class GithubStandIn(StandIn):
         return Reply(201, {}) if made else Reply(204)
 
     def _store(self, scope: str, name: str, text: str, more: Mapping[str, str]) -> None:
+        self.advance(self.tick)
         now = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
         before = self.secrets.get((scope, name), {"created_at": now})
         self.secrets[(scope, name)] = {**before, "name": name, "updated_at": now, **more, "value": text}
