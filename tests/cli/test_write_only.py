@@ -11,9 +11,11 @@ import pytest
 from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import NAME, Scene, make
 from tests.cli.shape import check_report
-from tests.servers import github
+from tests.servers import described, github
 from tests.servers.api import Reply
+from tests.servers.described import CircleCiStandIn
 from tests.servers.github import TOKEN, GithubStandIn
+from tests.stores.described import description
 
 pytestmark = [pytest.mark.stand_in(github.NAME), pytest.mark.stand_in("API provider: keyserver")]
 SCOPE, PLACE = "repos/acme/api/actions", "ci:acme/api"
@@ -121,6 +123,22 @@ def test_a_credential_that_only_a_ci_has_is_refused_in_two_lines(ci: Scene, verb
     assert what.endswith(f": {NAME}: ci cannot be read, so a new key could get lost before it is published")
     assert hint == "hint: publish it to a readable store, too, such as a file store"
     assert ci.mints == 0
+
+
+def test_an_api_that_is_described_in_the_config_is_published_to_like_any_other(ci: Scene) -> None:
+    with CircleCiStandIn() as circleci:
+        (context,) = circleci.owners
+        (ci.folder / "circleci").touch(mode=0o600)
+        (ci.folder / "circleci").write_text(described.TOKEN)
+        data = json.loads(ci.config.read_text())
+        data["stores"]["ci"] = {"driver": "rest", **description("circleci", circleci.url)}
+        data["stores"]["ci"]["auth"]["token"] = "file:circleci"
+        data["credentials"][NAME]["publish"][0]["ref"] = context
+        ci.rewrite(**data)
+        answer = ci.say("rotate", NAME, "--wait")
+        assert answer.code == 0, answer.err
+        assert f"written, not read: ci:{context}" in answer.out
+        assert circleci.read_by_a_job(context, "API_KEY") == ci.published()
 
 
 def test_check_says_what_it_is_and_what_it_needs(ci: Scene) -> None:

@@ -11,14 +11,16 @@ import pytest
 from rotator.domain.credential import PlaceKind
 from rotator.domain.failures import Failure, Permanent, Transient
 from rotator.domain.keys import KeyState
-from rotator.domain.records import LastWrite, Verb
-from rotator.domain.rotation import Mode, Phase
+from rotator.domain.records import KnownKey, LastWrite, Origin, Verb
+from rotator.domain.rotation import Mode, Phase, StoreState
 from rotator.domain.secret import Secret
 from rotator.engine import places
+from rotator.engine.killing import holder
 from rotator.engine.reconciling import reconcile
+from rotator.engine.recorded import Recorded
 from rotator.engine.worker import Worker
 from rotator.ports import ABSENT, Change, StoreCapabilities
-from tests.engine.small_world import NAME, TIMING, SmallWorld
+from tests.engine.small_world import NAME, START, TIMING, SmallWorld
 
 CURRENT = (PlaceKind.CURRENT, "")
 SECOND = timedelta(seconds=1)
@@ -365,3 +367,40 @@ def test_a_version_of_nobody_is_foreign_and_a_lost_write_unclear(small: SmallWor
     small.store["ci"].held.clear()
     found = places.current(rotation, small.spec.publish[0])
     assert (found.empty, found.version, found.foreign) == (True, ABSENT, False)
+
+
+# -- rule 6 -----------------------------------------------------------------------------------------------------------
+
+
+def unclear(small: SmallWorld, mode: Mode = Mode.SCHEDULED, **fields: object) -> Recorded:
+    """A rotation that meets a place whose last write got lost; no credential has a current key."""
+    wrote(small, "k1", None)
+    small.journal.save(replace(small.credential(), current=None), small.clock.now(), Change())
+    for store in ("vault", "file"):
+        small.store[store].held.clear()
+    return small.begin(mode, **fields)
+
+
+def test_where_nobody_can_tell_no_key_dies_that_may_be_there(small: SmallWorld) -> None:
+    assert holder(unclear(small), "k1") == "ci:app"
+
+
+def test_a_key_that_was_never_meant_for_a_place_may_die_although_it_is_unclear(small: SmallWorld) -> None:
+    rotation = unclear(small)
+    made = KnownKey(key_id="k2", credential=NAME, origin=Origin.MINTED, since=START, rotation=rotation.row.id)
+    rotation.learn(made)
+    assert holder(rotation, "k2") is None
+    assert holder(rotation, "a stray that nobody knows") is None
+    rotation.update(stores=(StoreState(store="ci", ref="app", expected=""),))
+    assert holder(rotation, "k2") == "ci:app"
+
+
+def test_what_somebody_wrote_unread_forbids_every_deletion_and_is_left_behind_in_an_emergency(
+    small: SmallWorld,
+) -> None:
+    rotation = unclear(small)
+    rotation.credential = replace(rotation.credential, last_writes=())
+    assert holder(rotation, "a stray that nobody knows") == "ci:app"
+    rotation.update(mode=Mode.COMPROMISE)
+    assert holder(rotation, "k1") is None
+    assert rotation.row.store("ci", "app").left_behind == places.FOREIGN
