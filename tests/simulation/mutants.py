@@ -301,15 +301,6 @@ MUTANTS = (
         world={"unread": True, "focus": "rolling_back"},
     ),
     Mutant(
-        name="unread and unclear holds nothing",
-        rule="unread: where nobody can say which key a place holds, none that may be there is deleted",
-        patches=(engine("unread", "    return meant or known.rotation != rotation.row.id", "    return False"),),
-        breaks=("I1",),
-        strategies=("two-slots", "dual"),
-        seeds=4000,
-        world={"unread": True, "focus": "rolling_back", "foreign": False, "fault_rate": 0.1},
-    ),
-    Mutant(
         name="values not kept",
         rule="proof: the value of each old key is secured before it can be overwritten",
         patches=(engine("places", "accepted = accepted or worked_once(rotation, old, value)", "accepted = False"),),

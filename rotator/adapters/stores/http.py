@@ -1,7 +1,7 @@
 """One HTTP API as a store's driver talks to it: JSON over one pool, a deadline, no redirect, and failures for the rest.
 
-Nothing is sent twice but a request that was refused with a token that was not fresh. No variable of the environment is
-heeded. No failure holds a header, nor a body of either side: servers like to repeat what they were sent.
+A request is sent twice only when its token was refused, which may have been replaced. No proxy of the environment is
+asked. No failure holds a header, nor a body of either side: servers like to repeat what they were sent.
 """
 
 from __future__ import annotations
