@@ -51,6 +51,11 @@ class Storage:
         with self._lock:
             return copy.deepcopy(self._objects.get(call.key))
 
+    def keys(self) -> tuple[tuple[Resource, str, str], ...]:
+        """Where objects are."""
+        with self._lock:
+            return tuple(self._objects)
+
     def listed(self, call: Call) -> Object:
         """A page of objects, by label selector and name."""
         with self._lock:

@@ -5,6 +5,7 @@ https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resou
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 
@@ -13,7 +14,7 @@ from rotator.adapters.stores.kubernetes.documents import MANAGER, Spot
 _HEAD = """\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {{name: {name}, namespace: {namespace}}}
+metadata: {{name: {name}, namespace: "{namespace}"}}
 rules:
 """
 _RULE = '- {{apiGroups: [""], resources: [secrets], {names}verbs: [{verbs}]}}\n'
@@ -35,7 +36,8 @@ def least_roles(spots: Collection[Spot], private: str) -> str:
 
 
 def _role(namespace: str, names: list[str]) -> str:
-    only = f"resourceNames: [{', '.join(names)}], "
+    # In quotes, because a Secret may be called 8080 or no.
+    only = f"resourceNames: {json.dumps(names)}, "
     return (
         _HEAD.format(name=MANAGER, namespace=namespace)
         + _RULE.format(names=only, verbs="get, patch")
