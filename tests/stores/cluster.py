@@ -54,7 +54,11 @@ class Cluster:
         return self.store(self.server.access.token(roles), **settings)
 
     def kubeconfig(
-        self, cluster: Mapping[str, Any] | None = None, user: Mapping[str, Any] | None = None, **members: Any
+        self,
+        cluster: Mapping[str, Any] | None = None,
+        user: Mapping[str, Any] | None = None,
+        current: str | None = "x",
+        **members: Any,
     ) -> Path:
         """A kubeconfig whose one context has these settings; a token of the admin's where no user is given."""
         trusted = {"server": self.server.address, "certificate-authority": str(self.server.authority.ca)}
@@ -62,7 +66,7 @@ class Cluster:
             "clusters": [{"name": "c", "cluster": {**trusted, **(cluster or {})}}],
             "users": [{"name": "u", "user": {"token": self.server.admin} if user is None else user}],
             "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
+            "current-context": current,
             **members,
         }
         file = self.folder / "kubeconfig"

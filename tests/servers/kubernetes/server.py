@@ -284,12 +284,15 @@ class _Listener(ThreadingHTTPServer):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[KubernetesServer]:
-    """A stand-in with the namespace `default`; gone afterwards. `folder` takes its certificates."""
+def running(folder: Path, *, host: str = "127.0.0.1") -> Iterator[KubernetesServer]:
+    """A stand-in with the namespace `default`; gone afterwards.
+
+    `folder` takes its certificates, `host` is who they say it is.
+    """
     authority = Authority(folder)
     secure, plain = (_Listener(("127.0.0.1", 0), _Handler) for _ in range(2))
     # In the thread of the connection, so that a client that says nothing holds nobody up.
-    secure.socket = authority.context().wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
+    secure.socket = authority.context(host).wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
     server = KubernetesServer(
         address=f"https://127.0.0.1:{secure.server_port}",
         plain_address=f"http://127.0.0.1:{plain.server_port}",
