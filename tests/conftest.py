@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
@@ -78,10 +79,13 @@ def kubernetes_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube
 
 
 @pytest.fixture(scope="session")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """The real program; skips where there is none."""
     folder = tmp_path_factory.mktemp("kubectl")
-    return _start(lambda: unpack(folder))
+    try:
+        yield _start(lambda: unpack(folder))
+    finally:
+        shutil.rmtree(folder)  # 60 MB, and pytest keeps what three runs leave behind
 
 
 @pytest.fixture

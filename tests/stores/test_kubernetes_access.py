@@ -362,9 +362,7 @@ def test_a_certificate_of_nobody_is_denied(cluster: Cluster) -> None:
     assert str(cluster.folder / "kubeconfig") in denied.hint
 
 
-def test_a_key_that_is_encrypted_is_refused_and_nobody_is_asked_for_a_password(
-    cluster: Cluster, certificate: tuple[str, str]
-) -> None:
+def test_a_key_that_is_encrypted_is_refused(cluster: Cluster, certificate: tuple[str, str]) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")).decode()
     user = {"client-certificate-data": encoded(certificate[0]), "client-key-data": encoded(locked)}

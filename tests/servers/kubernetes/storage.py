@@ -159,7 +159,7 @@ class Storage:
         validation.check_metadata(call, after)
         if call.resource is SECRETS:
             validation.check_secret(call.name, before, after)
-        if "force" not in call.query and call.query.get("applied") is None:
+        if "applied" not in call.query:  # else who owns what is written already
             managers.update(before, after, call.query.get("fieldManager") or "unknown")
         if before is not None and _same(before, after):
             return copy.deepcopy(before)  # the store of a real one writes nothing either, so the version stays
