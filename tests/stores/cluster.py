@@ -53,6 +53,17 @@ class Cluster:
         """A store that may what these roles grant."""
         return self.store(self.server.access.token(roles), **settings)
 
+    def least(self) -> str:
+        """The least roles for `REF`."""
+        return self.store().least_policy([REF])
+
+    def rotate(self, directory: Path) -> str:
+        """Write a new token with the least roles into `directory`, as the kubelet does."""
+        token = self.server.access.token(self.least())
+        self.secrets.add(token)
+        (directory / "token").write_text(token + "\n")
+        return token
+
     def kubeconfig(
         self,
         cluster: Mapping[str, Any] | None = None,

@@ -20,7 +20,8 @@ Where it differs from a real one:
 from __future__ import annotations
 
 from tests.servers.kubernetes.objects import Fault, Refusal
-from tests.servers.kubernetes.server import KubernetesServer, running
+from tests.servers.kubernetes.server import KubernetesServer
+from tests.servers.kubernetes.sockets import running
 
 NAME = "Kubernetes API"
 
