@@ -109,6 +109,11 @@ class StoreContract:
         return "team/service"
 
     @pytest.fixture
+    def neighbours(self, ref: str) -> tuple[str, ...]:
+        """References that resemble `ref`, as far as the store has such: what is beside, above and beneath it."""
+        return (f"{ref}/deeper", f"{ref}2", ref.rpartition("/")[0])
+
+    @pytest.fixture
     def wired(self, store: Store) -> Store:
         """The driver behind the codec."""
         return WiredStore(store)
@@ -212,8 +217,7 @@ class StoreContract:
         wired.write(private, {"value.secret": "two"}, version)
         assert wired.read(private).fields == {"value.secret": "two"}
 
-    def test_private_places_are_listed_by_reference(self, wired: Store, ref: str) -> None:
-        neighbours = (f"{ref}/deeper", f"{ref}2", ref.rpartition("/")[0])
+    def test_private_places_are_listed_by_reference(self, wired: Store, ref: str, neighbours: tuple[str, ...]) -> None:
         for each in (ref, *neighbours):
             for kind in (PlaceKind.PENDING, PlaceKind.PREVIOUS):
                 wired.write(Place(ref=each, kind=kind, of=f"of {each}"), {"value.secret": "x"}, ABSENT)
