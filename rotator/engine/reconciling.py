@@ -93,6 +93,7 @@ def _mend(look: _Look, result: Reconciled) -> Reconciled:
         except (Fenced, LeaseOver):
             return result
         except Failure as failure:
+            look.purge(failure)
             result = replace(result, problems=(*result.problems, f"{where}: {failure.message}"))
     return result
 
@@ -160,6 +161,7 @@ def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *,
         except (Fenced, LeaseOver):
             return result
         except Failure as failure:
+            look.purge(failure)
             result = replace(result, problems=(*result.problems, f"{key_id}: {failure.message}"))
         else:
             result = replace(result, revoked=(*result.revoked, key_id))
