@@ -80,7 +80,8 @@ def test_what_was_claimed_beside_a_rotation_that_cannot_be_given_back_is_run(tmp
         scene.say("adopt", NAME)
         assembly = Assembly(config=load_config(scene.config))
         journal, clock = assembly.journal, assembly.clock
-        assert journal.begin(starting.new_rotation("gone", Mode.COMPROMISE, "test", assembly.ids, clock.now()), Change())
+        gone = starting.new_rotation("gone", Mode.COMPROMISE, "test", assembly.ids, clock.now())
+        assert journal.begin(gone, Change())
         spec = assembly.config.credentials[NAME]
         starting.start(spec, journal, assembly.ids, clock, mode=Mode.MANUAL, reason="test")
         commit = journal.commit

@@ -132,7 +132,8 @@ def test_due_starts_nothing_before_its_time_and_everything_after(scene: Scene) -
 
 def test_due_does_not_wait_for_the_rotation_of_a_credential_that_is_not_configured(scene: Scene) -> None:
     with scene.journal() as journal:
-        assert journal.begin(new_rotation("gone", Mode.SCHEDULED, "a test", RandomIds(), MachineClock().now()), Change())
+        gone = new_rotation("gone", Mode.SCHEDULED, "a test", RandomIds(), MachineClock().now())
+        assert journal.begin(gone, Change())
     answer = scene.run("--due", script="rotate", timeout=30)
     assert (answer.code, "gone: " in answer.out) == (0, True), answer.err
     with scene.journal() as journal:
