@@ -11,7 +11,7 @@ import pytest
 from rotator.domain.credential import Place, PlaceKind, Principal
 from rotator.domain.failures import Ambiguous, Conflict, Transient
 from rotator.domain.keys import UNMARKED, Disabling, KeyState, Verdict
-from rotator.domain.records import Verb
+from rotator.domain.records import KnownKey, Origin, Verb
 from rotator.domain.rotation import Mode, Phase, Proof
 from rotator.domain.secret import Secret
 from rotator.engine import minting
@@ -212,6 +212,54 @@ def test_a_clock_that_ran_ahead_does_not_make_an_overlap_longer(small: SmallWorl
     assert row.waiting is not None
     assert row.waiting.until <= small.clock.now() + small.spec.policy.overlap
     assert row.live_at == START
+
+
+# -- beneath a cap ---------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_somebody_deleted_by_hand_does_not_fill_a_cap_for_ever(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, cap=2)
+    small.know("k7", small.provider.add("k7"))
+    del small.provider.held["k7"]
+    small.clock.move(HOUR)
+    small.begin()
+    run_for(small, HOUR)
+    assert (small.committed().phase, small.committed().problem) == (P.LIVE, None)
+
+
+def test_a_key_that_is_not_listed_yet_fills_a_cap_all_the_same(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, cap=2, list_lag=HOUR)
+    small.know("k7", small.provider.add("k7"))
+    del small.provider.held["k7"]
+    small.begin()
+    run_for(small, 2 * TIMING.lease)
+    row = small.committed()
+    assert (row.phase, row.problem and row.problem.message) == (P.PLANNED, "the provider allows 2 keys and 2 live")
+
+
+def test_a_deletion_of_a_stray_whose_answer_got_lost_does_not_fill_a_cap_for_ever(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, cap=2)
+    rotation = small.begin(phase=P.MINTING, mint_fences=(0,), first_mint_at=START, last_mint_at=START, new_key="k2")
+    value = small.provider.add("k2", mark=small.marker.write(NAME, rotation.row.id, 0))
+    lost = small.prints.of(value, "secret")
+    rotation.learn(
+        KnownKey(
+            key_id="k2", credential=NAME, origin=Origin.MINTED, since=START, fingerprint=lost, rotation=rotation.row.id
+        )
+    )
+    rotation.release()
+
+    def gone() -> None:
+        small.provider.held.pop("k2", None)
+        small.provider.add("another's", mark=None)
+        small.provider.held["another's"] = replace(small.provider.held["another's"], state=KeyState.DELETED)
+        small.provider.during = lambda: None
+        raise Transient("no answer")
+
+    small.provider.during = gone
+    run_for(small, HOUR)
+    assert "k2" not in small.provider.held
+    assert (small.committed().phase, small.committed().problem) == (P.LIVE, None)
 
 
 # -- going back ------------------------------------------------------------------------------------------------------
