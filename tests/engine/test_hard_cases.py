@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from rotator.domain.credential import Place, PlaceKind, Principal
-from rotator.domain.failures import Ambiguous, Conflict, Transient
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Transient
 from rotator.domain.keys import UNMARKED, Disabling, KeyState, Verdict
-from rotator.domain.records import KnownKey, Origin, Verb
-from rotator.domain.rotation import Mode, Phase, Proof
+from rotator.domain.records import EventKind, KnownKey, Origin, Verb
+from rotator.domain.rotation import Mode, Phase, Proof, StoreState
 from rotator.domain.secret import Secret
 from rotator.engine import minting
 from rotator.engine.saga import advance
@@ -200,6 +200,55 @@ def test_a_key_that_cannot_be_contained_now_does_not_keep_the_others_alive(small
     small.begin(Mode.CONTAIN_FIRST)
     run_for(small, HOUR)
     assert small.provider.held["k2"].state is not KeyState.ENABLED
+
+
+# -- the trace of an emergency ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def containing(small: SmallWorld) -> SmallWorld:
+    small.provider.offers = replace(small.provider.offers, disabling=Disabling.REVERSIBLE)
+    return small
+
+
+def test_an_emergency_that_contains_leaves_its_trace_before_it_disables_anything(containing: SmallWorld) -> None:
+    rotation = containing.begin(Mode.CONTAIN_FIRST, exposure_end=START)
+    trace, found = (PlaceKind.PENDING, rotation.row.id), list[bool]()
+    containing.provider.during = lambda: found.append(trace in containing.store["vault"].held)
+    advance(rotation)
+    advance(rotation)
+    assert found == [True]
+
+
+def test_an_emergency_that_supersedes_leaves_its_trace_before_it_writes_anything_again(small: SmallWorld) -> None:
+    first = small.begin(phase=P.ROLLING_BACK, stores=(StoreState(store="file", ref="app", expected="file1"),))
+    first.release()
+    small.trace.clear()
+    row = assume_compromise(
+        small.spec, small.journal, small.others, small.clock, owner="me", lease=TIMING.lease, exposure_end=None
+    )
+    assert row.supersedes == (first.row.id,)
+    advance(small.claim())
+    told = [each.event.action for each in small.journal.events(row.id) if each.event.kind is EventKind.INTENT]
+    assert told[:2] == ["open escrow", "rewrite"]
+
+
+def test_a_trace_that_no_store_takes_keeps_no_stolen_key_alive(containing: SmallWorld) -> None:
+    rotation = containing.begin(Mode.CONTAIN_FIRST, exposure_end=START)
+    for store in containing.store.values():
+        store.write = refusing(store.write)  # type: ignore[method-assign,assignment]
+    advance(rotation)
+    advance(rotation)
+    assert containing.provider.held["k1"].state is KeyState.DISABLED
+
+
+def refusing(write: Callable[[Place, Mapping[str, str], str], str]) -> Callable[[Place, Mapping[str, str], str], str]:
+    def refuses(place: Place, fields: Mapping[str, str], expected: str) -> str:
+        if place.kind is PlaceKind.PENDING:
+            raise Denied("read only")
+        return write(place, fields, expected)
+
+    return refuses
 
 
 # -- clocks ----------------------------------------------------------------------------------------------------------
