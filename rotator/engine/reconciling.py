@@ -122,6 +122,7 @@ def _mend(look: _Look, result: Reconciled) -> Reconciled:
         except (Fenced, LeaseOver):
             return result
         except Failure as failure:
+            look.purge(failure)
             place = PlaceFound(where=where, drift=Drift.UNKNOWN, problem=failure.message)
         result = replace(result, places=(*result.places, place))
     return result
@@ -204,6 +205,7 @@ def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *,
         except (Fenced, LeaseOver):
             return result
         except Failure as failure:
+            look.purge(failure)
             result = replace(result, problems=(*result.problems, f"{key_id}: {failure.message}"))
         else:
             result = replace(result, revoked=(*result.revoked, key_id))
