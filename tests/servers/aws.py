@@ -45,6 +45,7 @@ class Refusal:
     message: str = ""
     status: int = 400
     times: int = 1
+    skip: int = 0  # so many requests of the operation are served as ever before
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
 
@@ -53,6 +54,7 @@ class AwsServer:
     """A running server. `reset` empties it; `stop` ends it."""
 
     def __init__(self) -> None:
+        import boto3
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
 
@@ -69,6 +71,7 @@ class AwsServer:
         self.world = aws_corrections.WORLD
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
+        self._boto3 = boto3.Session()
         self._refusals: list[Refusal] = []
         self._interruptions: dict[str, Callable[[], object]] = {}
         self.requests: list[str] = []
@@ -138,6 +141,22 @@ class AwsServer:
             iam.put_role_policy(name, "inline", policy)
         return str(role.arn)
 
+    def session(self, role: str) -> tuple[str, str, str]:
+        """A new session of a role: id, secret and token."""
+        from moto.sts.models import sts_backends
+
+        with self._lock:
+            made = sts_backends[ACCOUNT]["aws"].assume_role(REGION, "session", role, "", 3600, "")
+        return str(made.access_key_id), str(made.secret_access_key), str(made.session_token)
+
+    def end_sessions(self) -> None:
+        """From now on the sessions that there are have expired."""
+        from moto.sts.models import sts_backends
+
+        with self._lock:
+            sessions = sts_backends[ACCOUNT]["aws"].assumed_roles
+            self.world.ended |= {str(each.access_key_id) for each in sessions}
+
     def refuse(self, operation: str, code: str, message: str = "", **how: Any) -> None:
         """Answer the next requests of an operation so."""
         with self._lock:
@@ -159,10 +178,8 @@ class AwsServer:
 
     def client(self, login: Login | None = None, service: str = "secretsmanager") -> Any:
         """boto3's client, as a colleague has it; admin's if nobody is named."""
-        import boto3
-
         login = login or self.admin
-        return boto3.client(
+        return self._boto3.client(
             service,
             region_name=REGION,
             endpoint_url=self.address,
@@ -199,12 +216,8 @@ class AwsServer:
             interruption()
         with self._lock:
             self.requests.append(operation or environ["PATH_INFO"])
-            refusal = next((each for each in self._refusals if each.operation == operation), None)
-            if refusal is not None:
-                refusal.times -= 1
-                if not refusal.times:
-                    self._refusals.remove(refusal)
-            else:
+            refusal = self._ordered(operation)
+            if refusal is None:
                 return list(self._moto(environ, start))
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         body = refusal.body
@@ -213,6 +226,19 @@ class AwsServer:
         headers = {"Content-Type": "application/x-amz-json-1.1", "Content-Length": str(len(body)), **refusal.headers}
         start(f"{refusal.status} Ordered", list(headers.items()))
         return [body]
+
+    def _ordered(self, operation: str) -> Refusal | None:
+        for refusal in self._refusals:
+            if refusal.operation != operation:
+                continue
+            if refusal.skip:
+                refusal.skip -= 1
+                return None
+            refusal.times -= 1
+            if not refusal.times:
+                self._refusals.remove(refusal)
+            return refusal
+        return None
 
 
 def start() -> AwsServer:

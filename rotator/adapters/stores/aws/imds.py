@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-c
 
 from __future__ import annotations
 
-import http.client
 import json
 from urllib.parse import urlsplit
 
@@ -46,6 +45,8 @@ class Imds:
         return refused_keys(need, where, "look at the instance's role: its sessions may have been revoked")
 
     def _ask(self, method: str, path: str, headers: dict[str, str], deadline: Deadline) -> str:
+        import http.client
+
         where = f"the instance metadata service at {self._address}"
         parts = urlsplit(self._address)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

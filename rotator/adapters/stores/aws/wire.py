@@ -69,10 +69,15 @@ class Wire:
             return Answer(200, body=body)
         except ClientError as error:
             return _refusal(error.response)
-        except (BotoCoreError, ValueError) as error:
-            failure = Transient(
-                f"the answer of {where} cannot be read ({type(error).__name__})", "look at `endpoint_url`"
-            )
+        except (
+            BotoCoreError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+        ) as error:  # of any body, by its parser
+            message = f"something that is not AWS answered for {where} ({type(error).__name__})"
+            failure = Transient(message, "look at what is in between")
         # Outside of the handler, because those errors may carry what was sent.
         raise failure
 
@@ -96,15 +101,14 @@ class Wire:
             return AWSResponse(request.url, answer.status, answer.headers, _Content(answer.data))
         except exceptions.SSLError:
             failure = Transient(f"{where} has a certificate that is not trusted", "set `ca` to its authority's file")
+        except exceptions.NewConnectionError:
+            failure = _unreachable(where)
         except exceptions.ConnectTimeoutError:
             failure = Transient(f"{where} does not answer", "look at `region`, `endpoint_url` and the network")
         except exceptions.TimeoutError:
             failure = Transient(f"{where} did not answer in time", "it is tried again")
         except (exceptions.HTTPError, OSError):
-            failure = Transient(
-                f"{where} cannot be reached, or broke the connection",
-                "look at `region`, `endpoint_url` and the network",
-            )
+            failure = _unreachable(where)
         raise failure
 
     def __repr__(self) -> str:
@@ -119,6 +123,11 @@ class _Content:
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self._data
+
+
+def _unreachable(where: str) -> Transient:
+    hint = "look at `region`, `endpoint_url` and the network"
+    return Transient(f"{where} cannot be reached, or broke the connection", hint)
 
 
 def _refusal(response: Mapping[str, Any]) -> Answer:
