@@ -4,13 +4,13 @@ The pages are those of the operations in https://docs.aws.amazon.com/secretsmana
 named. Without the first three a test of a cutover sees what no consumer of AWS would:
 
 1. UpdateSecretVersionStage moves AWSCURRENT, and a reader who names no label still gets the old version
-2. a ClientRequestToken that is known is taken with other content, too
+2. a ClientRequestToken that is known is taken with other content, too, as long as its version is AWSPENDING
 3. an inactive access key authenticates
 4. refusals of authentication are XML, which no client of a JSON protocol can read
 5. policies are judged by action alone, and `?` in an ARN is no wildcard (IAM User Guide, reference_policies_elements)
 6. a secret that waits for its deletion can be written, labelled and created again
 7. more than 65,536 bytes fit into a secret
-8. AWSPENDING and other labels of ours stay with a version that becomes AWSPREVIOUS
+8. PutSecretValue takes all labels off the version that becomes AWSPREVIOUS
 9. AssumeRoleWithWebIdentity wants a signature, and looks at no token
 10. sessions never end
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -190,6 +191,23 @@ def test_a_pending_value_is_emptied_and_then_deleted_without_recovery(aws: Aws) 
     assert aws.server.names() == ["rotator/pending/ai/openai/r1"]
     store.remove(PENDING, version)
     assert aws.server.names() == []
+
+
+@pytest.mark.parametrize("moment", ["PutSecretValue", "DeleteSecret"])
+def test_a_write_beside_a_removal_is_refused_or_kept_and_never_lost(aws: Aws, moment: str) -> None:
+    store, stalled = aws.store(), aws.store()
+    version = store.write(PENDING, {"value.secret": "one"}, ABSENT)
+    written: list[str] = []
+
+    def write() -> None:
+        with suppress(Conflict):
+            written.append(stalled.write(PENDING, {"value.secret": "two"}, version))
+
+    aws.server.interrupt(moment, write)
+    with suppress(Conflict):
+        store.remove(PENDING, version)
+    assert bool(written) == (moment == "PutSecretValue")
+    assert store.read(PENDING).fields == ({"value.secret": "two"} if written else None)
 
 
 def test_a_secret_that_waits_for_its_deletion_is_permanent_with_the_command_that_helps(aws: Aws) -> None:

@@ -28,6 +28,7 @@ from tests.stores.aws_access import CURRENT, HIDDEN, PENDING, Aws
 pytestmark = pytest.mark.stand_in("AWS Secrets Manager")
 
 MakeProxy = Callable[[str, int], FaultProxy]
+ROOT = Path(__file__).parents[2]
 PREVIOUS = Place(ref="ai/openai", kind=PlaceKind.PREVIOUS, of="key-1")
 OURS = "arn:aws:secretsmanager:eu-west-1:*:secret:ai/openai-??????"
 
@@ -38,7 +39,10 @@ def aws(aws_server: AwsServer, caplog: pytest.LogCaptureFixture) -> Iterator[Aws
     aws = Aws(aws_server)
     with caplog.at_level(logging.DEBUG):
         yield aws
-    assert [secret for secret in aws.secrets if secret in caplog.text] == []
+    # The server lives in this process, and its log is not ours.
+    ours = [each for each in caplog.get_records("call") if not each.name.startswith("moto")]
+    logged = " ".join(record.getMessage() for record in ours)
+    assert [secret for secret in aws.secrets if secret in logged] == []
 
 
 def failing(aws: Aws, kind: type[Failure], act: Callable[[], object]) -> Failure:
@@ -439,6 +443,27 @@ def test_the_environment_and_the_files_of_a_user_change_nothing(aws: Aws, mislea
     for service in ("secretsmanager", "sts"):
         client = Wire("eu-west-1", None).client(service, None, None)
         assert client.meta.endpoint_url == f"https://{service}.eu-west-1.amazonaws.com"
+
+
+def test_models_of_a_user_are_not_read(aws: Aws, misleading_environment: Path) -> None:
+    """In a process of its own: botocore looks where they are when it is imported."""
+    lines = (
+        "import sys",
+        "from datetime import timedelta",
+        "from rotator.adapters.stores.aws import AwsStore",
+        "from tests.stores.aws_access import CURRENT",
+        "address, key_id, secret = sys.stdin.read().split()",
+        "auth = {'method': 'static', 'access_key_id': key_id, 'secret_access_key': 'file:/run/secret'}",
+        "settings = {'region': 'eu-west-1', 'endpoint_url': address, 'auth': auth}",
+        "store = AwsStore.from_settings('aws', settings, lambda _: secret, timedelta(seconds=10))",
+        "version = store.write(CURRENT, {'api_key': 'one'}, '')",
+        "print(store.read(CURRENT).version == version)",
+    )
+    given = f"{aws.server.address} {aws.server.admin.key_id} {aws.server.admin.secret}"
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout == "True\n", done.stderr
+    assert not misleading_environment.exists()
 
 
 def test_a_store_that_is_not_used_imports_no_client() -> None:
