@@ -302,6 +302,7 @@ STATIC = {"method": "static", "access_key_id": "AKIAX", "secret_access_key": "fi
         ({"endpoint_url": "file:///x"}, "no address"),
         ({"private": "a//b"}, "private is no beginning"),
         ({"private": "ä"}, "private is no beginning"),
+        ({"kms_key": "alias/mine"}, "kms_key is no ARN"),
         ({"ca": "/no/such/file"}, "there is no file"),
         ({"auth": None}, "auth is not a table"),
         ({"auth": {"method": "magic"}}, "auth.method is none of the known ones"),

@@ -24,3 +24,14 @@ def private_in(given: Settings) -> str:
     if not ALLOWED.fullmatch(private) or any(part in ("", ".", "..") for part in private.split("/")):
         raise SettingsError("private is no beginning of a secret's name", "write it like rotator or team/rotator")
     return private
+
+
+def kms_key_in(given: Settings) -> str | None:
+    """The ARN of a key, as a policy needs it; None where none is named."""
+    if "kms_key" not in given:
+        return None
+    key = given.text("kms_key")
+    if not key.startswith("arn:") or ":kms:" not in key:
+        hint = "write it like arn:aws:kms:eu-west-1:111122223333:key/1234abcd-…"
+        raise SettingsError("kms_key is no ARN of a key", hint)
+    return key

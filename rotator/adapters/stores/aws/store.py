@@ -47,7 +47,7 @@ from rotator.adapters.stores.aws.client import AwsClient
 from rotator.adapters.stores.aws.listing import Recent
 from rotator.adapters.stores.aws.policy import least_policy
 from rotator.adapters.stores.aws.secret_names import PRIVATE_KINDS, arn, name_of, place_of, prefix
-from rotator.adapters.stores.aws.settings import private_in, region_in
+from rotator.adapters.stores.aws.settings import kms_key_in, private_in, region_in
 from rotator.adapters.stores.aws.wire import Wire
 from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.names import check_values
@@ -101,8 +101,7 @@ class AwsStore:
         endpoint = address_in(given, "endpoint_url", like) if "endpoint_url" in given else None
         wire = Wire(region_in(given), ca)
         client = AwsClient(wire, endpoint, source_in(given, "auth", wire, resolve))
-        kms_key = given.text("kms_key") if "kms_key" in given else None
-        return cls(client, private_in(given), kms_key, timeout)
+        return cls(client, private_in(given), kms_key_in(given), timeout)
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. No history: AWSPREVIOUS is whatever was written last, by anybody."""
@@ -198,15 +197,22 @@ class AwsStore:
         version = str(uuid4())
         parameters = {"ClientRequestToken": version, "SecretString": text, "VersionStages": [LABEL]}
         answer = self._ask("PutSecretValue", place, parameters, deadline, _gone(place))
-        # AWS labels the first version of a secret so by itself.
-        if answer.ok and CURRENT not in answer.body.get("VersionStages", ()):
-            origin = {} if expected == NO_VALUE else {"RemoveFromVersionId": expected}
-            parameters = {"VersionStage": CURRENT, "MoveToVersionId": version, **origin}
-            answer = self._ask("UpdateSecretVersionStage", place, parameters, deadline, (BAD_PARAMETER, *_gone(place)))
-        self._unlabel(place, version, deadline)
-        if not answer.ok:
-            raise _stale(place)
-        return version
+        if answer.ok:
+            # AWS labels the first version of a secret so by itself.
+            if CURRENT not in answer.body.get("VersionStages", ()):
+                answer = self._move(place, version, expected, deadline)
+            self._unlabel(place, version, deadline)
+        if answer.ok:
+            return version
+        self._must_be_gone(answer, place)
+        raise _stale(place)
+
+    def _move(self, place: Place, version: str, expected: str, deadline: Deadline) -> Answer:
+        """Move AWSCURRENT from exactly where it was; a bad parameter means that it is no longer there."""
+        origin = {} if expected == NO_VALUE else {"RemoveFromVersionId": expected}
+        parameters = {"VersionStage": CURRENT, "MoveToVersionId": version, **origin}
+        accept = (BAD_PARAMETER, *_gone(place))
+        return self._ask("UpdateSecretVersionStage", place, parameters, deadline, accept)
 
     def _unlabel(self, place: Place, version: str, deadline: Deadline) -> None:
         """Take our label off. What is written is written: a failure here is none of the write's."""
