@@ -51,7 +51,7 @@ class AwsClient:
             if PROOF.get(need.operation, "ARN") in answer.body:
                 return answer
             raise Transient(f"something that is not AWS answered for {self.where}", "look at what is in between")
-        if answer.code in accept and not answer.about_kms:
+        if answer.code in accept:
             return answer
         if _of_the_keys(answer):
             raise self._access.source.refused(need, self.where)
