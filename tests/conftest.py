@@ -11,7 +11,8 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.servers import Unavailable, kubernetes, openbao, postgres
+from tests.servers import Unavailable, aws, kubernetes, openbao, postgres
+from tests.servers.aws import AwsServer
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.kubernetes.kubectl import Kubectl, unpack
 from tests.servers.openbao import OpenBaoServer
@@ -67,6 +68,21 @@ def openbao_on_disk() -> Iterator[OpenBaoServer]:
         server = _start(openbao.start_on_disk)
         ending.callback(server.stop)
         yield server
+
+
+@pytest.fixture(scope="session")
+def _aws_server() -> Iterator[AwsServer]:
+    with ExitStack() as ending:
+        server = _start(aws.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def aws_server(_aws_server: AwsServer) -> AwsServer:
+    """What stands in for AWS in this test process, emptied."""
+    _aws_server.reset()
+    return _aws_server
 
 
 @pytest.fixture
