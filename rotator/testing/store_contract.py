@@ -442,7 +442,7 @@ class StoreContract:
         colleague.edit(current.ref, "OTHER", "theirs")
         version = store.write(current, both("one"), store.read(current).version)
         fields = {"API_KEY": VALUES[name], "USER": "after"}
-        if name in NOWHERE | self.REFUSED:
+        if name in NOWHERE | self.REFUSED | too_long_for(store):
             with pytest.raises(Permanent) as refusal:
                 store.write(current, fields, version)
             assert VALUES[name] not in refusal.value.message + refusal.value.hint
@@ -457,7 +457,7 @@ class StoreContract:
     @pytest.mark.parametrize("name", sorted(VALUES))
     def test_a_private_place_takes_every_value_that_is_text(self, store: Store, private: Place, name: str) -> None:
         fields = {"value.secret": VALUES[name], "value.user": "u"}
-        if name in NOWHERE:
+        if name in NOWHERE | too_long_for(store):
             with pytest.raises(Permanent):
                 store.write(private, fields, ABSENT)
             assert store.read(private).version == ABSENT
@@ -477,6 +477,12 @@ class StoreContract:
 def both(text: str) -> dict[str, str]:
     """The two fields of the `current` place with the same text in both, so that a torn reading shows."""
     return {"API_KEY": text, "USER": text}
+
+
+def too_long_for(store: Store) -> frozenset[str]:
+    """The names of the values that the store says it has no room for."""
+    room = store.capabilities().max_bytes
+    return frozenset(name for name, text in VALUES.items() if room is not None and len(text) > room)
 
 
 def at_once(count: int, act: Callable[[int], T]) -> dict[int, T | Failure]:
