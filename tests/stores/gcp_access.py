@@ -13,9 +13,10 @@ from google.cloud import secretmanager_v1 as api
 
 from rotator.adapters.stores.gcp import GcpStore
 from rotator.domain.credential import Place, PlaceKind
+from rotator.domain.failures import Conflict
 from tests.servers.secret_manager.fronts import serve_grpc, serve_rest
 from tests.servers.secret_manager.iam import OWNER, Binding
-from tests.servers.secret_manager.service import Moment, RefusedError, SecretManager
+from tests.servers.secret_manager.service import LostError, Moment, RefusedError, SecretManager
 
 TIMEOUT = timedelta(seconds=10)
 PROJECT = "acme-prod"
@@ -108,6 +109,25 @@ class Once:
         if self.turn == 0:
             self.fired += 1
             self.act()
+
+
+def until_written(store: GcpStore, place: Place, text: str) -> str:
+    """As the engine does: look, and write what is not there, until it is. Gives the version."""
+    field = place.fields[0] if place.fields else "value.secret"
+    for _ in range(4):
+        stored = store.read(place)
+        if (stored.fields or {}).get(field) == text:
+            return stored.version
+        try:
+            store.write(place, {field: text}, stored.version)
+        except Conflict:
+            continue
+    raise AssertionError("it is never written")
+
+
+def lose() -> None:
+    """Let a hook lose the answer, after an effect, or the request, before it."""
+    raise LostError
 
 
 def refuse(code: str, text: str = "") -> Callable[[], None]:

@@ -60,6 +60,8 @@ class SecretManager:
         self.calls: Counter[str] = Counter()
         self.keys_disabled: set[str] = set()
         """Secrets whose key of Cloud KMS cannot be used."""
+        self.damaged = False
+        """Payloads arrive with a checksum that is not theirs."""
         self.latest_lags = 0
         """By so many versions."""
         self.ahead = timedelta(0)
@@ -123,7 +125,7 @@ class SecretManager:
 
     def _list_secrets(self, request: Any) -> Any:
         wanted = request.filter.removeprefix("name:")
-        found = [held.secret for _, held in sorted(self._held.items()) if held.secret.name.startswith(request.parent)]
+        found = [held.secret for _, held in sorted(self._held.items()) if held.secret.name.startswith(f"{request.parent}/secrets/")]
         page, token = _page([each for each in found if wanted in each.name], request)
         return api.ListSecretsResponse(secrets=page, next_page_token=token)
 
@@ -173,7 +175,7 @@ class SecretManager:
             raise RefusedError("FAILED_PRECONDITION", f"Secret Version [{version.name}] is in {state} state.")
         self._check_key(held.secret.name)
         data = held.payloads[int(version.name.rpartition("/")[2])]
-        payload = api.SecretPayload(data=data, data_crc32c=crc32c(data))
+        payload = api.SecretPayload(data=data, data_crc32c=crc32c(data) ^ self.damaged)
         return api.AccessSecretVersionResponse(name=version.name, payload=payload)
 
     def _list_secret_versions(self, request: Any) -> Any:
