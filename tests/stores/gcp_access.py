@@ -98,7 +98,7 @@ class Once:
 
     moment: Moment
     method: str
-    act: Callable[[], None]
+    act: Callable[[], object]
     turn: int = 1
     fired: int = 0
 

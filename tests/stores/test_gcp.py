@@ -190,7 +190,7 @@ def test_a_payload_that_is_no_json_object_is_permanent_and_never_overwritten(gcp
     assert "no JSON object" in permanent.value.message
     assert "publish to a secret of its own" in permanent.value.hint
     assert permanent.value.__context__ is None
-    version = f'1@{gcp.ask("GetSecret", name=SECRET).etag}'
+    version = f"1@{gcp.ask('GetSecret', name=SECRET).etag}"
     with pytest.raises(Permanent):
         store.write(CURRENT, {"api_key": HIDDEN}, version)
     assert gcp.states() == {1: "ENABLED"}

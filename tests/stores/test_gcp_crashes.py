@@ -1,4 +1,4 @@
-"""The gcp store when a write ends anywhere: at each request, before its effect or after it, and the next time as well."""
+"""The gcp store when a write ends anywhere: at each request, before its effect or after it, and the next time, too."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_a_secret_that_was_deleted_in_the_middle_of_a_write_is_a_conflict(gcp: G
     store = gcp.store()
     for turn, method in ((1, "UpdateSecret"), (1, "AddSecretVersion"), (2, "UpdateSecret")):
         version = store.read(CURRENT).version
-        hook = Once("before", method, lambda: gcp.ask("DeleteSecret", name=SECRET) and None, turn)
+        hook = Once("before", method, lambda: gcp.ask("DeleteSecret", name=SECRET), turn)
         assert type(interrupted(gcp, store, hook, CURRENT, HIDDEN, version)) is Conflict
         assert store.read(CURRENT).version == ABSENT
         store.write(CURRENT, {"api_key": "again"}, ABSENT)

@@ -18,7 +18,7 @@ from rotator.domain.failures import Conflict, Failure, Transient
 from rotator.ports import ABSENT
 from tests.servers import secret_manager
 from tests.servers.secret_manager.iam import Binding
-from tests.servers.secret_manager.service import Moment, RefusedError
+from tests.servers.secret_manager.service import Hook, Moment, RefusedError
 from tests.stores.gcp_access import CURRENT, PENDING, SECRET, Gcp, Once, serving
 
 pytestmark = pytest.mark.stand_in(secret_manager.NAME)
@@ -87,7 +87,7 @@ def test_a_version_that_lands_after_a_rollback_is_seen_and_mended_by_the_next_wr
     assert gcp.both() == ({"other": "theirs", "api_key": "old"},) * 2
 
 
-def test_who_was_held_up_before_its_version_and_lost_the_claim_puts_back_what_the_alias_says(gcp: Gcp) -> None:
+def test_who_was_held_up_before_its_version_and_lost_the_claim_puts_back_what_the_other_wrote(gcp: Gcp) -> None:
     version, gate = settle(gcp, "old"), Gate("AddSecretVersion")
     gcp.service.hooks.append(gate)
     with ThreadPoolExecutor(1) as pool:
@@ -133,6 +133,40 @@ def test_a_private_version_that_lands_late_is_nobodys(gcp: Gcp) -> None:
     assert (stored.version, stored.fields) == (version, {"value.secret": "two"})
 
 
+def test_a_private_place_that_is_written_in_the_middle_of_its_removal_stays(gcp: Gcp) -> None:
+    store = gcp.store()
+    version = store.write(PENDING, {"value.secret": "one"}, ABSENT)
+    late = Once("before", "DeleteSecret", lambda: store.write(PENDING, {"value.secret": "two"}, version))
+    gcp.service.hooks.append(late)
+    with pytest.raises(Conflict):
+        store.remove(PENDING, version)
+    assert store.read(PENDING).fields == {"value.secret": "two"}
+
+
+def test_who_takes_the_claim_of_a_slow_writer_that_has_added_its_version_wins_and_the_other_is_told(gcp: Gcp) -> None:
+    version = settle(gcp, "old")
+    other = gcp.store(timeout=SHORT)
+
+    def steal() -> None:
+        other.write(CURRENT, {"api_key": "old"}, other.read(CURRENT).version)
+
+    hook = Once("after", "AddSecretVersion", lambda: until_done(steal))
+    gcp.service.hooks.append(hook)
+    with pytest.raises(Conflict):
+        gcp.store().write(CURRENT, {"api_key": "new"}, version)
+    assert gcp.both() == ({"other": "theirs", "api_key": "old"},) * 2
+    assert gcp.store().read(CURRENT).fields == {"api_key": "old"}
+
+
+def until_done(act: Callable[[], None]) -> None:
+    for _ in range(3):
+        try:
+            return act()
+        except Conflict:
+            continue
+    raise AssertionError("it is never done")
+
+
 def private(gcp: Gcp) -> str:
     (found,) = (name for name in gcp.service.names if "/rotator-" in name)
     return found
@@ -147,7 +181,7 @@ def test_a_colleagues_version_between_our_look_and_ours_is_latest_again_and_the_
     gcp: Gcp, theirs: dict[str, str], method: str, turn: int
 ) -> None:
     version = settle(gcp, "old")
-    gcp.service.hooks.append(Once("before", method, lambda: gcp.add(theirs) and None, turn))
+    gcp.service.hooks.append(Once("before", method, lambda: gcp.add(theirs), turn))
     store = gcp.store()
     with pytest.raises(Conflict):
         store.write(CURRENT, {"api_key": "new"}, version)
@@ -161,7 +195,7 @@ def test_a_colleagues_version_between_our_look_and_ours_is_latest_again_and_the_
 
 def test_a_colleagues_version_behind_ours_is_seen_by_the_next_look(gcp: Gcp) -> None:
     version, theirs = settle(gcp, "old"), {"other": "changed", "api_key": "old"}
-    gcp.service.hooks.append(Once("after", "AddSecretVersion", lambda: gcp.add(theirs) and None))
+    gcp.service.hooks.append(Once("after", "AddSecretVersion", lambda: gcp.add(theirs)))
     store = gcp.store()
     version = store.write(CURRENT, {"api_key": "new"}, version)
     stored = store.read(CURRENT)
@@ -173,7 +207,7 @@ def test_a_colleagues_version_behind_ours_is_seen_by_the_next_look(gcp: Gcp) -> 
 
 def test_a_foreign_version_behind_a_write_that_died_is_not_overwritten_unseen(gcp: Gcp) -> None:
     version, store = settle(gcp, "old"), gcp.store(timeout=SHORT)
-    gcp.service.hooks.append(Once("before", "AddSecretVersion", lambda: 1 / 0 and None))  # the process dies
+    gcp.service.hooks.append(Once("before", "AddSecretVersion", lambda: 1 / 0))  # the process dies
     with pytest.raises(Failure):
         store.write(CURRENT, {"api_key": "new"}, version)
     gcp.add({"other": "theirs", "api_key": "foreign"})
@@ -205,7 +239,7 @@ def test_labels_and_aliases_of_others_stay_and_their_change_in_between_costs_one
 
     for turn in (1, 2):
         gcp.service.hooks.append(Once("before", "UpdateSecret", terraform, turn))
-        gcp.service.hooks[-1:] = [quiet(gcp, gcp.service.hooks[-1])]
+        gcp.service.hooks[-1:] = [quiet(gcp.service.hooks[-1])]
         with pytest.raises(Conflict):
             gcp.store().write(CURRENT, {"api_key": f"new {turn}"}, version)
         gcp.service.hooks.clear()
@@ -216,7 +250,7 @@ def test_labels_and_aliases_of_others_stay_and_their_change_in_between_costs_one
     assert secret.version_aliases["pinned"] == 1
 
 
-def quiet(gcp: Gcp, hook: Callable[[Moment, str, object], None]) -> Callable[[Moment, str, object], None]:
+def quiet(hook: Hook) -> Hook:
     """The hook, which its own requests do not reach."""
     inside = threading.local()
 

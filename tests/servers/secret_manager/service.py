@@ -25,7 +25,7 @@ CHANGEABLE = frozenset(
 )
 
 Moment = Literal["before", "after"]
-Hook = Callable[[Moment, str, Any], None]
+Hook = Callable[[Moment, str, Any], object]
 """Called with (moment, method, request) around each effect: it may wait, act, raise `RefusedError` or `LostError`."""
 
 
@@ -125,7 +125,11 @@ class SecretManager:
 
     def _list_secrets(self, request: Any) -> Any:
         wanted = request.filter.removeprefix("name:")
-        found = [held.secret for _, held in sorted(self._held.items()) if held.secret.name.startswith(f"{request.parent}/secrets/")]
+        found = [
+            held.secret
+            for _, held in sorted(self._held.items())
+            if held.secret.name.startswith(f"{request.parent}/secrets/")
+        ]
         page, token = _page([each for each in found if wanted in each.name], request)
         return api.ListSecretsResponse(secrets=page, next_page_token=token)
 

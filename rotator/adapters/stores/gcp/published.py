@@ -17,7 +17,7 @@ from rotator.adapters.stores.gcp import documents, pruning
 from rotator.adapters.stores.gcp.marks import FIRST, WRITING, Marks
 from rotator.adapters.stores.gcp.resources import Token, changed
 from rotator.adapters.stores.gcp.secrets import LATEST, Payload, Secrets, State, Unreadable
-from rotator.domain.failures import Conflict, Failure, Permanent
+from rotator.domain.failures import Failure, Permanent
 from rotator.domain.times import quoted
 
 PATIENCE = 0.2
@@ -140,12 +140,7 @@ class Published:
         if number != claimed.newest + 1:
             self._put_theirs_back(claimed.marks, number)
             raise changed(self._ref)
-        try:
-            settled = self._secrets.update(self._secret, claimed.marks.settled(number), self._deadline)
-        except Conflict:
-            with suppress(Failure):
-                self._put_aliased_back(number)
-            raise
+        settled = self._secrets.update(self._secret, claimed.marks.settled(number), self._deadline)
         with suppress(Failure):  # it is written, and the next write prunes as well
             self._prune(settled)
         return Token(number, settled.etag)
@@ -153,24 +148,13 @@ class Published:
     def _put_theirs_back(self, marks: Marks, number: int) -> None:
         """Somebody added a version between our look and ours: theirs is `latest` again, and the next look finds it.
 
-        Where theirs cannot be had, our claim stays, and what was current before it stays current.
+        It is a colleague's, or of a rotator that took us for dead. Where it cannot be had, our claim stays, and what was
+        current before it stays current.
         """
         theirs = self._secrets.access(self._secret, number - 1, self._deadline)
         if isinstance(theirs, Payload):
             self._secrets.add(self._secret, theirs.data, self._deadline)
             self._secrets.update(self._secret, marks.unclaimed(), self._deadline)
-
-    def _put_aliased_back(self, number: int) -> None:
-        """Somebody took the etag before our version came: if it is still `latest`, readers get what the alias says."""
-        look = self.look()
-        aliased = look.marks.aliased if look else None
-        if look is None or look.newest != number or aliased in (None, number):
-            return
-        theirs = self._secrets.access(self._secret, aliased or 0, self._deadline)
-        if isinstance(theirs, Payload):
-            marks = self._secrets.update(self._secret, look.marks.claimed(number), self._deadline)
-            again = self._secrets.add(self._secret, theirs.data, self._deadline)
-            self._secrets.update(self._secret, marks.settled(again), self._deadline)
 
     def _prune(self, marks: Marks) -> None:
         if not pruning.candidates(marks):
