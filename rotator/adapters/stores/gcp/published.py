@@ -148,8 +148,8 @@ class Published:
     def _put_theirs_back(self, marks: Marks, number: int) -> None:
         """Somebody added a version between our look and ours: theirs is `latest` again, and the next look finds it.
 
-        It is a colleague's, or of a rotator that took us for dead. Where it cannot be had, our claim stays, and what was
-        current before it stays current.
+        It is a colleague's, or of a rotator that took us for dead. Where it cannot be had, our claim stays, and what
+        was current before it stays current.
         """
         theirs = self._secrets.access(self._secret, number - 1, self._deadline)
         if isinstance(theirs, Payload):
