@@ -18,7 +18,7 @@ from tests.stores.gcp_access import CURRENT, HIDDEN, PENDING, SECRET, Gcp, Once,
 
 pytestmark = pytest.mark.stand_in(secret_manager.NAME)
 
-SHORT = timedelta(seconds=3)
+SHORT = timedelta(seconds=2)
 """A fifth of it is spent waiting for whoever left a claim."""
 
 OF_A_WRITE = (
