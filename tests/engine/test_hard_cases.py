@@ -311,6 +311,17 @@ def test_a_deletion_of_a_stray_whose_answer_got_lost_does_not_fill_a_cap_for_eve
     assert (small.committed().phase, small.committed().problem) == (P.LIVE, None)
 
 
+def test_looks_that_take_longer_than_a_lease_are_told_of(small: SmallWorld) -> None:
+    small.begin()
+    small.clock.move(TIMING.lease)
+    for store in small.store.values():
+        store.when_asked = lambda: small.clock.move(TIMING.request)
+    for row, at in worker(small).claim(small.world, 1):
+        assert worker(small).run(row, at).phase is P.PLANNED
+    assert [(action, subject) for action, subject, _ in small.others.alerts] == [("lease over", NAME)]
+    assert small.effects() == []
+
+
 # -- going back ------------------------------------------------------------------------------------------------------
 
 
