@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
@@ -10,7 +11,10 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.servers import Unavailable, openbao, postgres
+from tests.servers import Unavailable, aws, kubernetes, openbao, postgres
+from tests.servers.aws import AwsServer
+from tests.servers.kubernetes import KubernetesServer
+from tests.servers.kubernetes.kubectl import Kubectl, unpack
 from tests.servers.openbao import OpenBaoServer
 from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
@@ -64,6 +68,40 @@ def openbao_on_disk() -> Iterator[OpenBaoServer]:
         server = _start(openbao.start_on_disk)
         ending.callback(server.stop)
         yield server
+
+
+@pytest.fixture(scope="session")
+def _aws_server() -> Iterator[AwsServer]:
+    with ExitStack() as ending:
+        server = _start(aws.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def aws_server(_aws_server: AwsServer) -> AwsServer:
+    """What stands in for AWS in this test process, emptied."""
+    _aws_server.reset()
+    return _aws_server
+
+
+@pytest.fixture
+def kubernetes_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesServer]:
+    """A stand-in of the test's own, with the namespaces `default`, `team` and `rotator`."""
+    with kubernetes.running(tmp_path_factory.mktemp("kubernetes")) as server:
+        for name in ("team", "rotator"):
+            server.make_namespace(name)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """The real program; skips where there is none."""
+    folder = tmp_path_factory.mktemp("kubectl")
+    try:
+        yield _start(lambda: unpack(folder))
+    finally:
+        shutil.rmtree(folder)  # 60 MB, and pytest keeps what three runs leave behind
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from tests import servers
 from tests.servers import openbao, postgres
+from tests.servers.kubernetes import kubectl
 
 PROPERTY = "tested on"
 REQUIRED = "ROTATOR_REQUIRE_REAL"
@@ -22,6 +23,7 @@ SERVER_OF_FIXTURE = {
     "postgres_server": postgres.NAME,
     "openbao_server": openbao.NAME,
     "openbao_on_disk": openbao.NAME,
+    "kubectl": kubectl.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}
 COLUMNS = ("real", "stand-in", "skipped")

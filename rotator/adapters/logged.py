@@ -59,10 +59,11 @@ class _Logged:
         return saved
 
     def ask(self, credential: str, verb: Verb, why: str, now: datetime) -> Request:
+        fence = self._inner.credential(credential).fence  # before: what was asked must not look as if it had failed
         request = self._inner.ask(credential, verb, why, now)
         detail = {"why": why, "request": str(request.id)}
         event = Event(kind=EventKind.OPERATOR, action=verb.value, subject="asked", detail=detail)
-        self._scribe.wrote(credential, self._inner.credential(credential).fence, (event,))
+        self._scribe.wrote(credential, fence, (event,))
         return request
 
     def restore(self, row: Rotation, now: datetime) -> None:

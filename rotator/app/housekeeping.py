@@ -18,6 +18,7 @@ from rotator.domain.records import CredentialRow
 from rotator.domain.rotation import Mode
 from rotator.domain.times import format_time, parse_time
 from rotator.engine import reconciling, starting
+from rotator.engine.reconciling import Drift, PlaceFound
 from rotator.policy.decision import first_reason
 from rotator.policy.due import mended
 from rotator.policy.reasons import Reason, worded
@@ -137,14 +138,31 @@ def reconcile_all(assembly: Assembly, *, revoke: bool = True) -> tuple[reconcili
     return tuple(results)
 
 
+def place_in_words(place: PlaceFound, name: str) -> str:
+    """What was found in a place and what helps; empty where nothing is wrong."""
+    match place.drift:
+        case Drift.NONE:
+            return ""
+        case Drift.MISSING:
+            return f"mended {place.where}, which held no value"
+        case Drift.BEHIND:
+            return f"mended {place.where}, which was behind: it held {place.held}"
+        case Drift.UNCLEAR:
+            return f"mended {place.where}, which cannot be read: nobody could tell what it held"
+        case Drift.BY_HAND:
+            adopt_, sync_ = f"`rotator adopt {name}` takes it over", f"empty the field, then `rotator sync {name}`"
+            return f"{place.where} was changed by hand and is left as it is: {adopt_}; or {sync_}"
+        case Drift.UNKNOWN:
+            return f"{place.where}: {place.problem}; `rotator sync {name}` tries again"
+
+
 def in_words(result: reconciling.Reconciled, *, revoke: bool = True) -> list[Line]:
     """What a pass found, a line each, with the command that helps. `revoke`: whether it was allowed to."""
     name = result.credential
     command = "`rotator reconcile --revoke-orphans` revokes what is seen twice"
     then = "revoked when it is seen again" if revoke else command
-    lines = [(name, f"mended {where}") for where in result.mended]
+    lines = [(name, line) for place in result.places if (line := place_in_words(place, name))]
     lines += [(name, f"revoked the orphan {key}") for key in result.revoked]
     lines += [(name, f"{key} looks like an orphan; {then}") for key in result.orphans]
-    lines += [(name, f"{where} holds a foreign value: `rotator adopt {name}`") for where in result.foreign_values]
     lines += [(name, f"{key.id} is a foreign key and was not touched") for key in result.foreign_keys]
     return lines + [(name, problem) for problem in result.problems]

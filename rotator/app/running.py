@@ -70,7 +70,7 @@ class Run:
         """
         self._claims = frozenset(self._specs)
         now = self.assembly.clock.now()
-        with suppress(Fenced):
+        with suppress(Fenced, Failure):  # what was claimed beside it is waiting to be run
             self.assembly.journal.commit(replace(row, owner=None, next_at=now), now, Change())
         return False
 

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "revoke": ("revoke", "kill a credential's keys without a successor"),
     "provide": ("provide", "hand over a key that a person made"),
     "prove": ("prove", "test the death of old keys again"),
+    "sync": ("sync", "bring an added or mended store to the current value"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
     "log": ("log", "verify or export the trail"),

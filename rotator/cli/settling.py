@@ -69,12 +69,13 @@ class Settling:
 
     def _settled(self, only: set[str] | None) -> Callable[[], bool]:
         journal, clock = self._assembly.journal, self._assembly.clock
+        configured = frozenset(self._assembly.specs())  # what is open of others is not ours to wait for
 
         def settled() -> bool:
             if journal.older_than_world() is not None:
                 return True
             if only is None:
-                wake = journal.next_wake(None)
+                wake = journal.next_wake(configured)
                 return wake is None or wake > clock.now()
             rows = [row for name in only if (row := journal.open_rotation(name)) is not None]
             return all(self._at_rest(row) for row in rows)

@@ -66,6 +66,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "needs a key": "a person has to make one",
     "exposed until a person acts": "the same in an emergency",
     "overlap over": "an old key is still used at the end of the longest overlap",
+    "lease over": "a claim was too old to begin an effect; what was looked at is looked at again",
     "journal older than the world": "nothing is claimed and nothing revoked until it is rebuilt",
     # the log's own
     "checkpoint": "the trail was closed into a signed checkpoint; its head, for `rotator log verify --head`",

@@ -29,6 +29,17 @@ def alive(rotation: Recorded, listed: Iterable[Key]) -> set[str]:
     return ({key.id for key in listed if key.live} | known) - dead
 
 
+def beneath_cap(rotation: Recorded, listed: Iterable[Key]) -> set[str]:
+    """What fills a provider's cap: what lives, but for what the list should show by now and does not.
+
+    Whoever deleted such a key, by hand or with an answer that got lost, told nobody; it must not block for ever.
+    """
+    listed = tuple(listed)
+    settled = rotation.now() - rotation.capabilities.list_lag - rotation.world.timing.request
+    missing = {key.key_id for key in rotation.known.values() if key.since < settled}
+    return alive(rotation, listed) - (missing - {key.id for key in listed if key.live})
+
+
 def learn_belonging(rotation: Recorded, listed: Iterable[Key]) -> None:
     """Let the journal know every living key of the list that belongs and that it did not know."""
     learn_handed_over(rotation, *rotation.row.supersedes)

@@ -20,7 +20,7 @@ def watch(rotation: Recorded) -> Waiting | None:
     live_at = live_since(rotation)
     overlap_ends = live_at + rotation.row.rules.overlap(rotation.spec.policy)
     if rotation.now() < overlap_ends:
-        return Waiting(until=overlap_ends, note="both keys work until then")
+        return Waiting(until=overlap_ends, note="until the overlap is over")
     waiting = until_quiet(rotation, live_at) or until_window(rotation)
     if waiting is not None:
         return waiting

@@ -169,6 +169,7 @@ def on_one_place(
     except (Transient, Denied, Permanent, Conflict) as failure:
         if not rotation.row.rules.emergency:
             raise
+        rotation.purge(failure)  # its words become the reason why the place is left behind
         left = _leave_behind_in_time(rotation, publication, failure)
         rotation.renew()  # for the next place, however long this one took
         return None if left else failure

@@ -11,7 +11,7 @@ from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanen
 from rotator.domain.keys import Key, slot_of
 from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.engine import places
-from rotator.engine.belonging import alive, belongs, candidates, check_journal_age, learn_belonging
+from rotator.engine.belonging import alive, belongs, beneath_cap, candidates, check_journal_age, learn_belonging
 from rotator.engine.escrow import open_escrow
 from rotator.engine.recorded import Recorded
 from rotator.engine.unread import publish, unsettled
@@ -246,7 +246,7 @@ def _newest_current(rotation: Recorded) -> places.Found | None:
 def refuse_without_room(rotation: Recorded, listed: Sequence[Key]) -> None:
     """A full cap ends a scheduled rotation before it made anything; an emergency makes room when it mints."""
     cap = rotation.capabilities.cap
-    if cap is None or rotation.row.rules.emergency or len(alive(rotation, listed)) < cap:
+    if cap is None or rotation.row.rules.emergency or len(beneath_cap(rotation, listed)) < cap:
         return
     hint = "delete a key that is not needed, or take it over with `rotator adopt`"
     raise full_for_good(rotation, CapFull(f"the provider allows {cap} keys and {cap} live", hint))

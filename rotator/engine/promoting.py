@@ -39,7 +39,8 @@ def promote(rotation: Recorded) -> Waiting | None:
 
 def make_current(rotation: Recorded, key_id: str | None) -> None:
     """Let the credential's row say which key consumers should read."""
-    drift = tuple(f"{s.store}:{s.ref}" for s in rotation.row.stores if s.left_behind is not None)
+    behind = {f"{s.store}:{s.ref}" for s in rotation.row.stores if s.left_behind is not None}
+    drift = behind & {f"{each.store}:{each.ref}" for each in rotation.spec.publish}
     rotation.credential = replace(
         rotation.credential, current=key_id, current_since=rotation.now(), drift=tuple(sorted(drift)), outage=False
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TypeVar
 
 from rotator.domain.credential import Credential, Publication
@@ -26,15 +27,39 @@ from rotator.ports import Change
 T = TypeVar("T")
 
 
+class Drift(StrEnum):
+    """How a place differs from what the journal says that consumers should read."""
+
+    NONE = "none"
+    MISSING = "missing"  # there is no value
+    BEHIND = "behind"  # another key that the credential has or had
+    UNCLEAR = "unclear"  # it cannot be read, and our last write there got lost
+    BY_HAND = "changed by hand"  # a value that nobody here wrote: it stays
+    UNKNOWN = "unknown"  # it could not be read, or not be mended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceFound:
+    """One place, as it was found. `mended`: it holds the current key now. `held`: the key that it had, if known."""
+
+    where: str  # store:ref
+    drift: Drift
+    held: str | None = None
+    mended: bool = False
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What one pass over one credential found and did; `problems` are lines for people."""
+    """What one pass over one credential found and did; `problems` are lines for people.
+
+    `places` is empty while a rotation is open: it looks itself.
+    """
 
     credential: str
     orphans: tuple[str, ...] = ()  # seen, not yet revoked
     revoked: tuple[str, ...] = ()
-    mended: tuple[str, ...] = ()  # store:ref written again
-    foreign_values: tuple[str, ...] = ()  # store:ref with a value nobody here wrote
+    places: tuple[PlaceFound, ...] = ()
     foreign_keys: tuple[Key, ...] = ()
     problems: tuple[str, ...] = field(default=())
 
@@ -50,6 +75,19 @@ def reconcile(spec: Credential, world: World, *, revoke: bool = True) -> Reconci
     look.forget()  # what was loaded while a rotation was open is not fenced: its end does not change the fence
     result = _mend(look, result)
     return _revoke_orphans(look, listed, result, revoke=revoke)
+
+
+def sync(spec: Credential, world: World) -> tuple[PlaceFound, ...]:
+    """Bring every place of a credential to its current key, as `reconcile` does, and look at nothing else.
+
+    Raises `JournalOlder`, `Fenced` when a rotation is open or begins meanwhile, and `Failure`. Twice: nothing more.
+    """
+    look = _Look.looking(spec, world)
+    check_journal_age(look, look.keys())
+    if world.journal.open_rotation(spec.name) is not None:
+        raise Fenced(f"a rotation of {spec.name} is open")
+    look.forget()
+    return _mend(look, Reconciled(credential=spec.name)).places
 
 
 class _Look(Recorded):
@@ -90,20 +128,29 @@ def _mend(look: _Look, result: Reconciled) -> Reconciled:
     for publication in look.spec.publish:
         where = f"{publication.store}:{publication.ref}"
         try:
-            found = places.current(look, publication)
-            if found.foreign:
-                look.world.observer.alert("foreign value", look.spec.name, f"{where} holds a value nobody here wrote")
-                result = replace(result, foreign_values=(*result.foreign_values, where))
-            elif found.key is None or found.key.key_id != current.key_id:
-                _write_current(look, publication, found, current)
-                result = replace(result, mended=(*result.mended, where))
-            elif where in look.credential.drift:
-                _no_drift(look, where)
+            place = _mend_place(look, publication, where, current)
         except (Fenced, LeaseOver):
             return result
         except Failure as failure:
-            result = replace(result, problems=(*result.problems, f"{where}: {failure.message}"))
+            look.purge(failure)
+            place = PlaceFound(where=where, drift=Drift.UNKNOWN, problem=failure.message)
+        result = replace(result, places=(*result.places, place))
     return result
+
+
+def _mend_place(look: _Look, publication: Publication, where: str, current: KnownKey) -> PlaceFound:
+    found = places.current(look, publication)
+    if found.foreign:
+        look.world.observer.alert("foreign value", look.spec.name, f"{where} holds a value nobody here wrote")
+        return PlaceFound(where=where, drift=Drift.BY_HAND)
+    if found.key is None or found.key.key_id != current.key_id:
+        _write_current(look, publication, found, current)
+        held = found.key.key_id if found.key is not None else None
+        drift = Drift.UNCLEAR if found.unclear else Drift.BEHIND if held else Drift.MISSING
+        return PlaceFound(where=where, drift=drift, held=held, mended=True)
+    if where in look.credential.drift:
+        _no_drift(look, where)
+    return PlaceFound(where=where, drift=Drift.NONE, held=current.key_id)
 
 
 def _write_current(look: _Look, publication: Publication, found: places.Found, current: KnownKey) -> None:
@@ -173,6 +220,7 @@ def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *,
         except (Fenced, LeaseOver):
             return result
         except Failure as failure:
+            look.purge(failure)
             result = replace(result, problems=(*result.problems, f"{key_id}: {failure.message}"))
         else:
             result = replace(result, revoked=(*result.revoked, key_id))

@@ -149,9 +149,10 @@ class Recorded:
         self.world.observer.committed(row, change.events)
 
     def forget(self) -> None:
-        """Drop what was changed since the last commit."""
+        """Drop what was changed since the last commit; what became of effects stays for the trail, as it happened."""
         self.row = self._committed
-        self._events, self._learned = [], {}
+        self._events = [event for event in self._events if event.kind is EventKind.OUTCOME]
+        self._learned = {}
         self._load()
 
     def save(self, row: Rotation) -> None:

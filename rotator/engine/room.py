@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rotator.domain.failures import CapFull, Undecidable
 from rotator.domain.keys import Key, KeyState
-from rotator.engine.belonging import alive, belongs
+from rotator.engine.belonging import belongs, beneath_cap
 from rotator.engine.killing import bury, holder, kill
 from rotator.engine.planning import converge, fix_old_keys, full_for_good
 from rotator.engine.recorded import Recorded
@@ -15,7 +15,7 @@ from rotator.engine.recorded import Recorded
 def room_was_made(rotation: Recorded, listed: Sequence[Key]) -> bool:
     """Whether there is room under the cap at once. In an emergency an exposed key that no store holds dies for it."""
     cap = rotation.capabilities.cap
-    live = alive(rotation, listed)
+    live = beneath_cap(rotation, listed)
     if cap is None or len(live) < cap:
         return True
     if not rotation.row.rules.emergency:

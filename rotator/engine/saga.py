@@ -26,6 +26,7 @@ from rotator.engine import (
     withdrawing,
 )
 from rotator.engine.recorded import Asked, Pause, Recorded
+from rotator.engine.removed import heed_removed_places
 
 P = Phase
 Step = Callable[[Recorded], Phase | Waiting | None]
@@ -70,6 +71,7 @@ def advance(rotation: Recorded) -> None:
     row = TABLE[rotation.row.phase]
     try:
         try:
+            heed_removed_places(rotation)
             result = row.step(rotation)
             after = outcomes.moved(rotation.row, row, result, rotation.now())
         except Pause as pause:

@@ -51,11 +51,19 @@ class Worker:
                 advance(recorded)
             if recorded.row.owner is not None:
                 recorded.release()
-        except (Fenced, LeaseOver):
+        except Fenced:
             return recorded.committed
+        except LeaseOver:
+            # Once it is a machine that slept; again and again it makes no progress, and nothing else would say so.
+            self._tell_of_the_lease(recorded)
         except JournalOlder as older:
             self._stop_everything(recorded, older)
         return recorded.committed
+
+    @staticmethod
+    def _tell_of_the_lease(recorded: Recorded) -> None:
+        message = "looking took longer than a lease lasts, so nothing was done; if that goes on, set a longer `defaults.lease`"
+        recorded.world.observer.alert("lease over", recorded.spec.name, message)
 
     def _stop_everything(self, recorded: Recorded, older: JournalOlder) -> None:
         """Rule 9: claim no row, revoke nothing, say so."""

@@ -109,6 +109,11 @@ class StoreContract:
         return "team/service"
 
     @pytest.fixture
+    def neighbours(self, ref: str) -> tuple[str, ...]:
+        """References that resemble `ref`, as far as the store has such: what is beside, above and beneath it."""
+        return (f"{ref}/deeper", f"{ref}2", ref.rpartition("/")[0])
+
+    @pytest.fixture
     def wired(self, store: Store) -> Store:
         """The driver behind the codec."""
         return WiredStore(store)
@@ -212,8 +217,7 @@ class StoreContract:
         wired.write(private, {"value.secret": "two"}, version)
         assert wired.read(private).fields == {"value.secret": "two"}
 
-    def test_private_places_are_listed_by_reference(self, wired: Store, ref: str) -> None:
-        neighbours = (f"{ref}/deeper", f"{ref}2", ref.rpartition("/")[0])
+    def test_private_places_are_listed_by_reference(self, wired: Store, ref: str, neighbours: tuple[str, ...]) -> None:
         for each in (ref, *neighbours):
             for kind in (PlaceKind.PENDING, PlaceKind.PREVIOUS):
                 wired.write(Place(ref=each, kind=kind, of=f"of {each}"), {"value.secret": "x"}, ABSENT)
@@ -442,7 +446,7 @@ class StoreContract:
         colleague.edit(current.ref, "OTHER", "theirs")
         version = store.write(current, both("one"), store.read(current).version)
         fields = {"API_KEY": VALUES[name], "USER": "after"}
-        if name in NOWHERE | self.REFUSED:
+        if name in NOWHERE | self.REFUSED | too_long_for(store):
             with pytest.raises(Permanent) as refusal:
                 store.write(current, fields, version)
             assert VALUES[name] not in refusal.value.message + refusal.value.hint
@@ -457,7 +461,7 @@ class StoreContract:
     @pytest.mark.parametrize("name", sorted(VALUES))
     def test_a_private_place_takes_every_value_that_is_text(self, store: Store, private: Place, name: str) -> None:
         fields = {"value.secret": VALUES[name], "value.user": "u"}
-        if name in NOWHERE:
+        if name in NOWHERE | too_long_for(store):
             with pytest.raises(Permanent):
                 store.write(private, fields, ABSENT)
             assert store.read(private).version == ABSENT
@@ -477,6 +481,12 @@ class StoreContract:
 def both(text: str) -> dict[str, str]:
     """The two fields of the `current` place with the same text in both, so that a torn reading shows."""
     return {"API_KEY": text, "USER": text}
+
+
+def too_long_for(store: Store) -> frozenset[str]:
+    """The names of the values that the store says it has no room for."""
+    room = store.capabilities().max_bytes
+    return frozenset(name for name, text in VALUES.items() if room is not None and len(text) > room)
 
 
 def at_once(count: int, act: Callable[[int], T]) -> dict[int, T | Failure]:

@@ -12,7 +12,8 @@ import pytest
 
 from rotator.adapters.logged import logged
 from rotator.adapters.observe import LEVELS, Log, Quiet, Several
-from rotator.domain.records import Event, EventKind, Verb
+from rotator.domain.failures import Transient
+from rotator.domain.records import CredentialRow, Event, EventKind, Verb
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.ports import Change
 from rotator.testing.memory import MemoryJournal
@@ -153,3 +154,18 @@ def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ValueError, match="closed"):
         sys.stderr.write("x")
     Log("info").alert("foreign value", "c", "files:x")
+
+
+def test_what_was_asked_does_not_fail_because_the_journal_cannot_be_read_for_the_log() -> None:
+    inner = MemoryJournal()
+    journal = logged(inner, Written().log)
+    assert journal.begin(row(), Change())
+
+    def busy(name: str) -> CredentialRow:
+        raise Transient("the journal is locked by another process")
+
+    inner.credential = busy  # type: ignore[method-assign]
+    with pytest.raises(Transient):
+        journal.ask("c", Verb.HOLD, "no", NOW)
+    (claimed,) = inner.claim(owner="me", now=NOW, lease=LEASE, limit=1)
+    assert inner.commit(claimed, NOW, Change(), heed=True) == ()

@@ -10,7 +10,7 @@ import pytest
 from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
 from rotator.app.running import Run
-from rotator.domain.failures import Failure
+from rotator.domain.failures import Failure, Transient
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.engine.worker import Worker
@@ -72,3 +72,25 @@ def test_a_rotation_of_a_credential_that_is_not_configured_is_left_to_others(tmp
         left = journal.open_rotation("gone")
         assert left is not None
         assert (left.owner, left.phase, left.clean) == (None, Phase.PLANNED, True)
+
+
+def test_what_was_claimed_beside_a_rotation_that_cannot_be_given_back_is_run(tmp_path: Path) -> None:
+    with Keyserver(Behaviour()) as keyserver:
+        scene = make(tmp_path, keyserver)
+        scene.say("adopt", NAME)
+        assembly = Assembly(config=load_config(scene.config))
+        journal, clock = assembly.journal, assembly.clock
+        gone = starting.new_rotation("gone", Mode.COMPROMISE, "test", assembly.ids, clock.now())
+        assert journal.begin(gone, Change())
+        spec = assembly.config.credentials[NAME]
+        starting.start(spec, journal, assembly.ids, clock, mode=Mode.MANUAL, reason="test")
+        commit = journal.commit
+
+        def busy(row: Rotation, *given: Any, **more: Any) -> Any:
+            if row.credential == "gone":
+                raise Transient("the journal is locked by another process")
+            return commit(row, *given, **more)
+
+        journal.commit = busy  # type: ignore[method-assign]
+        Run(assembly=assembly, owner="test", parallel=2).until(lambda: journal.open_rotation(NAME) is None)
+        assert journal.open_rotation("gone") is not None

@@ -16,6 +16,8 @@ HEAVY = (
     "alembic",
     "pydantic",
     "hvac",
+    "boto3",
+    "botocore",
     "pg8000",
     "apscheduler",
     "structlog",

@@ -44,7 +44,7 @@ def test_once_finishes_what_is_in_hand_says_what_is_half_way_and_the_same_comman
     process = _start(scene, NAME, "--wait")
     _wait_for(scene, "minting")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     lines = err.splitlines()
     assert process.returncode == 3
     assert "interrupted: finishing the effects in hand; again: now" in lines
@@ -74,7 +74,7 @@ def test_twice_is_now(scene: Scene) -> None:
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 3
     assert time.monotonic() - begun < 5
     assert "Traceback" not in err
@@ -88,7 +88,7 @@ def test_impatience_before_anything_was_begun_ends_the_same_way(scene: Scene) ->
     while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(signal.SIGINT)
         time.sleep(0.005)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
     os.close(waited_for)
     assert process.returncode == 3
     assert err.splitlines() == ["rotate: interrupted", "hint: `rotator status` shows what is half-way"]

@@ -68,14 +68,14 @@ def test_a_foreign_value_is_shown_with_the_command_that_helps_and_not_overwritte
     rotated.publish("somebody-elses", "second")
     answer = rotated.say("reconcile")
     assert answer.code == 1
-    assert f"files:second.json holds a foreign value: `rotator adopt {NAME}`" in answer.out
+    assert f"files:second.json was changed by hand and is left as it is: `rotator adopt {NAME}` takes it" in answer.out
     assert rotated.published("second") == "somebody-elses"
 
 
 def test_an_emptied_place_is_written_again(rotated: Scene) -> None:
     rotated.publish("", "second")
     answer = rotated.say("reconcile")
-    assert answer.out == f"{NAME}: mended files:second.json\n"
+    assert answer.out == f"{NAME}: mended files:second.json, which held no value\n"
     assert rotated.published("second") == rotated.published()
     assert rotated.say("reconcile").code == 0
 
@@ -84,7 +84,7 @@ def test_one_of_our_own_old_values_is_mended(rotated: Scene) -> None:
     first = rotated.published()
     assert rotated.say("rotate", NAME, "--wait").code == 0
     rotated.publish(first, "second")
-    assert "mended files:second.json" in rotated.say("reconcile").out
+    assert "mended files:second.json, which was behind: it held key-2" in rotated.say("reconcile").out
     assert rotated.published("second") == rotated.published() != first
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rotator.adapters.machine import MachineClock, RandomIds
+from rotator.domain.rotation import Mode, Phase
+from rotator.engine.starting import new_rotation
+from rotator.ports import Change
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, Scene, make
 
@@ -124,6 +128,18 @@ def test_a_provider_that_refuses_everybody_proves_nothing(scene: Scene) -> None:
 def test_due_starts_nothing_before_its_time_and_everything_after(scene: Scene) -> None:
     assert scene.say("rotate", "--due").code == 0
     assert scene.keyserver.log.calls()[Operation.MINT] == 0
+
+
+def test_due_does_not_wait_for_the_rotation_of_a_credential_that_is_not_configured(scene: Scene) -> None:
+    with scene.journal() as journal:
+        gone = new_rotation("gone", Mode.SCHEDULED, "a test", RandomIds(), MachineClock().now())
+        assert journal.begin(gone, Change())
+    answer = scene.run("--due", script="rotate", timeout=30)
+    assert (answer.code, "gone: " in answer.out) == (0, True), answer.err
+    with scene.journal() as journal:
+        left = journal.open_rotation("gone")
+    assert left is not None
+    assert (left.phase, left.owner, left.clean) == (Phase.PLANNED, None, True)
 
 
 def test_an_unreachable_provider_is_two_lines_and_changes_nothing(scene: Scene) -> None:

@@ -51,7 +51,7 @@ def test_one_credential_is_shown_with_its_places_and_old_keys(scene: Scene) -> N
     answer = scene.say("status", NAME)
     assert f"files:{NAME}.json: promoted" in answer.out
     assert "old key key-1: alive" in answer.out
-    assert "both keys work until then" in answer.out
+    assert "until the overlap is over" in answer.out
 
 
 def test_a_held_credential_is_shown_with_the_reason(scene: Scene) -> None:

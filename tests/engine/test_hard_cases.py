@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from rotator.domain.credential import Place, PlaceKind, Principal
-from rotator.domain.failures import Ambiguous, Conflict, Transient
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Transient
 from rotator.domain.keys import UNMARKED, Disabling, KeyState, Verdict
-from rotator.domain.records import Verb
-from rotator.domain.rotation import Mode, Phase, Proof
+from rotator.domain.records import EventKind, KnownKey, Origin, Verb
+from rotator.domain.rotation import Mode, Phase, Proof, StoreState
 from rotator.domain.secret import Secret
 from rotator.engine import minting
 from rotator.engine.saga import advance
@@ -202,6 +202,55 @@ def test_a_key_that_cannot_be_contained_now_does_not_keep_the_others_alive(small
     assert small.provider.held["k2"].state is not KeyState.ENABLED
 
 
+# -- the trace of an emergency ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def containing(small: SmallWorld) -> SmallWorld:
+    small.provider.offers = replace(small.provider.offers, disabling=Disabling.REVERSIBLE)
+    return small
+
+
+def test_an_emergency_that_contains_leaves_its_trace_before_it_disables_anything(containing: SmallWorld) -> None:
+    rotation = containing.begin(Mode.CONTAIN_FIRST, exposure_end=START)
+    trace, found = (PlaceKind.PENDING, rotation.row.id), list[bool]()
+    containing.provider.during = lambda: found.append(trace in containing.store["vault"].held)
+    advance(rotation)
+    advance(rotation)
+    assert found == [True]
+
+
+def test_an_emergency_that_supersedes_leaves_its_trace_before_it_writes_anything_again(small: SmallWorld) -> None:
+    first = small.begin(phase=P.ROLLING_BACK, stores=(StoreState(store="file", ref="app", expected="file1"),))
+    first.release()
+    small.trace.clear()
+    row = assume_compromise(
+        small.spec, small.journal, small.others, small.clock, owner="me", lease=TIMING.lease, exposure_end=None
+    )
+    assert row.supersedes == (first.row.id,)
+    advance(small.claim())
+    told = [each.event.action for each in small.journal.events(row.id) if each.event.kind is EventKind.INTENT]
+    assert told[:2] == ["open escrow", "rewrite"]
+
+
+def test_a_trace_that_no_store_takes_keeps_no_stolen_key_alive(containing: SmallWorld) -> None:
+    rotation = containing.begin(Mode.CONTAIN_FIRST, exposure_end=START)
+    for store in containing.store.values():
+        store.write = refusing(store.write)  # type: ignore[method-assign,assignment]
+    advance(rotation)
+    advance(rotation)
+    assert containing.provider.held["k1"].state is KeyState.DISABLED
+
+
+def refusing(write: Callable[[Place, Mapping[str, str], str], str]) -> Callable[[Place, Mapping[str, str], str], str]:
+    def refuses(place: Place, fields: Mapping[str, str], expected: str) -> str:
+        if place.kind is PlaceKind.PENDING:
+            raise Denied("read only")
+        return write(place, fields, expected)
+
+    return refuses
+
+
 # -- clocks ----------------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +261,65 @@ def test_a_clock_that_ran_ahead_does_not_make_an_overlap_longer(small: SmallWorl
     assert row.waiting is not None
     assert row.waiting.until <= small.clock.now() + small.spec.policy.overlap
     assert row.live_at == START
+
+
+# -- beneath a cap ---------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_somebody_deleted_by_hand_does_not_fill_a_cap_for_ever(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, cap=2)
+    small.know("k7", small.provider.add("k7"))
+    del small.provider.held["k7"]
+    small.clock.move(HOUR)
+    small.begin()
+    run_for(small, HOUR)
+    assert (small.committed().phase, small.committed().problem) == (P.LIVE, None)
+
+
+def test_a_key_that_is_not_listed_yet_fills_a_cap_all_the_same(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, cap=2, list_lag=HOUR)
+    small.know("k7", small.provider.add("k7"))
+    del small.provider.held["k7"]
+    small.begin()
+    run_for(small, 2 * TIMING.lease)
+    row = small.committed()
+    assert (row.phase, row.problem and row.problem.message) == (P.PLANNED, "the provider allows 2 keys and 2 live")
+
+
+def test_a_deletion_of_a_stray_whose_answer_got_lost_does_not_fill_a_cap_for_ever(small: SmallWorld) -> None:
+    small.provider.offers = replace(small.provider.offers, cap=2)
+    rotation = small.begin(phase=P.MINTING, mint_fences=(0,), first_mint_at=START, last_mint_at=START, new_key="k2")
+    value = small.provider.add("k2", mark=small.marker.write(NAME, rotation.row.id, 0))
+    lost = small.prints.of(value, "secret")
+    rotation.learn(
+        KnownKey(
+            key_id="k2", credential=NAME, origin=Origin.MINTED, since=START, fingerprint=lost, rotation=rotation.row.id
+        )
+    )
+    rotation.release()
+
+    def gone() -> None:
+        small.provider.held.pop("k2", None)
+        small.provider.add("another's", mark=None)
+        small.provider.held["another's"] = replace(small.provider.held["another's"], state=KeyState.DELETED)
+        small.provider.during = lambda: None
+        raise Transient("no answer")
+
+    small.provider.during = gone
+    run_for(small, HOUR)
+    assert "k2" not in small.provider.held
+    assert (small.committed().phase, small.committed().problem) == (P.LIVE, None)
+
+
+def test_looks_that_take_longer_than_a_lease_are_told_of(small: SmallWorld) -> None:
+    small.begin()
+    small.clock.move(TIMING.lease)
+    for store in small.store.values():
+        store.when_asked = lambda: small.clock.move(TIMING.request)
+    for row, at in worker(small).claim(small.world, 1):
+        assert worker(small).run(row, at).phase is P.PLANNED
+    assert [(action, subject) for action, subject, _ in small.others.alerts] == [("lease over", NAME)]
+    assert small.effects() == []
 
 
 # -- going back ------------------------------------------------------------------------------------------------------

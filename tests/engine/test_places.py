@@ -143,6 +143,24 @@ def test_in_an_emergency_a_place_that_fails_for_store_wait_is_left_behind_and_na
     assert small.trace == [("read", "file", "current")]
 
 
+def test_why_a_place_is_left_behind_shows_no_value_whatever_its_store_says(small: SmallWorld) -> None:
+    value = small.publish("k1")
+    rotation = small.begin(Mode.COMPROMISE)
+    assert places.find_value(rotation, rotation.known["k1"]) == value
+    small.store["file"].down = Transient("cannot parse sk-k1")
+
+    def look() -> None:
+        places.on_every_place(rotation, lambda entry: void(rotation.read(entry, entry.place)))
+
+    with pytest.raises(Transient):
+        look()
+    small.clock.move(TIMING.store_wait)
+    look()
+    assert left(rotation) == ["file"]
+    rotation.commit()
+    assert "sk-k1" not in repr((small.committed(), small.journal.events()))
+
+
 def test_trouble_that_passes_begins_anew(small: SmallWorld) -> None:
     small.publish()
     rotation = small.begin(Mode.COMPROMISE)

@@ -24,6 +24,7 @@ from rotator.domain.keys import IN_PLACE, KeyState, Minted, MintRequest
 from rotator.domain.records import EventKind, KnownKey, Origin, Verb
 from rotator.domain.rotation import Mode, Phase, WaitFor, Waiting
 from rotator.domain.secret import Secret
+from rotator.engine.outcomes import answer
 from rotator.engine.recorded import Asked, Pause, Recorded
 from rotator.engine.saga import advance
 from rotator.ports import ABSENT, Change
@@ -320,6 +321,17 @@ def test_what_an_answered_request_left_uncommitted_is_not_committed_later(small:
     assert small.committed().escrow is None
     assert small.credential().held
     assert small.effects() == []
+
+
+def test_a_request_takes_no_outcome_of_an_effect_from_the_trail(small: SmallWorld) -> None:
+    rotation = small.begin(phase=P.STAGING)
+    rotation.set_state("disable", "k1", KeyState.DISABLED)
+    rotation.note("seen")
+    small.journal.ask(NAME, Verb.HOLD, "an audit", START)
+    with pytest.raises(Asked) as caught:
+        rotation.set_state("delete", "k1", KeyState.DELETED)
+    answer(rotation, caught.value.requests)
+    assert told(small) == ["intent disable", "outcome disable", "operator hold"]
 
 
 @every_effect

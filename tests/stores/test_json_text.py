@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.adapters.stores.file import json_text
+from rotator.adapters.stores import json_text
 from rotator.domain.failures import Permanent
 
 LAYOUT = """{

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rotator.adapters.stores.file import FileStore
+from rotator.adapters.stores.kubernetes import KubernetesStore
 from rotator.adapters.stores.vault import VaultStore
 from rotator.domain.settings import SettingsError
 
@@ -20,6 +21,10 @@ VAULT: Mapping[str, Any] = {
     "mount": "kv",
     "auth": {"method": "token", "token": "file:/run/secrets/token"},
 }
+KUBERNETES: Mapping[str, Any] = {
+    "address": "https://kubernetes.internal:6443",
+    "auth": {"method": "token", "token": "file:/run/secrets/token"},
+}
 APPROLE = {"method": "approle", "role_id": "ed0a642f", "secret_id": "env:SECRET_ID"}
 
 
@@ -27,7 +32,7 @@ def never(reference: str) -> str:
     raise AssertionError(f"{reference} was read before it was needed")
 
 
-def refused(driver: type[FileStore | VaultStore], settings: Mapping[str, Any]) -> SettingsError:
+def refused(driver: type[FileStore | KubernetesStore | VaultStore], settings: Mapping[str, Any]) -> SettingsError:
     with pytest.raises(SettingsError) as refusal:
         driver.from_settings("mine", settings, never, TIMEOUT)
     for line in (refusal.value.message, refusal.value.hint):
@@ -94,6 +99,66 @@ def test_settings_of_the_vault_store_are_taken_without_a_request_and_without_rea
     store = VaultStore.from_settings("mine", settings, never, TIMEOUT)
     assert store.capabilities().exact
     assert "secret" not in repr(store).lower()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message", "hint"),
+    [
+        ({"adress": "x"}, "'adress' is not known", "did you mean address?"),
+        ({"address": None}, "address is missing", "add address"),
+        ({"address": "kubernetes.internal:6443"}, "address is no address", "https://"),
+        ({"address": f"https://me:{TOKEN}@kubernetes"}, "address is more than an address", "https://"),
+        ({"address": "http://kubernetes.internal:6443"}, "without encryption", "https://"),
+        ({"ca": "ca.pem"}, "ca is not an absolute path", "/"),
+        ({"ca": "/no/such/ca.pem"}, "no file /no/such/ca.pem", "PEM"),
+        ({"namespace": "Team"}, "namespace is no name", "lower-case"),
+        ({"namespace": "team/a"}, "namespace is no name", "lower-case"),
+        ({"private_namespace": "te.am"}, "private_namespace is no name", "lower-case"),
+        ({"namespace": "rotator"}, "namespace and private_namespace are the same", "no consumer reads"),
+        ({"auth": None}, "auth is not a table", "method"),
+        ({"auth": TOKEN}, "auth is not a table", "method"),
+        ({"auth": {"method": "exec"}}, "auth.method is none of the known", "in-cluster, kubeconfig, token"),
+        ({"auth": {"method": "token"}}, "auth.token is missing", "token"),
+        ({"auth": {"method": "token", "token": TOKEN}}, "auth.token is not a reference", "file:PATH"),
+        ({"auth": {"method": "token", "token": "env:T", "file": "/x"}}, "auth.file does not belong", "token"),
+        ({"auth": {"method": "in-cluster"}}, "address does not belong here", "knows its own"),
+        ({"address": None, "auth": {"method": "in-cluster"}}, "this is no pod", "kubeconfig or token"),
+        (
+            {"address": None, "auth": {"method": "in-cluster", "token": "env:T"}},
+            "auth.token does not belong",
+            "directory",
+        ),
+        ({"address": None, "auth": {"method": "kubeconfig"}}, "auth.file is missing", "file"),
+        ({"address": None, "auth": {"method": "kubeconfig", "file": "k"}}, "auth.file is not an absolute path", "/"),
+        ({"address": None, "auth": {"method": "kubeconfig", "file": "/no/such"}}, "/no/such cannot be read", "path"),
+    ],
+)
+def test_a_wrong_setting_of_the_kubernetes_store_is_named_and_never_repeated(
+    monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, Any], message: str, hint: str
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    refusal = refused(KubernetesStore, {**KUBERNETES, **changed})
+    assert message in refusal.message
+    assert hint in refusal.hint
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        KUBERNETES,
+        {**KUBERNETES, "address": "http://127.0.0.1:8001/"},
+        {**KUBERNETES, "namespace": "team-a", "private_namespace": "own"},
+        {**KUBERNETES, "address": "https://gateway.internal/k8s/clusters/one"},
+        {"auth": {"method": "in-cluster"}},
+    ],
+)
+def test_settings_of_the_kubernetes_store_are_taken_without_a_request_and_without_reading_a_secret(
+    monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, Any]
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    store = KubernetesStore.from_settings("mine", settings, never, TIMEOUT)
+    assert store.capabilities().exact
+    assert TOKEN not in repr(store)
 
 
 def test_the_settings_of_the_file_store(tmp_path: Path) -> None:

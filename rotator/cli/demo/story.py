@@ -115,7 +115,7 @@ class Story:
         late = self.failures("cacher")
         well = thief is not None and not failed and refused == late
         color = "green" if well else "red"
-        self.tell.act("=", "what you saw")
+        self.tell.act("3", "what you saw")
         if thief is not None:
             self.tell.seen(
                 f"a stolen key was dead {thief:.1f} s after one command, and proven dead: the provider refused it twice"

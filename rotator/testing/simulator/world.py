@@ -317,7 +317,7 @@ class Simulated:
             self.schedule.tell("cannot reconcile", failure.message)
         else:
             seen = replace(result, foreign_keys=())
-            self.schedule.tell("reconciled", seen.orphans, seen.revoked, seen.mended, seen.problems)
+            self.schedule.tell("reconciled", seen.orphans, seen.revoked, seen.places, seen.problems)
 
 
 def _hands_over(person: Person, installation: Installation) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from rotator.adapters.stores.file import dotenv_text, json_text
+from rotator.adapters.stores import json_text
+from rotator.adapters.stores.file import dotenv_text
 from rotator.adapters.stores.file.beneath import LARGEST, Content, Directory, temporary_name
 from rotator.domain.failures import Conflict, Permanent
 
