@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,14 @@ class OpenBaoServer:
         """End it and remove its files."""
         self._kept.close()
 
+    def as_holder_of(self, token: str) -> OpenBaoServer:
+        """The same server, asked with another token; stopping either stops both."""
+        other = copy(self)
+        other.token = token
+        return other
+
     def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Call `/v1/{path}` as root and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
+        """Call `/v1/{path}` and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
             headers = {"X-Vault-Token": self.token}

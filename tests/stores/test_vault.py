@@ -21,7 +21,7 @@ from rotator.adapters.stores.vault.store import _same_number
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.ports import ABSENT
 from tests.servers.openbao import OpenBaoServer, Refused
-from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, Reply, Vault, errors, impostor
+from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, Reply, Vault, errors, impostor
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_private_values_lie_where_the_settings_say(vault: Vault) -> None:
     store = vault.store(private="ops/private/rotator")
     store.write(PENDING, {"value.secret": "x"}, ABSENT)
     assert vault.document("ops/private/rotator/pending/ai/openai/r1")["data"] == {"value.secret": "x"}
-    assert f'path "{vault.mount}/data/ops/private/rotator/*"' in store.least_policy([])
+    assert f'path "{vault.mount}/data/ops/private/rotator/pending/ai/openai/+"' in store.least_policy([PUBLISHED])
 
 
 # -- engines -----------------------------------------------------------------------------------------------------------
@@ -300,10 +300,14 @@ def test_a_redirect_is_not_followed_with_our_token(status: int) -> None:
 @pytest.mark.stand_in("OpenBao")
 def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of_a_call() -> None:
     body = b'{"data": {"data": {"api_key": "x"}, "metadata": {"version": 1}}}'
-    with impostor(Reply(body=body, delay=0.4)) as server:
+    with impostor(Reply(body=body)) as server:
+        store = stood_in(server.address, timedelta(seconds=0.6))
+        store.read(CURRENT)
+        server.reply.delay = 0.4
+        server.requests.clear()
         began = time.monotonic()
         with pytest.raises(Transient, match=r"in time|too long"):
-            stood_in(server.address, timedelta(seconds=0.6)).write(CURRENT, {"api_key": "y"}, "1")
+            store.write(CURRENT, {"api_key": "y"}, "1")
         assert time.monotonic() - began < 1
         assert [each.split()[0] for each in server.requests] == ["GET", "POST"]
 
@@ -344,12 +348,13 @@ def test_only_a_certificate_of_the_configured_authority_is_trusted(tmp_path: Pat
     with impostor(Reply(status=404, body=errors()), tls) as server:
         store = stood_in(server.address, ca=str(trusted))
         assert [store.read(CURRENT).version for _ in range(2)] == [ABSENT, ABSENT]
-        assert len(server.requests) == 2
+        asked = len(server.requests)
+        assert asked >= 2
         for distrusting in (stood_in(server.address), stood_in(server.address, ca=str(other))):
             with pytest.raises(Transient, match="certificate that is not trusted") as refusal:
                 distrusting.read(CURRENT)
             assert "`ca`" in refusal.value.hint
-        assert len(server.requests) == 2
+        assert len(server.requests) == asked
         (tmp_path / "empty.pem").touch()
         with pytest.raises(Permanent, match="no certificate that can be read"):
             stood_in(server.address, ca=str(tmp_path / "empty.pem")).read(CURRENT)

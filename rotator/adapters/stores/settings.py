@@ -70,6 +70,10 @@ class Settings:
             raise SettingsError(f"{self._at}{key} is not a table", f"write {key}: {{{', '.join(known)}}}")
         return Settings(value, known, f"{self._at}{key}.")
 
+    def is_table(self, key: str) -> bool:
+        """Whether a table stands there."""
+        return isinstance(self._values.get(key), Mapping)
+
     def only(self, *keys: str) -> None:
         """Refuse what is known but makes no sense beside the rest."""
         for key in self._values:
