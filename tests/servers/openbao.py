@@ -73,11 +73,13 @@ class OpenBaoServer:
         other.token = token
         return other
 
-    def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    def request(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, wrap_ttl: str = ""
+    ) -> dict[str, Any]:
         """Call `/v1/{path}` and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
-            headers = {"X-Vault-Token": self.token}
+            headers = {"X-Vault-Token": self.token} | ({"X-Vault-Wrap-TTL": wrap_ttl} if wrap_ttl else {})
             connection.request(method, f"/v1/{path}", body=json.dumps(body) if body else None, headers=headers)
             answer = connection.getresponse()
             text = answer.read()

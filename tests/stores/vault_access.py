@@ -81,17 +81,37 @@ class AppRole:
     server: OpenBaoServer
     mount: str
 
-    def store(self, vault: Vault, **settings: Any) -> VaultStore:
+    def store(self, vault: Vault, *, address: str = "", **settings: Any) -> VaultStore:
         """A store that logs in as the role with a new secret id."""
-        return self.store_with(vault, self.secret_id(**settings))
+        return self.store_with(vault, self.secret_id(**settings), address=address)
 
-    def store_with(self, vault: Vault, secret_id: str) -> VaultStore:
-        """A store that logs in with that secret id."""
-        vault.secrets.add(secret_id)
-        role_id = self.server.request("GET", f"auth/{self.mount}/role/rotator/role-id")["data"]["role_id"]
-        auth = {"method": "approle", "role_id": role_id, "secret_id": "env:SECRET_ID", "mount": self.mount}
-        given = {"address": vault.server.address, "mount": vault.mount, "auth": auth}
-        return VaultStore.from_settings("vault", given, lambda _: secret_id, TIMEOUT)
+    def store_with(
+        self, vault: Vault, secret_id: str | Callable[[], str], *, address: str = "", wrapped: bool = False
+    ) -> VaultStore:
+        """A store that logs in with that secret id, or the one in that wrapping token."""
+
+        def resolve(_: str) -> str:
+            text = secret_id() if callable(secret_id) else secret_id
+            vault.secrets.add(text)
+            return text
+
+        auth = {
+            "method": "approle",
+            "role_id": self.role_id(),
+            "secret_id": {"wrapped": "env:SECRET_ID"} if wrapped else "env:SECRET_ID",
+            "mount": self.mount,
+        }
+        given = {"address": address or vault.server.address, "mount": vault.mount, "auth": auth}
+        return VaultStore.from_settings("vault", given, resolve, TIMEOUT)
+
+    def role_id(self) -> str:
+        """The role's."""
+        return str(self.server.request("GET", f"auth/{self.mount}/role/rotator/role-id")["data"]["role_id"])
+
+    def wrapped_secret_id(self, ttl: str = "1m") -> str:
+        """A wrapping token with a new one in it."""
+        path = f"auth/{self.mount}/role/rotator/secret-id"
+        return str(self.server.request("POST", path, {"metadata": "{}"}, wrap_ttl=ttl)["wrap_info"]["token"])
 
     def secret_id(self, **settings: Any) -> str:
         """A new one, e.g. with `num_uses`."""
