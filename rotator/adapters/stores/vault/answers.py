@@ -88,8 +88,10 @@ class _Refusal:
 def failure_of(answer: Answer, need: Need, where: str) -> Failure:
     """The failure that an answer which is no result means. `where` names the server. Says nothing of what was sent."""
     refusal = _Refusal(answer, need, where)
+    if 300 <= answer.status < 400:
+        return _redirect(refusal)
     if answer.errors is None and answer.status not in _FROM_ANYBODY:
-        return _redirect(refusal) if 300 <= answer.status < 400 else _no_vault(refusal)
+        return _no_vault(refusal)
     errors = (answer.errors or "").lower()
     for text, failure in _BY_TEXT.items():
         if text in errors:

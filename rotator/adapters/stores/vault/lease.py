@@ -77,9 +77,9 @@ def renewed(lease: Lease, channel: Channel) -> Lease | None:
         _raise_if_transient(answer, "update", "auth/token/renew-self", channel)
         return None
     auth = _table(answer.body().get("auth"))
-    ttl = _seconds(auth.get("lease_duration"))
-    goes_on = auth.get("renewable") is True and (ttl is None or ttl >= lease.ttl - 1)  # whole seconds, rounded down
-    return Lease(lease.token, since, ttl, goes_on)
+    ttl = _seconds(auth.get("lease_duration")) or 0.0
+    goes_on = auth.get("renewable") is True and ttl >= lease.ttl - 1  # whole seconds, rounded down
+    return Lease(lease.token, since, ttl, goes_on) if ttl else None
 
 
 def look_up(token: str, channel: Channel) -> Mapping[str, Any] | None:
