@@ -22,6 +22,7 @@ SERVER_OF_FIXTURE = {
     "postgres_server": postgres.NAME,
     "openbao_server": openbao.NAME,
     "openbao_on_disk": openbao.NAME,
+    "openbao_pair": openbao.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}
 COLUMNS = ("real", "stand-in", "skipped")
