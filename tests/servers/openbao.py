@@ -50,7 +50,7 @@ class OpenBaoServer:
         self.port = port
         self.token = token
         self.unseal_key = ""
-        self._namespace = ""
+        self.namespaced = ""
         kept.wait_until(self._answers)
         self.version = str(self.request("GET", HEALTH)["version"])
         started[NAME] = self.version
@@ -78,7 +78,7 @@ class OpenBaoServer:
     def within(self, namespace: str) -> OpenBaoServer:
         """The same server, asked within a namespace; stopping either stops both."""
         other = copy(self)
-        other._namespace = namespace
+        other.namespaced = namespace
         return other
 
     @contextmanager
@@ -97,7 +97,7 @@ class OpenBaoServer:
         """Call `/v1/{path}` and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
-            extra = {"X-Vault-Wrap-TTL": wrap_ttl, "X-Vault-Namespace": self._namespace}
+            extra = {"X-Vault-Wrap-TTL": wrap_ttl, "X-Vault-Namespace": self.namespaced}
             headers = {"X-Vault-Token": self.token} | {name: text for name, text in extra.items() if text}
             connection.request(method, f"/v1/{path}", body=json.dumps(body) if body else None, headers=headers)
             answer = connection.getresponse()
