@@ -3,17 +3,36 @@
     stores:
       vault:
         driver: vault
-        address: https://vault.internal:8200
-        mount: kv                       # a KV version 2 engine
-        namespace: team-a               # where the server has namespaces
-        auth: {method: approle, role_id: …, secret_id: file:/run/secrets/vault-secret-id}  # or method: token, token: …
-        private: rotator                # where pending and previous values lie in the same engine
+        address: https://vault.internal:8200  # the active node or the load balancer; a redirect is refused
+        mount: kv                             # a KV version 2 engine
+        namespace: team/a                     # where the server has namespaces
+        auth: {method: approle, role_id: …, secret_id: file:/run/secrets/vault-secret-id}
+        private: rotator                      # where pending and previous values lie in the same engine
         ca: /etc/ssl/vault-ca.pem
+
+    auth: {method: approle, role_id: …, secret_id: {wrapped: file:/run/vault/wrapped}}  # each process unwraps it once
+    auth: {method: kubernetes, role: rotator}            # jwt: file:… if not the pod's own; mount: kubernetes
+    auth: {method: jwt, role: rotator, jwt: file:/run/spiffe/jwt}
+    auth: {method: token_file, path: /run/vault/token}   # an agent's, which renews it
+    auth: {method: token, token: file:/run/secrets/vault-token}
+    # each with `namespace`, where the engine that logs us in is in another one than the store; / is the root
 
 Compare-and-set is the server's own: every write carries `cas`. Consumers need `read` on the documents they use and
 nothing beneath `private`. KV keeps older versions of a document (`max_versions`), so a dead key's value stays readable
 there for those who may; a pending or previous document is removed with all its versions, so one that is made again
 counts from one (the engine makes none again).
+
+Everything here ran on OpenBao 2.7.2, alone and through the standby of a pair. No binary of HashiCorp's Vault could be
+had, so what follows of it is its documentation's word. For the calls made here the two differ in this:
+
+- who reads by itself and lags: with OpenBao from 2.5 on every standby (https://openbao.org/docs/concepts/consistency/),
+  with Vault an Enterprise's performance standby alone; both take `X-Vault-Index`, see `indexes`.
+- namespaces: of every OpenBao from 2.3 on (https://openbao.org/docs/concepts/namespaces/), of Vault Enterprise
+  (https://developer.hashicorp.com/vault/docs/enterprise/namespaces).
+- a token that is no good: both say 403 "permission denied", newer Vaults also "invalid token"; neither text is relied
+  on: the token is asked to look itself up.
+- numbers that others keep in a document: OpenBao keeps them as floats, Vault with every digit; one that does not
+  survive being written back is refused.
 """
 
 from __future__ import annotations
