@@ -212,6 +212,13 @@ def test_an_agents_file_is_read_again_when_it_changed_and_only_then(vault: Vault
     assert store.read(CURRENT).version == ABSENT
     assert held(store) == second
     vault.server.request("POST", "auth/token/revoke", {"token": first})
+    third = vault.token(least(vault))
+    path.write_text("")  # an agent that does not replace the file but writes into it
+    assert store.read(CURRENT).version == ABSENT
+    assert held(store) == second
+    path.write_text(third)
+    assert store.read(CURRENT).version == ABSENT
+    assert held(store) == third
     path.unlink()
     assert store.read(CURRENT).version == ABSENT
 

@@ -31,6 +31,7 @@ def mount(openbao_pair: Pair) -> Iterator[str]:
         yield mount
 
 
+@pytest.mark.slow
 class TestVaultThroughAStandby(StoreContract):
     """What others write at the active server, the standby is told of milliseconds later: `colleague` waits for it."""
 

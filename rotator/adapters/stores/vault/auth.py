@@ -80,11 +80,12 @@ class TokenFileAuth:
 
     def fetch(self, channel: Channel) -> Lease:
         """The text of the file. Raises Denied when there is none."""
-        self._seen = self._state()
+        state = self._state()  # before it is read: what is written meanwhile is read the next time
         token = resolved(self._resolve, f"file:{self._path}")
         if token.startswith("{"):
             hint = "let the agent's sink write the token itself, without wrap_ttl and encryption"
             raise Denied(f"{self._path} holds no bare token", hint, permission=f"read file:{self._path}")
+        self._seen = state
         return unlimited(token)
 
     def changed(self) -> bool:

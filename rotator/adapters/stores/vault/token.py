@@ -34,10 +34,13 @@ class Token:
             return lease.token, False
         with self._alone(channel):
             lease = self._lease
-            if lease is None or lease.over(time.monotonic()) or self._auth.changed():
+            if lease is None or lease.over(time.monotonic()):
                 self._lease = lease = self._fetched(channel)
                 return lease.token, True
-            if self._wanting(lease):
+            if self._auth.changed():
+                with suppress(Failure):  # half written: the one at hand still lives
+                    self._lease = lease = self._fetched(channel)
+            elif self._wanting(lease):
                 lease = self._prolong(lease, channel)
             return lease.token, False
 
