@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from rotator.domain.credential import Place, Principal
+from rotator.domain.credential import Place, Principal, Publication
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Probe, Verdict
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
@@ -124,6 +124,27 @@ class Store(Protocol):
 
     def places(self, ref: str) -> tuple[Place, ...]:
         """The pending and previous places that exist for a reference. Twice: a new look."""
+        ...
+
+
+@runtime_checkable
+class TellsLeastPolicy(Protocol):
+    """A store that can say what its credential must be allowed to do: for `rotator check --policy`, not the engine."""
+
+    def least_policy(self, refs: Collection[str]) -> str:
+        """The least policy that suffices to publish to these references, and no wider, as the vendor takes it.
+
+        No request. Twice: the same.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsWorthKnowing(Protocol):
+    """A store that knows of what will be trouble: for `rotator check`, not the engine."""
+
+    def worth_knowing(self, places: Sequence[Publication]) -> Sequence[str]:
+        """One line for each, without a secret, e.g. a token that will die. May ask, and raises what `read` raises."""
         ...
 
 

@@ -24,6 +24,7 @@ SERVER_OF_FIXTURE = {
     "openbao_server": openbao.NAME,
     "openbao_on_disk": openbao.NAME,
     "kubectl": kubectl.NAME,
+    "openbao_pair": openbao.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}
 COLUMNS = ("real", "stand-in", "skipped")

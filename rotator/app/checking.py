@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rotator.app.assembly import Assembly
@@ -13,7 +13,7 @@ from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Disabling
 from rotator.engine.world import World
-from rotator.ports import ABSENT
+from rotator.ports import ABSENT, Store, TellsLeastPolicy, TellsWorthKnowing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +44,21 @@ def _stores(assembly: Assembly) -> Iterator[Finding]:
     """What is worth knowing of a store, once for all who publish to it; that it cannot be made was said before."""
     for name in dict.fromkeys(each.store for spec in assembly.config.credentials.values() for each in spec.publish):
         try:
-            exact = assembly.store(name).capabilities().exact
+            texts = tuple(_of_store(assembly.store(name), _places_in(assembly, name)))
         except (ConfigError, Failure):
             continue
-        if not exact:
-            text = "only detects other writers: an old write may land late, until the reconciler's next pass"
+        for text in texts:
             yield Finding(subject=name, ok=None, text=text)
+
+
+def _of_store(store: Store, places: Sequence[Publication]) -> Iterator[str]:
+    offers = store.capabilities()
+    if not offers.readable:
+        yield "cannot be read: what others write there, or a late write of ours, is known by its version and left alone"
+    elif not offers.exact:
+        yield "only detects other writers: an old write may land late, until the reconciler's next pass"
+    if isinstance(store, TellsWorthKnowing):
+        yield from store.worth_knowing(places)
 
 
 def _journal(assembly: Assembly) -> str:
@@ -135,15 +144,40 @@ def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]
             yield _refused(spec, error)
         else:
             yield f"{spec.provider} for {spec.name}", text or "not stated by the driver"
-    refs: dict[str, set[str]] = {name: set() for name in assembly.config.stores}
-    for spec in assembly.config.credentials.values():
-        for place in spec.publish:
-            refs[place.store].add(place.ref)
-    for name, published in refs.items():
-        try:
-            policy = getattr(assembly.store(name), "least_policy", None)
-        except (ConfigError, Failure) as error:
-            yield Finding(subject=name, ok=False, text=error.message, hint=error.hint)
-            continue
-        if policy is not None and published:
-            yield name, policy(published)
+    for name in assembly.config.stores:
+        yield from _least_policy(assembly, name)
+
+
+def _least_policy(assembly: Assembly, name: str) -> Iterator[tuple[str, str] | Finding]:
+    """What a store says of the places in it, and what besides is read there; nothing of a store that is not used."""
+    places, read = _places_in(assembly, name), _read_from(assembly, name)
+    if not places and not read:
+        return
+    try:
+        store = assembly.store(name)
+        told = (
+            store.least_policy(sorted({each.ref for each in places}))
+            if isinstance(store, TellsLeastPolicy)
+            else "not stated by the driver"
+        )
+    except (ConfigError, Failure) as error:
+        yield Finding(subject=name, ok=False, text=error.message, hint=error.hint)
+    else:
+        yield name, "\n".join([told.rstrip("\n"), *read])
+
+
+def _places_in(assembly: Assembly, store: str) -> tuple[Publication, ...]:
+    specs = assembly.config.credentials.values()
+    return tuple(place for spec in specs for place in spec.publish if place.store == store)
+
+
+def _read_from(assembly: Assembly, store: str) -> list[str]:
+    """References into the store, which are read alone, as comments."""
+    config = assembly.config
+    references = {f"the admin credential of {each.name}": each.admin for each in config.providers.values()}
+    references["the installation's key"] = config.installation
+    return [
+        f"# and read {each.target.partition('#')[0]}: {what}"
+        for what, each in references.items()
+        if each is not None and each.scheme == store
+    ]

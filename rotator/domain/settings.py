@@ -120,6 +120,10 @@ class Settings:
             raise self._wrong(name, "is not a table", f"write {name}: {{{', '.join(known)}}}")
         return Settings(value, known, f"{self._at}{name}.")
 
+    def is_table(self, name: str) -> bool:
+        """Whether a table stands there."""
+        return isinstance(self._given.get(name), Mapping)
+
     def only(self, *names: str) -> None:
         """Refuse what is known but makes no sense beside the rest."""
         for name in self._given:

@@ -62,7 +62,9 @@ class Worker:
 
     @staticmethod
     def _tell_of_the_lease(recorded: Recorded) -> None:
-        message = "looking took longer than a lease lasts, so nothing was done; if that goes on, set a longer `defaults.lease`"
+        message = (
+            "looking took longer than a lease, so nothing was done; if that goes on, set a longer `defaults.lease`"
+        )
         recorded.world.observer.alert("lease over", recorded.spec.name, message)
 
     def _stop_everything(self, recorded: Recorded, older: JournalOlder) -> None:

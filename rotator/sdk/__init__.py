@@ -11,7 +11,7 @@ for the same entry. Objects are used by many threads at once. `rotator.sdk.http`
 ports' promises; `rotator.testing.provider_contract` tests them.
 """
 
-from rotator.domain.credential import Place, PlaceKind, Principal
+from rotator.domain.credential import Place, PlaceKind, Principal, Publication
 from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import (
     BY_HAND,
@@ -36,7 +36,15 @@ from rotator.domain.keys import (
 from rotator.domain.secret import Secret
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import UnreadableError, format_duration, format_time, parse_duration, parse_time, quoted
-from rotator.ports import ABSENT, Provider, Store, StoreCapabilities, Stored
+from rotator.ports import (
+    ABSENT,
+    Provider,
+    Store,
+    StoreCapabilities,
+    Stored,
+    TellsLeastPolicy,
+    TellsWorthKnowing,
+)
 
 __all__ = [
     "ABSENT",
@@ -65,6 +73,7 @@ __all__ = [
     "Principal",
     "Probe",
     "Provider",
+    "Publication",
     "Secret",
     "Settings",
     "SettingsError",
@@ -72,6 +81,8 @@ __all__ = [
     "StoreCapabilities",
     "Stored",
     "Strategy",
+    "TellsLeastPolicy",
+    "TellsWorthKnowing",
     "Transient",
     "UnreadableError",
     "Verdict",

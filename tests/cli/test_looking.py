@@ -104,6 +104,18 @@ def test_the_least_permissions_are_printed_for_providers_and_stores(scene: Scene
     assert len(scene.keyserver.log) == 0
 
 
+def test_what_else_is_read_from_a_store_is_told_even_while_it_cannot_be_reached(scene: Scene) -> None:
+    vault = {"driver": "vault", "address": "http://127.0.0.1:1", "mount": "kv", "auth": _TOKEN}
+    files = {"driver": "file", "root": "store", "format": "json"}
+    provider = {"driver": "keyserver", "base_url": scene.keyserver.url, "admin": "vault:ops/ks#admin"}
+    scene.rewrite(stores={"files": files, "vault": vault}, providers={"ks": provider})
+    answer = scene.say("check", "--policy")
+    assert answer.code == 1
+    assert "vault:ops/ks#admin cannot be read" in answer.out
+    assert "# files\nnot stated by the driver\n" in answer.out
+    assert "# and read ops/ks: the admin credential of ks" in answer.out
+
+
 _TOKEN = {"method": "token", "token": "file:admin"}
 
 

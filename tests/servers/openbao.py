@@ -9,6 +9,8 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ HEALTH = "sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 RAFT = """
 storage "raft" {{
   path = "{directory}/data"
-  node_id = "n1"
+  node_id = "n{port}"
   performance_multiplier = 1
 }}
 listener "tcp" {{
@@ -48,6 +50,7 @@ class OpenBaoServer:
         self.port = port
         self.token = token
         self.unseal_key = ""
+        self.namespaced = ""
         kept.wait_until(self._answers)
         self.version = str(self.request("GET", HEALTH)["version"])
         started[NAME] = self.version
@@ -66,18 +69,43 @@ class OpenBaoServer:
         """End it and remove its files."""
         self._kept.close()
 
-    def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Call `/v1/{path}` as root and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
+    def as_holder_of(self, token: str) -> OpenBaoServer:
+        """The same server, asked with another token; stopping either stops both."""
+        other = copy(self)
+        other.token = token
+        return other
+
+    def within(self, namespace: str) -> OpenBaoServer:
+        """The same server, asked within a namespace; stopping either stops both."""
+        other = copy(self)
+        other.namespaced = namespace
+        return other
+
+    @contextmanager
+    def namespace(self) -> Iterator[str]:
+        """The path of a fresh namespace, removed afterwards with all that it holds."""
+        name = f"ns-{secrets.token_hex(6)}"
+        self.request("POST", f"sys/namespaces/{name}")
+        try:
+            yield name
+        finally:
+            self.request("DELETE", f"sys/namespaces/{name}")
+
+    def request(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, wrap_ttl: str = ""
+    ) -> dict[str, Any]:
+        """Call `/v1/{path}` and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
-            headers = {"X-Vault-Token": self.token}
+            extra = {"X-Vault-Wrap-TTL": wrap_ttl, "X-Vault-Namespace": self.namespaced}
+            headers = {"X-Vault-Token": self.token} | {name: text for name, text in extra.items() if text}
             connection.request(method, f"/v1/{path}", body=json.dumps(body) if body else None, headers=headers)
             answer = connection.getresponse()
             text = answer.read()
         finally:
             connection.close()
         found: dict[str, Any] = json.loads(text) if text else {}
-        if answer.status >= 400:
+        if answer.status >= 300:
             raise Refused(f"{answer.status} {found.get('errors')}")
         return found
 
@@ -111,9 +139,9 @@ class OpenBaoServer:
         # Right after unsealing it is a standby for a moment, which answers reads and forgets writes: 429.
         self._kept.wait_until(lambda: self._succeeds("GET", "sys/health"))
 
-    def _succeeds(self, method: str, path: str) -> bool:
+    def _succeeds(self, method: str, path: str, body: Mapping[str, object] | None = None) -> bool:
         try:
-            self.request(method, path)
+            self.request(method, path, body)
         except (Refused, OSError, http.client.HTTPException):
             return False
         return True
@@ -135,6 +163,51 @@ def start_on_disk() -> OpenBaoServer:
     """Start one with raft storage, initialised and unsealed, that can be sealed: about 2 s. Raises as `start`."""
     program = find_binary()
     return on_a_free_port(lambda port: _start_on_disk(program, port))
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two servers of one raft cluster. The standby answers reads itself, some milliseconds behind the active one."""
+
+    active: OpenBaoServer
+    standby: OpenBaoServer
+
+    def step_down(self) -> None:
+        """Make the active one resign and wait for an active one, which may be the same: for 10 s there is none."""
+        self.active.request("PUT", "sys/step-down")
+        both = (self.active, self.standby)
+        self.active._kept.wait_until(lambda: not any(each._succeeds("GET", "sys/health") for each in both))
+        self.active._kept.wait_until(lambda: any(each._succeeds("GET", "sys/health") for each in both))
+        if self.standby._succeeds("GET", "sys/health"):
+            self.active, self.standby = self.standby, self.active
+        self.wait_until_forwarding()
+
+    def wait_until_forwarding(self) -> None:
+        """For some milliseconds a new standby redirects, because it has no connection to the active one."""
+        self.standby._kept.wait_until(lambda: self.standby._succeeds("POST", "cubbyhole/ready", {"x": "y"}))
+
+    def stop(self) -> None:
+        """End both."""
+        self.standby.stop()
+        self.active.stop()
+
+
+def start_pair() -> Pair:
+    """Start two on disk, the second a standby of the first: about 4 s. Raises as `start`."""
+    active = start_on_disk()
+    try:
+        program = find_binary()
+        standby = on_a_free_port(lambda port: _start_empty(program, port))
+        standby.token, standby.unseal_key = active.token, active.unseal_key
+        pair = Pair(active, standby)
+        standby.request("POST", "sys/storage/raft/join", {"leader_api_addr": active.address})
+        standby.request("POST", "sys/unseal", {"key": standby.unseal_key})
+        standby._kept.wait_until(lambda: standby._succeeds("GET", "sys/health?standbyok=true"))
+        pair.wait_until_forwarding()
+    except BaseException:
+        active.stop()
+        raise
+    return pair
 
 
 def find_binary() -> Path:
@@ -159,17 +232,21 @@ def _start_in_memory(program: Path, port: int) -> OpenBaoServer:
 
 
 def _start_on_disk(program: Path, port: int) -> OpenBaoServer:
-    directory = new_directory("bao")
-    (directory / "data").mkdir()
-    config = directory / "server.hcl"
-    config.write_text(RAFT.format(directory=directory, port=port, cluster_port=port + 1))
-    server = _started(_order(directory, [str(program), "server", f"-config={config}"]), port, token="")
+    server = _start_empty(program, port)
     try:
         server.initialize()
     except BaseException:
         server.stop()
         raise
     return server
+
+
+def _start_empty(program: Path, port: int) -> OpenBaoServer:
+    directory = new_directory("bao")
+    (directory / "data").mkdir()
+    config = directory / "server.hcl"
+    config.write_text(RAFT.format(directory=directory, port=port, cluster_port=port + 1))
+    return _started(_order(directory, [str(program), "server", f"-config={config}"]), port, token="")
 
 
 def _order(directory: Path, command: list[str], **variables: str) -> Order:

@@ -65,7 +65,7 @@ def refused(driver: type[FileStore | KubernetesStore | VaultStore], settings: Ma
         ({"auth": None}, "auth is not a table", "method"),
         ({"auth": TOKEN}, "auth is not a table", "method"),
         ({"auth": {}}, "auth.method is missing", "method"),
-        ({"auth": {"method": "kubernetes"}}, "auth.method is none of the known", "token, approle"),
+        ({"auth": {"method": "ldap"}}, "auth.method is none of the known", "token, token_file, approle"),
         ({"auth": {"method": "token"}}, "auth.token is missing", "token"),
         ({"auth": {"method": "token", "token": TOKEN}}, "auth.token is not a reference", "file:PATH"),
         ({"auth": {"method": "token", "tokken": "env:X"}}, "'tokken' is not known", "did you mean token?"),

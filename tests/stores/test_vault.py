@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,7 +23,7 @@ from rotator.adapters.stores.vault.store import _same_number
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.ports import ABSENT
 from tests.servers.openbao import OpenBaoServer, Refused
-from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, Reply, Vault, errors, impostor
+from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, Reply, Vault, errors, impostor
 
 
 @pytest.fixture
@@ -88,6 +90,36 @@ def test_every_write_compares_even_where_the_engine_asks_for_it(vault: Vault) ->
     version = store.write(CURRENT, {"api_key": "two"}, version)
     store.remove(CURRENT, version)
     assert store.read(CURRENT).fields is None
+
+
+def test_a_document_that_wants_cas_and_keeps_one_version_is_served_over_its_whole_life(vault: Vault) -> None:
+    metadata = {"cas_required": True, "max_versions": 1, "custom_metadata": {"owner": "team-ml"}}
+    vault.server.request("POST", f"{vault.mount}/metadata/ai/openai", metadata)
+    store = vault.store()
+    version = store.read(CURRENT).version
+    assert version == ABSENT
+    for number in range(1, 5):
+        version = store.write(CURRENT, {"api_key": f"v{number}"}, version)
+        assert version == str(number)
+        with pytest.raises(Conflict):
+            store.write(CURRENT, {"api_key": "stalled"}, str(number - 1) if number > 1 else ABSENT)
+    vault.server.request("DELETE", f"{vault.mount}/data/ai/openai")
+    assert (store.read(CURRENT).version, store.read(CURRENT).fields) == ("4", None)
+    assert store.write(CURRENT, {"api_key": "v5"}, "4") == "5"
+    store.remove(CURRENT, "5")
+    found = vault.server.request("GET", f"{vault.mount}/metadata/ai/openai")["data"]
+    assert {name: found[name] for name in metadata} == metadata
+
+
+def test_a_version_that_expired_counts_on(vault: Vault) -> None:
+    vault.server.request("POST", f"{vault.mount}/metadata/ai/openai", {"delete_version_after": "1s"})
+    store = vault.store()
+    version = store.write(CURRENT, {"api_key": "one"}, ABSENT)
+    time.sleep(1.2)
+    assert (store.read(CURRENT).version, store.read(CURRENT).fields) == (version, None)
+    with pytest.raises(Conflict):
+        store.write(CURRENT, {"api_key": "two"}, ABSENT)
+    assert store.write(CURRENT, {"api_key": "two"}, version) == "2"
 
 
 def test_a_removed_current_value_hides_no_later_one(vault: Vault) -> None:
@@ -160,19 +192,13 @@ def test_a_number_that_would_not_survive_being_written_back_is_refused() -> None
 
 
 def test_a_namespace_is_another_world(vault: Vault) -> None:
-    name = f"ns-{vault.mount}"
-    vault.server.request("POST", f"sys/namespaces/{name}")
-    try:
-        vault.server.request("POST", f"{name}/sys/mounts/{vault.mount}", {"type": "kv", "options": {"version": "2"}})
+    with vault.server.namespace() as name:
+        there = vault.server.within(name)
+        there.request("POST", f"sys/mounts/{vault.mount}", {"type": "kv", "options": {"version": "2"}})
         store = vault.store(namespace=name)
         until_ready(lambda: store.write(CURRENT, {"api_key": "inside"}, ABSENT))
         assert vault.store().read(CURRENT).version == ABSENT
-        assert vault.server.request("GET", f"{name}/{vault.mount}/data/ai/openai")["data"]["data"] == {
-            "api_key": "inside"
-        }
-    finally:
-        vault.server.request("DELETE", f"{name}/sys/mounts/{vault.mount}")
-        vault.server.request("DELETE", f"sys/namespaces/{name}")
+        assert Vault(there, vault.mount).document("ai/openai")["data"] == {"api_key": "inside"}
 
 
 def until_ready(act: Any) -> None:
@@ -191,7 +217,7 @@ def test_private_values_lie_where_the_settings_say(vault: Vault) -> None:
     store = vault.store(private="ops/private/rotator")
     store.write(PENDING, {"value.secret": "x"}, ABSENT)
     assert vault.document("ops/private/rotator/pending/ai/openai/r1")["data"] == {"value.secret": "x"}
-    assert f'path "{vault.mount}/data/ops/private/rotator/*"' in store.least_policy([])
+    assert f'path "{vault.mount}/data/ops/private/rotator/pending/ai/openai/+"' in store.least_policy([PUBLISHED.ref])
 
 
 # -- engines -----------------------------------------------------------------------------------------------------------
@@ -206,16 +232,55 @@ def test_an_engine_that_is_not_mounted_is_permanent_and_named(vault: Vault) -> N
         assert "`mount`" in permanent.value.hint
 
 
-def test_an_engine_without_versions_is_permanent_with_the_first_write(vault: Vault) -> None:
-    mount = f"{vault.mount}-v1"
-    vault.server.request("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "1"}})
+@contextmanager
+def other_engine(vault: Vault, **settings: Any) -> Iterator[str]:
+    """An engine that is not KV version 2; unmounted afterwards."""
+    mount = f"{vault.mount}-other"
+    vault.server.request("POST", f"sys/mounts/{mount}", settings)
     try:
-        with pytest.raises(Permanent) as permanent:
-            vault.store(mount=mount).write(PENDING, {"key_id": ""}, ABSENT)
-        assert "no KV version 2 engine" in permanent.value.message
-        assert "enable-versioning" in permanent.value.hint
+        yield mount
     finally:
         vault.server.request("DELETE", f"sys/mounts/{mount}")
+
+
+def test_an_engine_without_versions_is_permanent_before_anything_is_written(vault: Vault) -> None:
+    with other_engine(vault, type="kv", options={"version": "1"}) as mount:
+        for act in (
+            lambda: vault.store(mount=mount).read(CURRENT),
+            lambda: vault.store(mount=mount).write(CURRENT, {"api_key": HIDDEN}, ABSENT),
+            lambda: vault.store(mount=mount).write(PENDING, {"value.secret": HIDDEN}, ABSENT),
+        ):
+            with pytest.raises(Permanent) as permanent:
+                act()
+            assert f"no KV version 2 engine at {mount}, but version 1" in permanent.value.message
+            assert f"`vault kv enable-versioning {mount}`" in permanent.value.hint
+        for path in ("data/ai/openai", "data/rotator/pending/ai/openai/r1"):
+            with pytest.raises(Refused, match="404"):
+                vault.server.request("GET", f"{mount}/{path}")
+        vault.server.request("POST", f"{mount}/data/ai/openai", {"api_key": "of version 1"})
+        with pytest.raises(Permanent, match="no KV version 2"):
+            vault.store(mount=mount).read(CURRENT)
+
+
+def test_an_engine_without_versions_is_told_by_a_token_of_the_least_policy(vault: Vault) -> None:
+    with other_engine(vault, type="kv", options={"version": "1"}) as mount:
+        policy = vault.store(mount=mount).least_policy([PUBLISHED.ref])
+        store = vault.store(vault.token(policy), mount=mount)
+        with pytest.raises(Permanent, match="no KV version 2"):
+            store.read(CURRENT)
+
+
+@pytest.mark.parametrize("kind", ["transit", "pki", "ssh"])
+def test_an_engine_of_another_type_is_permanent(vault: Vault, kind: str) -> None:
+    with other_engine(vault, type=kind) as mount:
+        for act in (
+            lambda: vault.store(mount=mount).read(CURRENT),
+            lambda: vault.store(mount=mount).write(CURRENT, {"api_key": HIDDEN}, ABSENT),
+        ):
+            with pytest.raises(Permanent) as permanent:
+                act()
+            assert mount in permanent.value.message
+            assert "`mount`" in permanent.value.hint
 
 
 def test_a_rate_limit_is_a_throttle(vault: Vault) -> None:
@@ -300,10 +365,14 @@ def test_a_redirect_is_not_followed_with_our_token(status: int) -> None:
 @pytest.mark.stand_in("OpenBao")
 def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of_a_call() -> None:
     body = b'{"data": {"data": {"api_key": "x"}, "metadata": {"version": 1}}}'
-    with impostor(Reply(body=body, delay=0.4)) as server:
+    with impostor(Reply(body=body)) as server:
+        store = stood_in(server.address, timedelta(seconds=0.6))
+        store.read(CURRENT)
+        server.reply.delay = 0.4
+        server.requests.clear()
         began = time.monotonic()
         with pytest.raises(Transient, match=r"in time|too long"):
-            stood_in(server.address, timedelta(seconds=0.6)).write(CURRENT, {"api_key": "y"}, "1")
+            store.write(CURRENT, {"api_key": "y"}, "1")
         assert time.monotonic() - began < 1
         assert [each.split()[0] for each in server.requests] == ["GET", "POST"]
 
@@ -344,12 +413,13 @@ def test_only_a_certificate_of_the_configured_authority_is_trusted(tmp_path: Pat
     with impostor(Reply(status=404, body=errors()), tls) as server:
         store = stood_in(server.address, ca=str(trusted))
         assert [store.read(CURRENT).version for _ in range(2)] == [ABSENT, ABSENT]
-        assert len(server.requests) == 2
+        asked = len(server.requests)
+        assert asked >= 2
         for distrusting in (stood_in(server.address), stood_in(server.address, ca=str(other))):
             with pytest.raises(Transient, match="certificate that is not trusted") as refusal:
                 distrusting.read(CURRENT)
             assert "`ca`" in refusal.value.hint
-        assert len(server.requests) == 2
+        assert len(server.requests) == asked
         (tmp_path / "empty.pem").touch()
         with pytest.raises(Permanent, match="no certificate that can be read"):
             stood_in(server.address, ca=str(tmp_path / "empty.pem")).read(CURRENT)
@@ -357,11 +427,18 @@ def test_only_a_certificate_of_the_configured_authority_is_trusted(tmp_path: Pat
 
 @pytest.fixture
 def misleading_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "VAULT_ADDR", "BAO_ADDR"):
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    for name in ("VAULT_TOKEN", "VAULT_NAMESPACE", "VAULT_CACERT", "REQUESTS_CA_BUNDLE"):
+    for prefix in ("VAULT", "BAO"):
+        monkeypatch.setenv(f"{prefix}_ADDR", "http://127.0.0.1:1")
+        monkeypatch.setenv(f"{prefix}_PROXY_ADDR", "http://127.0.0.1:1")
+        monkeypatch.setenv(f"{prefix}_SKIP_VERIFY", "true")
+        for name in ("TOKEN", "NAMESPACE", "CACERT", "CAPATH", "CLIENT_CERT", "CLIENT_KEY", "ROLE_ID", "SECRET_ID"):
+            monkeypatch.setenv(f"{prefix}_{name}", "wrong")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, "wrong")
     monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.delenv("no_proxy", raising=False)
 
 
 @pytest.mark.usefixtures("misleading_environment")
@@ -369,3 +446,26 @@ def test_the_environment_changes_nothing(vault: Vault) -> None:
     store = vault.store()
     store.write(CURRENT, {"api_key": "one"}, ABSENT)
     assert vault.document("ai/openai")["data"] == {"api_key": "one"}
+
+
+@pytest.mark.stand_in("OpenBao")
+@pytest.mark.usefixtures("misleading_environment")
+def test_the_environment_makes_no_certificate_trusted_and_none_distrusted(tmp_path: Path) -> None:
+    own = certificate(tmp_path, "vault")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(own)
+    with impostor(Reply(status=404, body=errors()), tls) as server:
+        with pytest.raises(Transient, match="certificate that is not trusted"):
+            stood_in(server.address).read(CURRENT)
+        assert server.requests == []
+        assert stood_in(server.address, ca=str(own)).read(CURRENT).version == ABSENT
+
+
+@pytest.mark.stand_in("OpenBao")
+def test_where_a_redirect_leads_is_named_without_its_path() -> None:
+    reply = Reply(status=307, headers={"Location": "https://node-2.internal:8200/v1/kv/data/ai/openai?token=x"})
+    with impostor(reply) as standby, pytest.raises(Transient) as failure:
+        stood_in(standby.address).read(CURRENT)
+    assert "'https://node-2.internal:8200'" in failure.value.message
+    assert "token=x" not in failure.value.message
+    assert "load balancer" in failure.value.hint

@@ -12,13 +12,12 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Denied, Failure, Permanent, Transient
 from rotator.ports import ABSENT, Store
 from rotator.testing.store_contract import at_once, secret_free
 from tests.servers.openbao import OpenBaoServer, Refused
 from tests.servers.proxy import Fault, FaultProxy, Kind
-from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, Vault, approle
+from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, Vault, approle, use_everything
 
 MakeProxy = Callable[[str, int], FaultProxy]
 
@@ -41,6 +40,10 @@ def failing(vault: Vault, kind: type[Failure], act: Callable[[], object]) -> Fai
     assert failure.hint
     assert [secret for secret in vault.secrets if not secret_free(failure, secret)] == []
     return failure
+
+
+def least(vault: Vault) -> str:
+    return vault.store().least_policy([PUBLISHED.ref])
 
 
 def every_call(store: Store) -> list[Callable[[], object]]:
@@ -66,7 +69,7 @@ def test_a_wrong_token_is_denied_and_its_reference_named(vault: Vault) -> None:
 
 
 def test_a_token_that_was_replaced_at_its_reference_is_picked_up(vault: Vault) -> None:
-    policy = vault.store().least_policy(["ai/openai"])
+    policy = least(vault)
     tokens = [vault.token(policy)]
     store = vault.store(lambda: tokens[-1])
     version = store.write(CURRENT, {"api_key": "one"}, ABSENT)
@@ -92,71 +95,6 @@ def test_a_reference_that_cannot_be_read_is_denied_before_any_request(vault: Vau
     assert failing(vault, Denied, lambda: vault.store(unresolvable).read(CURRENT)).hint == "export TOKEN"
     assert "RuntimeError" in failing(vault, Denied, lambda: vault.store(broken).read(CURRENT)).message
     assert "is empty" in failing(vault, Denied, lambda: vault.store(lambda: "\n").read(CURRENT)).message
-
-
-# -- policies ----------------------------------------------------------------------------------------------------------
-
-
-def least(vault: Vault) -> str:
-    return vault.store().least_policy(["ai/openai"])
-
-
-def use_everything(store: Store) -> None:
-    """Whatever a rotation asks of a store."""
-    assert store.read(CURRENT).version == ABSENT
-    version = store.write(CURRENT, {"api_key": "one"}, ABSENT)
-    version = store.write(CURRENT, {"api_key": "two"}, version)
-    pending = store.write(PENDING, {"value.secret": HIDDEN}, ABSENT)
-    pending = store.write(PENDING, {"value.secret": HIDDEN}, pending)
-    assert store.places("ai/openai") == (PENDING,)
-    store.remove(PENDING, pending)
-    store.remove(CURRENT, version)
-    assert store.read(CURRENT).fields is None
-
-
-def test_the_least_policy_suffices_and_lets_nothing_else_be_read(vault: Vault) -> None:
-    store = vault.store(vault.token(least(vault)))
-    use_everything(store)
-    denied = failing(vault, Denied, lambda: store.read(Place(ref="ai/other", kind=PlaceKind.CURRENT, fields=("x",))))
-    assert isinstance(denied, Denied)
-    assert denied.permission == f"read on {vault.mount}/data/ai/other"
-
-
-@pytest.mark.parametrize(
-    ("path", "capability", "act"),
-    [
-        ("data/ai/openai", "read", lambda store: store.read(CURRENT)),
-        ("data/ai/openai", "create", lambda store: store.write(CURRENT, {"api_key": HIDDEN}, ABSENT)),
-        ("data/ai/openai", "update", lambda store: store.write(CURRENT, {"api_key": HIDDEN}, "1")),
-        ("data/rotator/pending/ai/openai/r1", "create", lambda store: store.write(PENDING, {"a": HIDDEN}, ABSENT)),
-        ("metadata/rotator/pending/ai/openai", "list", lambda store: store.places("ai/openai")),
-        ("metadata/rotator/pending/ai/openai/r1", "delete", lambda store: store.remove(PENDING, "1")),
-        ("delete/ai/openai", "update", lambda store: store.remove(CURRENT, "1")),
-    ],
-)
-def test_a_grant_that_is_missing_is_named_by_path_and_capability(
-    vault: Vault, path: str, capability: str, act: Callable[[Store], object]
-) -> None:
-    lines = []
-    for line in least(vault).splitlines():
-        granted = line.split('"')[1].removeprefix(f"{vault.mount}/")
-        concerned = granted == path or (granted.endswith("*") and path.startswith(granted[:-1]))
-        lines.append(line.replace(f'"{capability}"', '"sudo"') if concerned else line)
-    assert "sudo" in "".join(lines)
-    if capability != "create":
-        vault.store().write(CURRENT, {"api_key": "old"}, ABSENT)
-        vault.store().write(PENDING, {"value.secret": "old"}, ABSENT)
-    store = vault.store(vault.token("\n".join(lines)))
-    denied = failing(vault, Denied, lambda: act(store))
-    assert isinstance(denied, Denied)
-    assert denied.permission == f"{capability} on {vault.mount}/{path}"
-    assert denied.permission in denied.message
-    assert denied.permission in denied.hint
-    if capability == "create":
-        with pytest.raises(Refused):
-            vault.document(path.removeprefix("data/"))
-    elif not path.startswith(("delete", "metadata")):
-        assert vault.document("ai/openai")["data"] == {"api_key": "old"}
 
 
 # -- AppRole -----------------------------------------------------------------------------------------------------------

@@ -33,11 +33,12 @@ class Somebody:
         return {}
 
 
-def made(server: OpenBaoServer, mount: str, address: str = "") -> VaultStore:
+def made(server: OpenBaoServer, mount: str, **more: str) -> VaultStore:
     settings = {
-        "address": address or server.address,
+        "address": server.address,
         "mount": mount,
         "auth": {"method": "token", "token": "env:TOKEN"},
+        **more,
     }
     return VaultStore.from_settings("vault", settings, lambda _: server.token, timedelta(seconds=10))
 
@@ -75,3 +76,50 @@ class TestVault(StoreContract):
             assert proxy.fired == 1
 
         return losing
+
+
+class TestVaultInANamespace(StoreContract):
+    @pytest.fixture
+    def there(self, openbao_server: OpenBaoServer) -> Iterator[OpenBaoServer]:
+        """The server within a namespace of the test's own."""
+        with openbao_server.namespace() as name:
+            yield openbao_server.within(name)
+
+    @pytest.fixture
+    def mount(self, there: OpenBaoServer) -> Iterator[str]:
+        with there.kv_mount() as mount:
+            yield mount
+
+    @pytest.fixture
+    def store(self, there: OpenBaoServer, mount: str) -> Store:
+        return made(there, mount, namespace=there.namespaced)
+
+    @pytest.fixture
+    def colleague(self, there: OpenBaoServer, mount: str) -> Colleague:
+        return Somebody(there, mount)
+
+
+class Careful(Somebody):
+    """Somebody who writes where every write must say on which version."""
+
+    def edit(self, ref: str, field: str, text: str) -> None:
+        version = 0
+        with suppress(Refused):
+            version = self.server.request("GET", f"{self.mount}/metadata/{ref}")["data"]["current_version"]
+        data = {**self.look(ref), field: text}
+        self.server.request("POST", f"{self.mount}/data/{ref}", {"data": data, "options": {"cas": version}})
+
+
+class TestVaultThatKeepsOneVersionAndWantsCas(StoreContract):
+    @pytest.fixture
+    def mount(self, openbao_server: OpenBaoServer, openbao_mount: str) -> str:
+        openbao_server.request("POST", f"{openbao_mount}/config", {"cas_required": True, "max_versions": 1})
+        return openbao_mount
+
+    @pytest.fixture
+    def store(self, openbao_server: OpenBaoServer, mount: str) -> Store:
+        return made(openbao_server, mount)
+
+    @pytest.fixture
+    def colleague(self, openbao_server: OpenBaoServer, mount: str) -> Colleague:
+        return Careful(openbao_server, mount)

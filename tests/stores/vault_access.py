@@ -13,12 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from rotator.adapters.stores.vault import VaultStore
-from rotator.domain.credential import Place, PlaceKind
+from rotator.domain.credential import Place, PlaceKind, Publication
+from rotator.ports import ABSENT, Store
 from tests.servers.openbao import OpenBaoServer
 
 TIMEOUT = timedelta(seconds=10)
 CURRENT = Place(ref="ai/openai", kind=PlaceKind.CURRENT, fields=("api_key",))
+PUBLISHED = Publication(store="vault", ref="ai/openai", fields={"api_key": "{secret}"})
 PENDING = Place(ref="ai/openai", kind=PlaceKind.PENDING, of="r1")
+PREVIOUS = Place(ref="ai/openai", kind=PlaceKind.PREVIOUS, of="key@1")
 HIDDEN = "sk-hidden-0123456789"
 
 
@@ -42,16 +45,33 @@ class Vault:
         auth = {"auth": {"method": "token", "token": "file:/run/token"}}
         return VaultStore.from_settings("vault", {**given, **auth, **settings}, resolve, timeout)
 
-    def token(self, policy: str) -> str:
+    def token(self, policy: str, **settings: Any) -> str:
         """A new token that may what that policy grants."""
         self.server.request("PUT", f"sys/policies/acl/{self.mount}", {"policy": policy})
-        made = self.server.request("POST", "auth/token/create", {"policies": [self.mount], "ttl": "5m"})
+        wanted = {"policies": [self.mount], "ttl": "5m", **settings}
+        made = self.server.request("POST", "auth/token/create", wanted)
         return str(made["auth"]["client_token"])
 
     def document(self, ref: str) -> Mapping[str, Any]:
         """As root reads it."""
         found: Mapping[str, Any] = self.server.request("GET", f"{self.mount}/data/{ref}")["data"]
         return found
+
+
+def use_everything(store: Store) -> None:
+    """Whatever a rotation asks of a store."""
+    assert store.read(CURRENT).version == ABSENT
+    version = store.write(CURRENT, {"api_key": "one"}, ABSENT)
+    version = store.write(CURRENT, {"api_key": "two"}, version)
+    for place in (PENDING, PREVIOUS):
+        store.write(place, {"value.secret": HIDDEN}, store.write(place, {"value.secret": HIDDEN}, ABSENT))
+        assert store.read(place).fields == {"value.secret": HIDDEN}
+    assert store.places("ai/openai") == (PENDING, PREVIOUS)
+    for place in (PENDING, PREVIOUS):
+        store.remove(place, store.read(place).version)
+    assert store.places("ai/openai") == ()
+    store.remove(CURRENT, version)
+    assert store.read(CURRENT).fields is None
 
 
 @dataclass
@@ -61,17 +81,37 @@ class AppRole:
     server: OpenBaoServer
     mount: str
 
-    def store(self, vault: Vault, **settings: Any) -> VaultStore:
+    def store(self, vault: Vault, *, address: str = "", **settings: Any) -> VaultStore:
         """A store that logs in as the role with a new secret id."""
-        return self.store_with(vault, self.secret_id(**settings))
+        return self.store_with(vault, self.secret_id(**settings), address=address)
 
-    def store_with(self, vault: Vault, secret_id: str) -> VaultStore:
-        """A store that logs in with that secret id."""
-        vault.secrets.add(secret_id)
-        role_id = self.server.request("GET", f"auth/{self.mount}/role/rotator/role-id")["data"]["role_id"]
-        auth = {"method": "approle", "role_id": role_id, "secret_id": "env:SECRET_ID", "mount": self.mount}
-        given = {"address": vault.server.address, "mount": vault.mount, "auth": auth}
-        return VaultStore.from_settings("vault", given, lambda _: secret_id, TIMEOUT)
+    def store_with(
+        self, vault: Vault, secret_id: str | Callable[[], str], *, address: str = "", wrapped: bool = False
+    ) -> VaultStore:
+        """A store that logs in with that secret id, or the one in that wrapping token."""
+
+        def resolve(_: str) -> str:
+            text = secret_id() if callable(secret_id) else secret_id
+            vault.secrets.add(text)
+            return text
+
+        auth = {
+            "method": "approle",
+            "role_id": self.role_id(),
+            "secret_id": {"wrapped": "env:SECRET_ID"} if wrapped else "env:SECRET_ID",
+            "mount": self.mount,
+        }
+        given = {"address": address or vault.server.address, "mount": vault.mount, "auth": auth}
+        return VaultStore.from_settings("vault", given, resolve, TIMEOUT)
+
+    def role_id(self) -> str:
+        """The role's."""
+        return str(self.server.request("GET", f"auth/{self.mount}/role/rotator/role-id")["data"]["role_id"])
+
+    def wrapped_secret_id(self, ttl: str = "1m") -> str:
+        """A wrapping token with a new one in it."""
+        path = f"auth/{self.mount}/role/rotator/secret-id"
+        return str(self.server.request("POST", path, {"metadata": "{}"}, wrap_ttl=ttl)["wrap_info"]["token"])
 
     def secret_id(self, **settings: Any) -> str:
         """A new one, e.g. with `num_uses`."""

@@ -28,11 +28,13 @@ class Need:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
-    """A status and a body."""
+    """A status and a body, and of the headers what we heed."""
 
     status: int
     content: bytes
     retry_after: timedelta | None = None
+    index: str = ""
+    location: str = ""
 
     @property
     def ok(self) -> bool:
@@ -76,22 +78,20 @@ class _Refusal:
 
     answer: Answer
     need: Need
-    address: str
-
-    @property
-    def vault(self) -> str:
-        return f"vault at {self.address}"
+    vault: str
 
     @property
     def said(self) -> str:
         return f": {quoted(self.answer.errors)}" if self.answer.errors else ""
 
 
-def failure_of(answer: Answer, need: Need, address: str) -> Failure:
-    """The failure that an answer which is no result means. Says nothing of what was sent."""
-    refusal = _Refusal(answer, need, address)
+def failure_of(answer: Answer, need: Need, where: str) -> Failure:
+    """The failure that an answer which is no result means. `where` names the server. Says nothing of what was sent."""
+    refusal = _Refusal(answer, need, where)
+    if 300 <= answer.status < 400:
+        return _redirect(refusal)
     if answer.errors is None and answer.status not in _FROM_ANYBODY:
-        return _redirect(refusal) if 300 <= answer.status < 400 else _no_vault(refusal)
+        return _no_vault(refusal)
     errors = (answer.errors or "").lower()
     for text, failure in _BY_TEXT.items():
         if text in errors:
@@ -99,14 +99,14 @@ def failure_of(answer: Answer, need: Need, address: str) -> Failure:
     return _BY_STATUS.get(answer.status, _other)(refusal)
 
 
-def denied(need: Need, address: str) -> Denied:
+def denied(need: Need, where: str) -> Denied:
     """No policy of a valid token grants it."""
     hint = f"grant {need} in a policy; `rotator check --policy` prints the least one"
-    return Denied(f"vault at {address} does not let us {need}", hint, permission=str(need))
+    return Denied(f"{where} does not let us {need}", hint, permission=str(need))
 
 
 def _denied(refusal: _Refusal) -> Failure:
-    return denied(refusal.need, refusal.address)
+    return denied(refusal.need, refusal.vault)
 
 
 def _stale(refusal: _Refusal) -> Failure:
@@ -123,8 +123,12 @@ def _no_mount(refusal: _Refusal) -> Failure:
 
 
 def _no_versions(refusal: _Refusal) -> Failure:
-    hint = "`vault kv enable-versioning MOUNT`"
-    return Permanent(f"{refusal.vault} has no KV version 2 engine for {refusal.need.path}", hint)
+    message = f"{refusal.vault} has no KV version 2 engine for {refusal.need.path}"
+    return Permanent(message, "set `mount` to one; of a version 1 engine `vault kv enable-versioning MOUNT` makes one")
+
+
+def _no_namespace(refusal: _Refusal) -> Failure:
+    return Permanent(f"{refusal.vault} has no such namespace", "set `namespace` to its whole path, like team/a")
 
 
 def _too_large(refusal: _Refusal) -> Failure:
@@ -144,8 +148,10 @@ def _standby(refusal: _Refusal) -> Failure:
 
 def _redirect(refusal: _Refusal) -> Failure:
     # Following it would hand the token to whatever host the answer names.
-    hint = "set `address` to the active node or the load balancer itself, with https if it wants that"
-    return Transient(f"{refusal.vault} sends us elsewhere ({refusal.answer.status}), as a standby does", hint)
+    where = f", to {quoted(refusal.answer.location)}" if refusal.answer.location else ""
+    message = f"{refusal.vault} sends us elsewhere{where} ({refusal.answer.status}), as a standby does in an election"
+    hint = "it is tried again; if it stays so, set `address` to the active node or the load balancer itself"
+    return Transient(message, hint)
 
 
 def _sealed(refusal: _Refusal) -> Failure:
@@ -162,7 +168,8 @@ def _unavailable(refusal: _Refusal) -> Failure:
 
 
 def _no_vault(refusal: _Refusal) -> Failure:
-    message = f"something that is not vault answered {refusal.answer.status} at {refusal.address}"
+    where = refusal.vault.removeprefix("vault ")
+    message = f"something that is not vault answered {refusal.answer.status} {where}"
     return Transient(message, "look at what is in between")
 
 
@@ -180,6 +187,8 @@ _BY_TEXT: Mapping[str, Callable[[_Refusal], Failure]] = {
     "check-and-set parameter did not match": _stale,
     "upgrading from non-versioned": _preparing,
     "no handler for route": _no_mount,
+    "namespace not found": _no_namespace,
+    "unsupported path": _no_versions,
     "value being too large": _too_large,
     "active cluster node not found": _standby,
     "vault is sealed": _sealed,

@@ -1,47 +1,107 @@
-"""How the vault store gets its token: one that it is given, or AppRole. No token is ever in a message or a repr."""
+"""How the vault store gets its token: one that it is given, one that an agent keeps, AppRole, a JWT.
+
+No token, secret id or JWT is ever in a message or a repr.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import Protocol
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
 
 from rotator.adapters.stores.vault.answers import Answer, Need, failure_of
-from rotator.domain.failures import Denied, Failure, Transient
+from rotator.adapters.stores.vault.lease import Channel, Lease, granted, look_up, told, unlimited
+from rotator.adapters.stores.vault.resolving import Resolve, resolved
+from rotator.adapters.stores.vault.wrapped import PlainSecretId, SecretId, WrappedSecretId
+from rotator.domain.failures import Denied
 from rotator.domain.settings import Settings
 
-Resolve = Callable[[str], str]
-SendLogin = Callable[[str, str, str], Answer]
-"""Log in with (mount, role id, secret id), as nobody."""
+SERVICE_ACCOUNT = "file:/var/run/secrets/kubernetes.io/serviceaccount/token"
+"""Where Kubernetes puts a pod's own: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account"""
 
 
 class Auth(Protocol):
-    """Where tokens come from."""
+    """Where tokens come from. One thread at a time asks."""
 
-    def fetch(self, login: SendLogin, address: str) -> str:
-        """A token; asked again after Vault refused the last one."""
+    replaced_by_hand: bool
+    """Whether a person must bring another token when the one at hand dies."""
+
+    def fetch(self, channel: Channel) -> Lease:
+        """A token; asked again when the last one is refused or about to die."""
         ...
 
-    def refused(self, need: Need, address: str) -> Denied:
-        """What it means that Vault takes the token for nothing at all."""
+    def changed(self) -> bool:
+        """Whether there is another token than the one that was fetched last. No request."""
+        ...
+
+    def refused(self, need: Need, where: str) -> Denied:
+        """What it means that Vault takes the token, which was fetched just now, for nothing at all."""
         ...
 
 
 class TokenAuth:
-    """A token at a reference, read anew when it is refused: an agent may have replaced it."""
+    """A token at a reference, read anew when it is refused or near its end."""
+
+    replaced_by_hand = True
 
     def __init__(self, reference: str, resolve: Resolve) -> None:
         self._reference = reference
         self._resolve = resolve
 
-    def fetch(self, login: SendLogin, address: str) -> str:
-        """The text at the reference. Raises Denied when there is none."""
-        return resolved(self._resolve, self._reference)
+    def fetch(self, channel: Channel) -> Lease:
+        """The text at the reference, and what Vault tells of it. Raises Denied when there is none."""
+        token = resolved(self._resolve, self._reference)
+        since = time.monotonic()
+        found = look_up(token, channel)
+        return told(token, since, found) if found else unlimited(token)
 
-    def refused(self, need: Need, address: str) -> Denied:
+    def changed(self) -> bool:
+        """Never: a reference may be costly to read."""
+        return False
+
+    def refused(self, need: Need, where: str) -> Denied:
         """The token is wrong, expired or revoked."""
-        hint = f"put a valid token at {self._reference}"
-        return Denied(f"vault at {address} refuses our token", hint, permission=str(need))
+        return Denied(f"{where} refuses our token", f"put a valid token at {self._reference}", permission=str(need))
+
+
+class TokenFileAuth:
+    """The file in which an agent keeps a token that it renews itself: read anew whenever it has changed.
+
+    https://developer.hashicorp.com/vault/docs/agent-and-proxy/autoauth/sinks/file
+    """
+
+    replaced_by_hand = False
+
+    def __init__(self, path: Path, resolve: Resolve) -> None:
+        self._path = path
+        self._resolve = resolve
+        self._seen: tuple[int, ...] = ()
+
+    def fetch(self, channel: Channel) -> Lease:
+        """The text of the file. Raises Denied when there is none."""
+        state = self._state()  # before it is read: what is written meanwhile is read the next time
+        token = resolved(self._resolve, f"file:{self._path}")
+        if token.startswith("{"):
+            hint = "let the agent's sink write the token itself, without wrap_ttl and encryption"
+            raise Denied(f"{self._path} holds no bare token", hint, permission=f"read file:{self._path}")
+        self._seen = state
+        return unlimited(token)
+
+    def changed(self) -> bool:
+        """Whether the file is another one, or was written since."""
+        return self._state() != self._seen
+
+    def _state(self) -> tuple[int, ...]:
+        with suppress(OSError):
+            found = self._path.stat()
+            return found.st_ino, found.st_mtime_ns, found.st_size
+        return self._seen  # being replaced at this moment; when it is gone for good the token's end will tell
+
+    def refused(self, need: Need, where: str) -> Denied:
+        """The agent has not written a valid one."""
+        hint = f"see that the agent which writes {self._path} runs and can log in"
+        return Denied(f"{where} refuses the token in {self._path}", hint, permission=str(need))
 
 
 class AppRoleAuth:
@@ -50,86 +110,121 @@ class AppRoleAuth:
     https://developer.hashicorp.com/vault/api-docs/auth/approle#login-with-approle
     """
 
-    def __init__(self, mount: str, role_id: str, secret_id: str, resolve: Resolve) -> None:
-        """`secret_id` is a reference; `role_id` may be one, or the id itself, which is no secret."""
+    replaced_by_hand = False
+
+    def __init__(self, mount: str, role_id: str, secret_id: SecretId, resolve: Resolve) -> None:
+        """`role_id` may be a reference, or the id itself, which is no secret."""
         self._mount = mount
         self._role_id = role_id
         self._secret_id = secret_id
         self._resolve = resolve
 
-    def fetch(self, login: SendLogin, address: str) -> str:
+    def fetch(self, channel: Channel) -> Lease:
         """Log in. Raises Denied when the role does not exist or the secret id is wrong, used up or expired."""
         role_id = resolved(self._resolve, self._role_id) if ":" in self._role_id else self._role_id
-        need = Need("update", f"auth/{self._mount}/login")
-        answer = login(self._mount, role_id, resolved(self._resolve, self._secret_id))
-        if answer.status in (400, 403) and answer.errors is not None:
-            raise self.refused(need, address)
-        if not answer.ok:
-            raise failure_of(answer, need, address)
-        auth = answer.body().get("auth")
-        token = auth.get("client_token") if isinstance(auth, dict) else None
-        if not isinstance(token, str) or not token:
-            raise Transient(f"vault at {address} gave no token for the AppRole login", "look at its log")
-        return token
+        secret_id = self._secret_id.text(channel)
 
-    def refused(self, need: Need, address: str) -> Denied:
-        """The login itself is refused, or the token that it has just given."""
-        hint = f"check role_id, and put a new secret id of the role at {self._secret_id}"
-        return Denied(f"vault at {address} refuses our AppRole login", hint, permission=str(need))
+        def send(http: Any) -> Any:
+            from hvac.api.auth_methods import AppRole
+
+            return AppRole(http).login(role_id, secret_id, use_token=False, mount_point=self._mount)
+
+        hint = f"check role_id, and put {self._secret_id.wanted} of the role at {self._secret_id.reference}"
+        return _logged_in(send, "AppRole login", self._mount, hint, channel)
+
+    def changed(self) -> bool:
+        """Never: a token that we logged in for is ours alone."""
+        return False
+
+    def refused(self, need: Need, where: str) -> Denied:
+        """The role's tokens are good for nothing."""
+        return _good_for_nothing("AppRole", need, where)
 
 
-class Token:
-    """The token in use, shared by all threads: only one of them fetches."""
+class JwtAuth:
+    """A JSON web token that somebody else issues and renews, logged in with: of Kubernetes, of a CI, of SPIFFE.
 
-    def __init__(self, auth: Auth) -> None:
-        self._auth = auth
-        self._lock = threading.Lock()
-        self._text: str | None = None
+    https://developer.hashicorp.com/vault/api-docs/auth/jwt#jwt-login, …/kubernetes#login
+    """
 
-    def get(self, login: SendLogin, address: str) -> tuple[str, bool]:
-        """The token, and whether it was fetched just now."""
-        with self._lock:
-            if self._text is not None:
-                return self._text, False
-            self._text = self._auth.fetch(login, address)
-            return self._text, True
+    replaced_by_hand = False
 
-    def another(self, than: str, login: SendLogin, address: str) -> str | None:
-        """Another token than the one that was refused; None when there is no other."""
-        with self._lock:
-            if self._text in (None, than):
-                self._text = None
-                self._text = self._auth.fetch(login, address)
-            return self._text if self._text != than else None
+    def __init__(self, mount: str, role: str, reference: str, resolve: Resolve) -> None:
+        """`reference` is read anew for each login: a projected token is replaced every hour."""
+        self._mount = mount
+        self._role = role
+        self._reference = reference
+        self._resolve = resolve
 
-    def __repr__(self) -> str:
-        return "Token()"
+    def fetch(self, channel: Channel) -> Lease:
+        """Log in. Raises Denied when the JWT is not accepted for the role."""
+        jwt = resolved(self._resolve, self._reference)
+
+        def send(http: Any) -> Any:
+            from hvac.api.auth_methods import Kubernetes
+
+            return Kubernetes(http).login(self._role, jwt, use_token=False, mount_point=self._mount)
+
+        hint = f"compare the role's bound claims with the token at {self._reference}, and see that it is not expired"
+        return _logged_in(send, f"login as role {self._role}", self._mount, hint, channel)
+
+    def changed(self) -> bool:
+        """Never: a token that we logged in for is ours alone."""
+        return False
+
+    def refused(self, need: Need, where: str) -> Denied:
+        """The role's tokens are good for nothing."""
+        return _good_for_nothing(self._role, need, where)
+
+
+def _logged_in(send: Any, what: str, mount: str, hint: str, channel: Channel) -> Lease:
+    need = Need("update", f"auth/{mount}/login")
+    since = time.monotonic()
+    answer: Answer = channel.send("", send)
+    if answer.ok:
+        return granted(answer, since, what, channel.where)
+    if answer.status not in (400, 403) or answer.errors is None:
+        raise failure_of(answer, need, channel.where)
+    if "cidr" in answer.errors.lower():
+        hint = "log in from an address that its secret_id_bound_cidrs and token_bound_cidrs allow, or widen those"
+        raise Denied(f"{channel.where} refuses our {what} from this address", hint, permission=str(need))
+    raise Denied(f"{channel.where} refuses our {what}", hint, permission=str(need))
+
+
+def _good_for_nothing(role: str, need: Need, where: str) -> Denied:
+    hint = f"grant {need} in the role's policies; if they do, see its token_bound_cidrs and token_num_uses"
+    return Denied(f"{where} lets {role} log in, and refuses its token", hint, permission=str(need))
+
+
+METHODS = {
+    "token": ("token",),
+    "token_file": ("path",),
+    "approle": ("role_id", "secret_id", "mount"),
+    "jwt": ("role", "jwt", "mount"),
+    "kubernetes": ("role", "jwt", "mount"),
+}
+"""What belongs to each method, besides `namespace`."""
+
+AUTH_KEYS = ("method", "namespace", *dict.fromkeys(key for keys in METHODS.values() for key in keys))
 
 
 def auth_from(settings: Settings, resolve: Resolve) -> Auth:
     """What the table `auth` says. Raises `SettingsError`."""
-    known = ("method", "token", "role_id", "secret_id", "mount")
-    auth = settings.table("auth", known)
-    if auth.choice("method", ("token", "approle")) == "token":
-        auth.only("method", "token")
+    auth = settings.table("auth", AUTH_KEYS)
+    method = auth.choice("method", tuple(METHODS))
+    auth.only("method", "namespace", *METHODS[method])
+    if method == "token":
         return TokenAuth(auth.reference("token"), resolve)
-    auth.only("method", "role_id", "secret_id", "mount")
-    mount = auth.text("mount", "approle").strip("/")
-    return AppRoleAuth(mount, auth.text("role_id"), auth.reference("secret_id"), resolve)
+    if method == "token_file":
+        return TokenFileAuth(auth.path("path"), resolve)
+    mount = auth.text("mount", method).strip("/")
+    if method == "approle":
+        return AppRoleAuth(mount, auth.text("role_id"), _secret_id(auth, mount, resolve), resolve)
+    jwt = auth.reference("jwt") if auth.has("jwt") or method == "jwt" else SERVICE_ACCOUNT
+    return JwtAuth(mount, auth.text("role"), jwt, resolve)
 
 
-def resolved(resolve: Resolve, reference: str) -> str:
-    """The text at a reference. Raises Denied when it cannot be had: without it we may do nothing."""
-    try:
-        text = resolve(reference).strip()
-    except Failure:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever resolves has errors of its own, and a port has not
-        message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
-        message = message or f"{reference} cannot be read ({type(error).__name__})"
-        failure = Denied(message, hint or "check the reference", permission=f"read {reference}")
-    else:
-        if text:
-            return text
-        failure = Denied(f"{reference} is empty", "put the secret there", permission=f"read {reference}")
-    raise failure
+def _secret_id(auth: Settings, mount: str, resolve: Resolve) -> SecretId:
+    if auth.is_table("secret_id"):
+        return WrappedSecretId(auth.table("secret_id", ("wrapped",)).reference("wrapped"), mount, resolve)
+    return PlainSecretId(auth.reference("secret_id"), resolve)

@@ -8,126 +8,172 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.vault.answers import Answer, Need, denied, failure_of
-from rotator.adapters.stores.vault.auth import Auth, Token
+from rotator.adapters.stores.vault.auth import Auth
+from rotator.adapters.stores.vault.indexes import HEADER, Indexes
+from rotator.adapters.stores.vault.lease import Channel, Send, look_up
+from rotator.adapters.stores.vault.token import Token
 from rotator.domain.failures import Failure, Permanent, Transient
 
 CONNECTIONS = 64
 """As many as the engine has threads."""
 
-Send = Callable[[Any], Any]
-"""Uses an adapter of hvac for one request and returns its response."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where to send requests. `auth_namespace`: where tokens are made, if that is another one; empty: the root."""
+
+    address: str
+    namespace: str | None = None
+    auth_namespace: str | None = None
+    ca: Path | None = None
+
+    @property
+    def named(self) -> str:
+        """As messages name it."""
+        return f"vault at {self.address}" + (f", namespace {self.namespace}," if self.namespace else "")
 
 
 class VaultClient:
     """Safe for many threads. hvac is imported with the first call."""
 
-    def __init__(self, address: str, namespace: str | None, ca: Path | None, auth: Auth) -> None:
-        self.address = address
-        self._namespace = namespace
-        self._ca = ca
+    def __init__(self, server: Server, auth: Auth) -> None:
+        self._server = server
         self._auth = auth
         self._token = Token(auth)
+        self._indexes = Indexes()
         self._lock = threading.Lock()
         self._session: Any = None
 
-    def ask(self, need: Need, deadline: Deadline, send: Send) -> Answer:
+    @property
+    def where(self) -> str:
+        """The server, as messages name it."""
+        return self._server.named
+
+    def ask(self, need: Need, deadline: Deadline, send: Send, about: str = "") -> Answer:
         """Send one request and return its answer, which may be a 404.
 
-        Raises Transient, Denied (naming `need`), Conflict and Permanent for every other answer that is not a success.
+        `about`: the reference that it is about, whose earlier writes a standby must know. Raises Transient, Denied
+        (naming `need`), Conflict and Permanent for every other answer that is not a success.
         """
-
-        def login(mount: str, role_id: str, secret_id: str) -> Answer:
-            return self._login(deadline, mount, role_id, secret_id)
-
-        token, fresh = self._token.get(login, self.address)
-        answer = self._send(token, deadline, send)
+        channel = self._channel(deadline)
+        token, fresh = self._token.get(channel)
+        answer = self._send(token, deadline, send, about)
         if answer.status == 403 and answer.errors is not None and not fresh:
-            another = self._token.another(token, login, self.address)
-            if another is not None:
-                token = another
-                answer = self._send(token, deadline, send)
+            another = self._token.instead_of(token, channel)
+            if another is None:
+                raise self._auth.refused(need, self.where)
+            if another == token:
+                raise denied(need, self.where)
+            token, answer = another, self._send(another, deadline, send, about)
         if answer.of_vault:
+            self._indexes.learn(about, answer.index, written=need.capability not in ("read", "list"))
             return answer
         if answer.status == 403 and answer.errors is not None:
-            raise self._why_denied(token, deadline, need)
-        raise failure_of(answer, need, self.address)
+            raise self._why_denied(token, channel, need)
+        raise failure_of(answer, need, self.where)
 
-    def _why_denied(self, token: str, deadline: Deadline, need: Need) -> Failure:
+    def own_token(self, deadline: Deadline) -> Mapping[str, Any] | None:
+        """What Vault tells of a token that only a person can replace; None where it tells nothing, or none must."""
+        if not self._auth.replaced_by_hand:
+            return None
+        channel = self._channel(deadline)
+        return look_up(self._token.get(channel)[0], channel)
+
+    def _why_denied(self, token: str, channel: Channel, need: Need) -> Failure:
         """A token that may not even look at itself is no valid one: every policy `default` allows that."""
-        try:
-            answer = self._send(token, deadline, lambda adapter: adapter.get("/v1/auth/token/lookup-self"))
-        except Transient:
-            return denied(need, self.address)
-        return self._auth.refused(need, self.address) if answer.status == 403 else denied(need, self.address)
+        if look_up(token, channel) is None:
+            return self._auth.refused(need, self.where)
+        return denied(need, self.where)
 
-    def _login(self, deadline: Deadline, mount: str, role_id: str, secret_id: str) -> Answer:
-        def send(adapter: Any) -> Any:
-            from hvac.api.auth_methods import AppRole
+    def _channel(self, deadline: Deadline) -> Channel:
+        def send(token: str, act: Send) -> Answer:
+            return self._send(token, deadline, act, namespace=self._server.auth_namespace)
 
-            return AppRole(adapter).login(role_id, secret_id, use_token=False, mount_point=mount)
+        return Channel(self.where, send, lambda: deadline.remaining(self.where))
 
-        return self._send("", deadline, send)
-
-    def _send(self, token: str, deadline: Deadline, send: Send) -> Answer:
+    def _send(
+        self, token: str, deadline: Deadline, send: Send, about: str = "", namespace: str | None = None
+    ) -> Answer:
         from requests import exceptions
 
-        adapter = self._adapter(token, deadline)
+        namespace = self._server.namespace if namespace is None else namespace
+        adapter = self._adapter(token, deadline, namespace, self._indexes.headers(about))
         failure: Failure
         try:
             response = send(adapter)
-            return Answer(response.status_code, response.content, _retry_after(response))
+            return _answer(response)
         except exceptions.SSLError:
             hint = "set `ca` to the file of its certificate authority"
-            failure = Transient(f"vault at {self.address} has a certificate that is not trusted", hint)
+            failure = Transient(f"{self.where} has a certificate that is not trusted", hint)
         except exceptions.ConnectTimeout:
             failure = self._unreachable("does not answer")
         except exceptions.Timeout:
-            failure = Transient(
-                f"vault at {self.address} did not answer in time", "look at its load; it is tried again"
-            )
+            failure = Transient(f"{self.where} did not answer in time", "look at its load; it is tried again")
         except (exceptions.ConnectionError, exceptions.ChunkedEncodingError):
             failure = self._unreachable("cannot be reached, or broke the connection")
         except (exceptions.RequestException, OSError, ValueError) as error:
-            failure = Transient(
-                f"the request to vault at {self.address} failed ({type(error).__name__})", "look at `address`"
-            )
+            failure = Transient(f"the request to {self.where} failed ({type(error).__name__})", "look at `address`")
         # Outside of the handler, because those errors carry the request with the token and the values.
         raise failure
 
     def _unreachable(self, what: str) -> Transient:
-        return Transient(f"vault at {self.address} {what}", f"see that it runs, and that {self.address} is right")
+        return Transient(f"{self.where} {what}", f"see that it runs, and that {self._server.address} is right")
 
-    def _adapter(self, token: str, deadline: Deadline) -> Any:
+    def _adapter(self, token: str, deadline: Deadline, namespace: str | None, headers: Mapping[str, str]) -> Any:
         with self._lock:
             if self._session is None:
-                self._session = _session(self._ca)
-        from hvac.adapters import RawAdapter
+                self._session = _session(self._server.ca)
         from urllib3 import Timeout
 
-        return RawAdapter(
-            base_uri=self.address,
+        return _adapter_class()(
+            headers,
+            base_uri=self._server.address,
             token=token,
-            timeout=Timeout(total=deadline.remaining(f"vault at {self.address}")),
+            timeout=Timeout(total=deadline.remaining(self.where)),
             allow_redirects=False,
             session=self._session,
-            namespace=self._namespace,
+            namespace=namespace,
             ignore_exceptions=True,  # answers are judged by `failure_of`, in one place
         )
 
     def __repr__(self) -> str:
-        return f"VaultClient({self.address!r})"
+        return f"VaultClient({self._server.address!r})"
 
 
-def _retry_after(response: Any) -> timedelta | None:
-    text = str(response.headers.get("Retry-After", ""))
-    return timedelta(seconds=int(text)) if text.isdecimal() and len(text) < 6 else None
+def _answer(response: Any) -> Answer:
+    headers = response.headers
+    text = str(headers.get("Retry-After", ""))
+    retry_after = timedelta(seconds=int(text)) if text.isdecimal() and len(text) < 6 else None
+    origin = urlsplit(str(headers.get("Location", "")))
+    location = f"{origin.scheme}://{origin.netloc}" if origin.netloc else ""
+    return Answer(response.status_code, response.content, retry_after, str(headers.get(HEADER, "")), location)
+
+
+@cache
+def _adapter_class() -> Any:
+    from hvac.adapters import RawAdapter
+
+    class Adapter(RawAdapter):  # type: ignore[misc] # hvac has no types
+        """hvac's, which sends some headers more."""
+
+        def __init__(self, headers: Mapping[str, str], **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self._headers = headers
+
+        def request(self, method: str, url: str, headers: Any = None, **kwargs: Any) -> Any:
+            return super().request(method, url, headers={**(headers or {}), **self._headers}, **kwargs)
+
+    return Adapter
 
 
 def _session(ca: Path | None) -> Any:

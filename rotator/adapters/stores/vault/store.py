@@ -3,43 +3,61 @@
     stores:
       vault:
         driver: vault
-        address: https://vault.internal:8200
-        mount: kv                       # a KV version 2 engine
-        namespace: team-a               # where the server has namespaces
-        auth: {method: approle, role_id: …, secret_id: file:/run/secrets/vault-secret-id}  # or method: token, token: …
-        private: rotator                # where pending and previous values lie in the same engine
+        address: https://vault.internal:8200  # the active node or the load balancer; a redirect is refused
+        mount: kv                             # a KV version 2 engine
+        namespace: team/a                     # where the server has namespaces
+        auth: {method: approle, role_id: …, secret_id: file:/run/secrets/vault-secret-id}
+        private: rotator                      # where pending and previous values lie in the same engine
         ca: /etc/ssl/vault-ca.pem
+
+    auth: {method: approle, role_id: …, secret_id: {wrapped: file:/run/vault/wrapped}}  # each process unwraps it once
+    auth: {method: kubernetes, role: rotator}            # jwt: file:… if not the pod's own; mount: kubernetes
+    auth: {method: jwt, role: rotator, jwt: file:/run/spiffe/jwt}
+    auth: {method: token_file, path: /run/vault/token}   # an agent's, which renews it
+    auth: {method: token, token: file:/run/secrets/vault-token}
+    # each with `namespace`, where the engine that logs us in is in another one than the store; / is the root
 
 Compare-and-set is the server's own: every write carries `cas`. Consumers need `read` on the documents they use and
 nothing beneath `private`. KV keeps older versions of a document (`max_versions`), so a dead key's value stays readable
 there for those who may; a pending or previous document is removed with all its versions, so one that is made again
 counts from one (the engine makes none again).
+
+Everything here ran on OpenBao 2.7.2, alone and through the standby of a pair. No binary of HashiCorp's Vault could be
+had, so what follows of it is its documentation's word. For the calls made here the two differ in this:
+
+- who reads by itself and lags: with OpenBao from 2.5 on every standby (https://openbao.org/docs/concepts/consistency/),
+  with Vault an Enterprise's performance standby alone; both take `X-Vault-Index`, see `indexes`.
+- namespaces: of every OpenBao from 2.3 on (https://openbao.org/docs/concepts/namespaces/), of Vault Enterprise
+  (https://developer.hashicorp.com/vault/docs/enterprise/namespaces).
+- a token that is no good: both say 403 "permission denied", newer Vaults also "invalid token"; neither text is relied
+  on: the token is asked to look itself up.
+- numbers that others keep in a document: OpenBao keeps them as floats, Vault with every digit; one that does not
+  survive being written back is refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
-from rotator.adapters.stores.vault.answers import Need
+from rotator.adapters.stores.vault.address import KNOWN, path_from, server_from
+from rotator.adapters.stores.vault.answers import Answer, Need
 from rotator.adapters.stores.vault.auth import auth_from
 from rotator.adapters.stores.vault.client import VaultClient
-from rotator.domain.credential import Place, PlaceKind
+from rotator.adapters.stores.vault.engine import Engine, without_versions
+from rotator.adapters.stores.vault.grants import least_policy, of_token
+from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.failures import Conflict, Permanent, Transient
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
-
-KNOWN = ("address", "mount", "namespace", "auth", "private", "ca")
 
 
 class VaultStore:
@@ -48,6 +66,7 @@ class VaultStore:
     def __init__(self, client: VaultClient, mount: str, private: str, timeout: timedelta) -> None:
         """`timeout`: for one call of the port, all its requests together."""
         self._client = client
+        self._engine = Engine(client, mount)
         self._mount = mount
         self._private = private
         self._timeout = timeout
@@ -60,12 +79,8 @@ class VaultStore:
         given = Settings(settings, KNOWN)
         if find_spec("hvac") is None:
             raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'")
-        ca = given.path("ca") if given.has("ca") else None
-        if ca is not None and not ca.is_file():
-            raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")
-        namespace = given.text("namespace") if given.has("namespace") else None
-        client = VaultClient(_address(given), namespace, ca, auth_from(given, resolve))
-        return cls(client, _path(given, "mount", None), _path(given, "private", "rotator"), timeout)
+        client = VaultClient(server_from(given), auth_from(given, resolve))
+        return cls(client, path_from(given, "mount", None), path_from(given, "private", "rotator"), timeout)
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. No history: the engine keeps values as `previous`, because versions may be few and open."""
@@ -110,40 +125,55 @@ class VaultStore:
         deadline = self._deadline()
         found: list[Place] = []
         for kind in (PlaceKind.PENDING, PlaceKind.PREVIOUS):
-            names = self._names(f"{self._private}/{kind.value}/{ref}", deadline)
+            names = self._names(ref, f"{self._private}/{kind.value}/{ref}", deadline)
             found += [Place(ref=ref, kind=kind, of=text_of(each)) for each in names if not each.endswith("/")]
         return tuple(found)
 
     def least_policy(self, refs: Collection[str]) -> str:
-        """The policy, in HCL, that suffices for publishing to these references."""
-        grants: dict[str, list[str]] = {}
-        for ref in sorted(refs):
-            grants[f"{self._mount}/data/{ref}"] = ["create", "read", "update"]
-            grants[f"{self._mount}/delete/{ref}"] = ["update"]  # takes back a first value
-        grants[f"{self._mount}/data/{self._private}/*"] = ["create", "read", "update"]
-        grants[f"{self._mount}/metadata/{self._private}/*"] = ["delete", "list"]
-        return "".join(
-            f"path {json.dumps(path)} {{ capabilities = {json.dumps(capabilities)} }}\n"
-            for path, capabilities in grants.items()
-        )
+        """The policy, in HCL, that suffices for publishing to these references. No request."""
+        return least_policy(self._mount, self._private, sorted(set(refs)))
+
+    def worth_knowing(self, places: Sequence[Publication]) -> tuple[str, ...]:
+        """What `rotator check` should tell of: a token that will die, values that Vault itself will delete.
+
+        A request, and one for each place.
+        """
+        deadline = self._deadline()
+        token = self._client.own_token(deadline)
+        return (*of_token(token or {}), *filter(None, (self._expiring(each.place, deadline) for each in places)))
+
+    def _expiring(self, place: Place, deadline: Deadline) -> str:
+        metadata = self._data(place, deadline)[1].get("metadata") or {}
+        when = metadata.get("deletion_time")
+        if not when or metadata.get("destroyed"):
+            return ""
+        return f"{place.ref}: vault deletes its value at {quoted(when)}, of itself: see delete_version_after"
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def _read(self, place: Place, deadline: Deadline) -> tuple[str, Mapping[str, Any] | None]:
-        """The newest version and what is in it; None where it was deleted, or there is none."""
+    def _data(self, place: Place, deadline: Deadline) -> tuple[Answer, Mapping[str, Any]]:
         path = self._path(place)
 
         def send(http: Any) -> Any:
             return _kv(http).read_secret_version(path, mount_point=self._mount, raise_on_deleted_version=False)
 
-        answer = self._client.ask(Need("read", f"{self._mount}/data/{path}"), deadline, send)
-        data = answer.body(_same_number).get("data") or {}
+        need = Need("read", f"{self._mount}/data/{path}")
+        answer = self._client.ask(need, deadline, send, place.ref)
+        return answer, answer.body(_same_number).get("data") or {}
+
+    def _read(self, place: Place, deadline: Deadline) -> tuple[str, Mapping[str, Any] | None]:
+        """The newest version and what is in it; None where it was deleted, or there is none."""
+        answer, data = self._data(place, deadline)
         version = (data.get("metadata") or {}).get("version")
         if not answer.ok:
+            if not version:
+                self._engine.must_have_versions(deadline)  # one without any answers the same
             # Of a private document that somebody deleted older versions may still hold the value: it is to be removed.
             return str(version or ABSENT), {} if version and not _shared(place) else None
         if not version:
-            raise Transient(f"vault at {self._client.address} gave no version of {path}", "look at what is in between")
+            self._engine.must_have_versions(deadline)
+            path = self._path(place)
+            raise Transient(f"{self._client.where} gave no version of {path}", "look at what is in between")
         return str(version), data.get("data") or {}
 
     def _others(self, place: Place, expected: str, deadline: Deadline, ours: Collection[str]) -> dict[str, Any]:
@@ -157,22 +187,24 @@ class VaultStore:
         if expected != ABSENT and not expected.isdecimal():
             raise Conflict(f"{quoted(place.ref)} is not what was read any more", "look again")
         path, cas = self._path(place), int(expected or 0)
+        if not cas:
+            self._engine.must_have_versions(deadline)  # one without any would take the value, and keep it
         need = Need("update" if cas else "create", f"{self._mount}/data/{path}")
 
         def send(http: Any) -> Any:
             return _kv(http).create_or_update_secret(path, document, cas, self._mount)
 
-        answer = self._client.ask(need, deadline, send)
+        answer = self._client.ask(need, deadline, send, place.ref)
         version = answer.data.get("version")
         if not version:
-            raise Permanent(f"{self._mount} is no KV version 2 engine", "`vault kv enable-versioning MOUNT`")
+            raise without_versions(self._mount, self._client.where)
         return str(version)
 
-    def _names(self, path: str, deadline: Deadline) -> tuple[str, ...]:
+    def _names(self, ref: str, path: str, deadline: Deadline) -> tuple[str, ...]:
         def send(http: Any) -> Any:
             return _kv(http).list_secrets(path, self._mount)
 
-        answer = self._client.ask(Need("list", f"{self._mount}/metadata/{path}"), deadline, send)
+        answer = self._client.ask(Need("list", f"{self._mount}/metadata/{path}/"), deadline, send, ref)
         return tuple(answer.data.get("keys") or ()) if answer.ok else ()
 
     def _forget(self, place: Place, deadline: Deadline) -> None:
@@ -182,7 +214,7 @@ class VaultStore:
         def send(http: Any) -> Any:
             return _kv(http).delete_metadata_and_all_versions(path, self._mount)
 
-        self._client.ask(Need("delete", f"{self._mount}/metadata/{path}"), deadline, send)
+        self._client.ask(Need("delete", f"{self._mount}/metadata/{path}"), deadline, send, place.ref)
 
     def _hide(self, place: Place, version: str, deadline: Deadline) -> None:
         """Let consumers find nothing, by deleting the empty version alone: one that somebody writes now is safe."""
@@ -191,7 +223,7 @@ class VaultStore:
         def send(http: Any) -> Any:
             return _kv(http).delete_secret_versions(path, [int(version)], self._mount)
 
-        self._client.ask(Need("update", f"{self._mount}/delete/{path}"), deadline, send)
+        self._client.ask(Need("update", f"{self._mount}/delete/{path}"), deadline, send, place.ref)
 
     def _path(self, place: Place) -> str:
         components(place.ref, self._private)
@@ -204,7 +236,7 @@ class VaultStore:
         return Deadline(self._timeout)
 
     def __repr__(self) -> str:
-        return f"VaultStore({self._client.address!r}, mount={self._mount!r})"
+        return f"VaultStore({self._client.where!r}, mount={self._mount!r})"
 
 
 def _shared(place: Place) -> bool:
@@ -233,33 +265,3 @@ def _kv(http: Any) -> Any:
     from hvac.api.secrets_engines import KvV2
 
     return KvV2(http)
-
-
-def _address(given: Settings) -> str:
-    address, hint = given.text("address").rstrip("/"), "write it like https://vault.internal:8200"
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # read here, because reading it may raise
-    except ValueError:
-        raise SettingsError("address is no address of a server", hint) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("address is no address of a server", hint)
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SettingsError("address is more than an address", hint)
-    if parts.scheme == "http" and not _is_here(parts.hostname):
-        raise SettingsError(f"address: {quoted(parts.hostname)} is asked without encryption", "write https://")
-    return address
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _path(given: Settings, key: str, default: str | None) -> str:
-    path = given.text(key, default).strip("/")
-    if any(part in ("", ".", "..") for part in path.split("/")):
-        raise SettingsError(f"{key} is not a path", "write it like kv or team/kv")
-    return path

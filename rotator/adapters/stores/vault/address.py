@@ -1,0 +1,62 @@
+"""Where the settings say that Vault is."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from rotator.adapters.stores.vault.auth import AUTH_KEYS
+from rotator.adapters.stores.vault.client import Server
+from rotator.domain.settings import Settings, SettingsError
+from rotator.domain.times import quoted
+
+KNOWN = ("address", "mount", "namespace", "auth", "private", "ca")
+
+
+def server_from(given: Settings) -> Server:
+    """The server of these settings. Raises `SettingsError`."""
+    ca = given.path("ca") if given.has("ca") else None
+    if ca is not None and not ca.is_file():
+        raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")
+    auth = given.table("auth", AUTH_KEYS)
+    return Server(
+        address=_address(given),
+        namespace=path_from(given, "namespace", None) if given.has("namespace") else None,
+        auth_namespace=_auth_namespace(auth) if auth.has("namespace") else None,
+        ca=ca,
+    )
+
+
+def path_from(given: Settings, key: str, default: str | None) -> str:
+    """A path within Vault, without slashes at its ends. Raises `SettingsError`."""
+    path = given.text(key, default).strip("/")
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise SettingsError(f"{key} is not a path", "write it like kv or team/kv")
+    return path
+
+
+def _auth_namespace(auth: Settings) -> str:
+    return "" if auth.text("namespace") == "/" else path_from(auth, "namespace", None)
+
+
+def _address(given: Settings) -> str:
+    address, hint = given.text("address").rstrip("/"), "write it like https://vault.internal:8200"
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # read here, because reading it may raise
+    except ValueError:
+        raise SettingsError("address is no address of a server", hint) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError("address is no address of a server", hint)
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError("address is more than an address", hint)
+    if parts.scheme == "http" and not _is_here(parts.hostname):
+        raise SettingsError(f"address: {quoted(parts.hostname)} is asked without encryption", "write https://")
+    return address
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
