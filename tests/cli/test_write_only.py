@@ -141,6 +141,11 @@ def test_an_api_that_is_described_in_the_config_is_published_to_like_any_other(c
         assert circleci.read_by_a_job(context, "API_KEY") == ci.published()
 
 
+def test_a_plan_says_what_cannot_be_read_back(ci: Scene) -> None:
+    assert f"{PLACE} gives nothing back: written last, and not read" in ci.say("rotate", NAME, "--dry-run").out
+    assert ci.mints == 0
+
+
 def test_check_says_what_it_is_and_what_it_needs(ci: Scene) -> None:
     found = ci.say("check")
     assert f"{PLACE}: cannot be read; it is written last, and reported as written, not read" in found.out
