@@ -82,7 +82,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreCapabilities:
-    """`exact`: compare-and-set is the store's own; else only detected: compared, written, looked at again."""
+    """`exact`: compare-and-set is the store's own; else only detected: compared, written, looked at again.
+
+    `readable`: it gives values back, and has places that consumers cannot read.
+    """
 
     exact: bool
     readable: bool = True
@@ -91,7 +94,13 @@ class StoreCapabilities:
 
 
 class Store(Protocol):
-    """Where consumers read: a key-value store with compare-and-set over places."""
+    """Where consumers read: a key-value store with compare-and-set over places.
+
+    One that is not `readable` (the secrets of a CI) has current places alone. `read` tells the version, from whatever
+    the store says beside the value, and never fields, so that None does not mean that there are none; `write` and
+    `remove` compare that version, which is detected and not exact; `places` is empty; any other kind of place is
+    `Permanent`.
+    """
 
     def capabilities(self) -> StoreCapabilities:
         """What the store can do. No request."""

@@ -30,6 +30,7 @@ BREACHES: Final = {
     "plugins": ("plugins/rotator_planted.py", "import rotator.domain"),
     "entry-points": ("rotator/app/planted.py", "import rotator_keyserver"),
     "hvac": ("rotator/adapters/stores/planted.py", "import hvac"),
+    "pynacl": ("rotator/adapters/stores/planted.py", "import nacl.public"),
     "clouds": ("rotator/app/planted.py", "import google.cloud.secretmanager"),
     "sqlalchemy": ("rotator/app/planted.py", "import sqlalchemy.orm"),
     "apscheduler": ("rotator/app/planted.py", "import apscheduler.triggers.cron"),

@@ -10,21 +10,25 @@ from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Key, KeyState
-from rotator.domain.records import Event, EventKind, KnownKey, Origin
+from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, LastWrite, Origin
 from rotator.domain.secret import Secret
 from rotator.engine.world import World
 from rotator.policy.due import Adoption, first_due
-from rotator.ports import Change
+from rotator.ports import ABSENT, Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """What was taken over. `others`: more living keys that belong; `foreign`: those that do not, and stay untouched."""
+    """What was taken over. `others`: more living keys that belong; `foreign`: those that do not, and stay untouched.
+
+    `unread`: places, as store:ref, that cannot be read; what is there is given up, and the current key written over it.
+    """
 
     credential: str
     key_id: str | None
     others: tuple[Key, ...] = ()
     foreign: tuple[Key, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def remarks(self) -> tuple[str, ...]:
         """What a person must hear: no unknown key stays alive in silence."""
@@ -52,12 +56,14 @@ def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None, *, em
     read = read_now(spec, world, key_id, emergency=emergency)
     others = tuple(key for key in read.listed if key.live and key.id != read.key_id)
     belonging = others if spec.principal.exclusive else ()
-    _save(assembly, spec, world, read, belonging)
+    unread = _taken_over_unread(assembly.journal.credential(spec.name), spec, world, read.key_id)
+    _save(assembly, spec, world, read, belonging, unread)
     return Adopted(
         credential=spec.name,
         key_id=read.key_id,
         others=belonging,
         foreign=() if spec.principal.exclusive else _foreign(assembly, spec, others),
+        unread=tuple(f"{each.store}:{each.ref}" for each in unread),
     )
 
 
@@ -134,12 +140,29 @@ def _choice(live: list[Key]) -> str:
     return "one of " + ", ".join(key.id for key in live[:8]) if live else "a key that lives"
 
 
+def _taken_over_unread(row: CredentialRow, spec: Credential, world: World, current: str | None) -> list[LastWrite]:
+    """The places that cannot be read and hold something that the journal cannot account for."""
+    found = []
+    for publication in spec.publish:
+        store, last = world.stores[publication.store], row.last_write(publication.store, publication.ref)
+        if store.capabilities().readable:
+            continue
+        try:
+            version = store.read(publication.place).version
+        except Failure:
+            continue  # whoever may not fail for it was told before
+        if version not in (ABSENT, last.version if last is not None else ABSENT):
+            found.append(LastWrite(store=publication.store, ref=publication.ref, key_id=current))
+    return found
+
+
 def _save(
     assembly: Assembly,
     spec: Credential,
     world: World,
     read: Read,
     belonging: tuple[Key, ...],
+    unread: list[LastWrite],
 ) -> None:
     now, current, value = assembly.clock.now(), read.key_id, read.value
     known = {key.key_id: key for key in assembly.journal.keys(spec.name)}
@@ -160,6 +183,8 @@ def _save(
     adoption = Adoption(at=now, key_created_at=created)
     due = first_due(spec.policy, spec.name, adoption, now=now, calendar=world.calendar)
     row = replace(row, current=current, current_since=created or now, next_due=row.next_due or due, drift=())
+    for write in unread:
+        row = row.having_written(write)
     event = Event(kind=EventKind.OPERATOR, action="adopt", subject=current or "", detail={"credential": spec.name})
     assembly.journal.save(row, now, Change(events=(event,), keys=tuple(learned)))
 

@@ -168,7 +168,7 @@ class Assembly:
                 )
         return World(
             provider=provider,
-            stores=self._stores_of(spec),
+            stores=self._readable_among(spec, self._stores_of(spec)),
             journal=self.journal,
             clock=self.clock,
             ids=self.ids,
@@ -192,6 +192,17 @@ class Assembly:
         if missing and not (self.emergency and made):
             raise next(iter(missing.values()))
         return made | {name: MissingStore(why) for name, why in missing.items()}
+
+    @staticmethod
+    def _readable_among(spec: Credential, stores: dict[str, Store]) -> dict[str, Store]:
+        """A fresh key is saved where consumers cannot read before it is published: one store at least must keep it."""
+        if not any(store.capabilities().readable for store in stores.values()):
+            names = " and ".join(stores)
+            raise ConfigError(
+                f"{spec.name}: {names} cannot be read, so a new key could get lost before it is published",
+                "publish it to a readable store, too, such as a file store",
+            )
+        return stores
 
     def specs(self) -> dict[str, Credential]:
         """The credentials as this run sees them: with `--grace`, another overlap in an emergency."""

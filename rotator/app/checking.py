@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
+from rotator.app.reporting import WRITTEN
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Disabling
 from rotator.engine.world import World
-from rotator.ports import Store, TellsLeastPolicy, TellsWorthKnowing
+from rotator.ports import ABSENT, Store, TellsLeastPolicy, TellsWorthKnowing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,10 @@ def _stores(assembly: Assembly) -> Iterator[Finding]:
 
 
 def _of_store(store: Store, places: Sequence[Publication]) -> Iterator[str]:
-    if not store.capabilities().exact:
+    offers = store.capabilities()
+    if not offers.readable:
+        yield "cannot be read: what others write there, or a late write of ours, is known by its version and left alone"
+    elif not offers.exact:
         yield "only detects other writers: an old write may land late, until the reconciler's next pass"
     if isinstance(store, TellsWorthKnowing):
         yield from store.worth_knowing(places)
@@ -105,6 +109,9 @@ def _place(spec: Credential, world: World, publication: Publication) -> Finding:
     where, store = f"{publication.store}:{publication.ref}", world.stores[publication.store]
     stored = store.read(publication.place)
     store.places(publication.ref)
+    if stored.version != ABSENT and not store.capabilities().readable:
+        text = f"{where}: cannot be read; it is written last, and reported as {WRITTEN}"
+        return Finding(subject=spec.name, ok=None, text=text)
     if not stored.fields or not any(stored.fields.values()):
         return Finding(subject=spec.name, ok=None, text=f"{where}: empty; the first rotation fills it")
     value = publication.extract(stored.fields)

@@ -147,6 +147,8 @@ def place_in_words(place: PlaceFound, name: str) -> str:
             return f"mended {place.where}, which held no value"
         case Drift.BEHIND:
             return f"mended {place.where}, which was behind: it held {place.held}"
+        case Drift.UNCLEAR:
+            return f"mended {place.where}, which cannot be read: nobody could tell what it held"
         case Drift.BY_HAND:
             adopt_, sync_ = f"`rotator adopt {name}` takes it over", f"empty the field, then `rotator sync {name}`"
             return f"{place.where} was changed by hand and is left as it is: {adopt_}; or {sync_}"

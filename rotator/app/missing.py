@@ -18,8 +18,8 @@ class MissingStore:
         self._why = why
 
     def capabilities(self) -> StoreCapabilities:
-        """As little as can be."""
-        return StoreCapabilities(exact=False, readable=False)
+        """As little as can be; readable, because values may lie there that must not be taken for lost."""
+        return StoreCapabilities(exact=False)
 
     def read(self, place: Place) -> Stored:
         """Raises `Transient`."""

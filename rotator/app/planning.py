@@ -84,7 +84,7 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         critical_path=_critical_path(capabilities, len(spec.publish), old),
         requests=_requests(capabilities, old),
         held=_held(assembly, spec),
-        cannot=(*unreadable, *_cannot(capabilities, mode, spec)),
+        cannot=(*unreadable, *_written_unread(spec, world), *_cannot(capabilities, mode, spec)),
     )
 
 
@@ -99,6 +99,11 @@ def _unreadable(spec: Credential, world: World, *, emergency: bool) -> tuple[str
     if failures and (not emergency or len(failures) == len(spec.publish)):
         raise failures[0][1]
     return tuple(f"{where} cannot be read and may be left behind: {failure.message}" for where, failure in failures)
+
+
+def _written_unread(spec: Credential, world: World) -> tuple[str, ...]:
+    unread = (each for each in spec.publish if not world.stores[each.store].capabilities().readable)
+    return tuple(f"{each.store}:{each.ref} gives nothing back: written last, and not read" for each in unread)
 
 
 def _current(assembly: Assembly, spec: Credential, world: World, *, emergency: bool) -> str | None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PLANNED_OUTCOME, FINDINGS, BAD_INPUT, INCOMPLETE = 0, 1, 2, 3
 """The exit codes."""
+WRITTEN = "written, not read"
+"""How a place stands that cannot be read."""
 
 
 def report(
@@ -52,7 +54,7 @@ def rotation(row: Rotation) -> dict[str, Any]:
             {
                 "store": each.store,
                 "ref": each.ref,
-                "version": each.version,
+                "version": f"{each.version} ({WRITTEN})" if each.unread and each.version else each.version,
                 "promoted_at": time(each.promoted_at),
                 "left_behind": each.left_behind is not None,
             }

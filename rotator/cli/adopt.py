@@ -27,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
         out.line(f"{args.name}: the stores hold no value; `rotate {args.name}` makes the first key")
     else:
         out.line(f"{args.name}: {clean(result.key_id)} is the current key")
+    for place in result.unread:
+        out.line(f"  {clean(place)} cannot be read; the next rotation or reconciliation writes the current key there")
     for remark in result.remarks():
         out.line(f"  {clean(remark)}")
     return 1 if result.remarks() else 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rotator.app.glance import Glance, glance
+from rotator.app.reporting import WRITTEN
 from rotator.cli import words
 from rotator.cli.errors import Told
 from rotator.cli.terminal import Terminal, clean, count, table, terminal
@@ -119,7 +120,8 @@ def _one(seen: Glance, name: str, out: Terminal) -> None:
     out.line(clean(f"rotation {row.id}, {row.mode.value}, because: {row.reason}"))
     out.line(f"  began {words.instant(row.started_at)} UTC, {words.ago(row.started_at, seen.now)}")
     for each in row.stores:
-        stands = f"promoted {words.ago(each.promoted_at, seen.now)}" if each.promoted_at else "not promoted"
+        done = WRITTEN if each.unread else "promoted"
+        stands = f"{done}, {words.ago(each.promoted_at, seen.now)}" if each.promoted_at else "not promoted"
         if each.left_behind:
             stands = f"left behind: {each.left_behind}"
         out.line(clean(f"  {each.store}:{each.ref}: {stands}"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from rotator.app.reporting import WRITTEN
 from rotator.cli.terminal import Terminal, clean
-from rotator.domain.rotation import Phase, Proof, Rotation, WaitFor
+from rotator.domain.rotation import Phase, Proof, Rotation, StoreState, WaitFor
 
 PHASES: dict[Phase, tuple[str, str]] = {
     # phase: (words, colour)
@@ -123,10 +125,12 @@ def sentence(row: Rotation, now: datetime) -> str:
     old = proofs(row)
     if row.phase is Phase.DONE:
         took = span((row.ended_at or now) - row.started_at)
-        behind = ", ".join(f"{each.store}:{each.ref}" for each in row.stores if each.left_behind)
+        behind = _places(each for each in row.stores if each.left_behind)
+        unread = _places(each for each in row.stores if each.unread and not each.left_behind)
         return clean(
             f"rotated in {took}; new key {row.new_key}"
             + (f"; old: {old}" if old else "")
+            + (f"; {WRITTEN}: {unread}" if unread else "")
             + (f"; left behind: {behind}" if behind else "")
         )
     if row.phase in (Phase.LIVE, Phase.RETIRING, Phase.SWEEPING) and row.ends_as is not Phase.ROLLED_BACK:
@@ -134,6 +138,10 @@ def sentence(row: Rotation, now: datetime) -> str:
     if row.phase is Phase.ROLLED_BACK:
         return f"rolled back: {detail(row, now) or 'as an operator asked'}"
     return clean(standing(row, now)).replace("stuck — ", "stuck: ", 1)
+
+
+def _places(states: Iterable[StoreState]) -> str:
+    return ", ".join(f"{each.store}:{each.ref}" for each in states)
 
 
 def dies(row: Rotation, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -35,11 +35,26 @@ class KnownKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastWrite:
+    """The last write to a place that cannot be read: all that is known of what consumers find there.
+
+    `version`: what the write returned. None: it was meant and no answer came, or the place was taken over unread; what
+    is there may be this key or another one.
+    """
+
+    store: str
+    ref: str
+    key_id: str | None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialRow:
     """What is known of a credential between rotations.
 
     `fence` grows with every rotation that opens and every pass of the reconciler that writes, so that neither can act
     on what it read before the other began. `drift`: places left behind, as `store:ref`, by the last rotation.
+    `last_writes`: one for each place that cannot be read and was ever written or taken over.
     """
 
     name: str
@@ -52,6 +67,16 @@ class CredentialRow:
     drift: tuple[str, ...] = ()
     outage: bool = False
     spec: str = ""  # a digest of the config's entry, so that a change can be told
+    last_writes: tuple[LastWrite, ...] = ()
+
+    def last_write(self, store: str, ref: str) -> LastWrite | None:
+        """What is known of the place `store:ref`."""
+        return next((each for each in self.last_writes if (each.store, each.ref) == (store, ref)), None)
+
+    def having_written(self, write: LastWrite) -> CredentialRow:
+        """The row with this as what is known of its place."""
+        others = (each for each in self.last_writes if (each.store, each.ref) != (write.store, write.ref))
+        return replace(self, last_writes=(*others, write))
 
 
 class EventKind(StrEnum):

@@ -151,7 +151,7 @@ class StoreState:
 
     `expected` is the version that the promotion's intent committed: from then on the promotion may land. `put_back_at`
     is the same for the old value, `rewritten_at` for the bump of rule 4. `trouble_since`: the first of an unbroken run
-    of failures to write.
+    of failures to write. `unread`: the place cannot be read, so that it is promoted when it was written.
     """
 
     store: str
@@ -163,6 +163,7 @@ class StoreState:
     rewritten_at: datetime | None = None
     trouble_since: datetime | None = None
     left_behind: str | None = None  # why
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "promote": "the new value made the one that consumers read",
     "finish promotion": "a promotion that an emergency interrupted brought to its end",
     "put back": "the old value written again as a new version",
-    "rewrite": "the current value written again, so that a stalled promotion cannot land",
+    "rewrite": "the current value written again, so that a stalled promotion cannot land, or what is there is known",
     "mend": "the reconciler writes a credential's current key",
     "mended": "a store holds the current key again",
     "drop pending": "a pending value removed",
@@ -43,6 +43,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     # what was seen
     "proven": "an old key is dead",
     "cannot contain": "the provider cannot disable a key",
+    "written again": "nobody could tell which key a store that cannot be read holds, so it was overwritten",
     "left behind": "a store takes no part in this emergency any more",
     "foreign value stays": "a value nobody here wrote was left alone on the way back",
     "stray in use": "a stray was left alone, because somebody has it as current",

@@ -13,7 +13,7 @@ ESCROW_CHECK = {"key_id": "", "rotation": ""}
 def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
     """The first store that accepts a write, and the version to expect when the key is saved there."""
     failure: Failure | None = None
-    for publication in places.not_left_behind(rotation):
+    for publication in places.keepers(rotation):
         place = publication.pending(rotation.row.id)
         try:
             found = places.private(rotation, publication, place)

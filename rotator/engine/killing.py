@@ -7,7 +7,7 @@ from dataclasses import replace
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.keys import KeyState
-from rotator.engine import places
+from rotator.engine import places, unread
 from rotator.engine.recorded import Recorded
 
 
@@ -19,15 +19,14 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
     """Who has the key as current, as text; None when nobody has.
 
     Stores left behind by this rotation are not asked: they hold it, and are named. Any other store that cannot be read
-    raises, and so forbids the deletion, until in an emergency it is left behind.
+    raises, and so forbids the deletion, until in an emergency it is left behind. What somebody else wrote unread
+    forbids every deletion; in an emergency it is left behind.
     """
     for name in rotation.world.journal.holders(key_id):
         if name != rotation.spec.name:
             return f"credential {name}"
     if rotation.credential.current == key_id:
         return f"credential {rotation.spec.name}"
-    known = rotation.known.get(key_id)
-    fingerprint = known.fingerprint if known is not None else None
     for publication in tuple(places.not_left_behind(rotation)):
         found: list[places.Found] = []
 
@@ -38,18 +37,25 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
         if failure is not None:
             raise failure
         for each in found:
-            same = each.fingerprint == fingerprint if fingerprint else _is_that(rotation, each, key_id)
-            if each.value is not None and same:
+            if each.unread and each.foreign and rotation.row.rules.emergency:
+                places.leave_behind(rotation, publication, places.FOREIGN)
+            elif _is_that(rotation, publication, each, key_id):
                 return f"{publication.store}:{publication.ref}"
     return None
 
 
-def _is_that(rotation: Recorded, found: places.Found, key_id: str) -> bool:
-    if found.key is not None:
-        return found.key.key_id == key_id
+def _is_that(rotation: Recorded, publication: Publication, found: places.Found, key_id: str) -> bool:
+    """Whether a place holds the key, or may: where nobody can say, that forbids the deletion."""
+    if found.unread:
+        return found.foreign or found.holds(key_id, None) or unread.may_hold(rotation, publication, key_id)
     if found.value is None:
         return False
-    return rotation.identify(found.value) in (key_id, None)  # nobody can say: forbids
+    known = rotation.known.get(key_id)
+    if known is not None and known.fingerprint is not None:
+        return found.fingerprint == known.fingerprint
+    if found.key is not None:
+        return found.key.key_id == key_id
+    return rotation.identify(found.value) in (key_id, None)
 
 
 def kill(rotation: Recorded, key_id: str, state: KeyState, action: str) -> None:

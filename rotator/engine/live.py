@@ -10,7 +10,7 @@ from rotator.domain.keys import Key
 from rotator.domain.policy import AtMaxOverlap
 from rotator.domain.rotation import WaitFor, Waiting
 from rotator.engine import places, promoting
-from rotator.engine.planning import foreign_hint
+from rotator.engine.planning import foreign, foreign_hint
 from rotator.engine.recorded import Recorded
 from rotator.policy.windows import Closed, may_act
 
@@ -88,13 +88,13 @@ def check_stores_hold_new_key(rotation: Recorded) -> None:
 
     def check(publication: Publication) -> None:
         found = places.current(rotation, publication)
-        if found.value == value:
+        if found.holds(rotation.row.new_key, value):
             return
         where = f"{publication.store}:{publication.ref}"
         if found.foreign:
-            raise Permanent(f"{where} holds a value that the rotator did not write", foreign_hint(rotation))
+            raise foreign(rotation, publication, found)
         if not (rotation.row.beyond_pivot or rotation.row.rules.emergency):
-            raise Permanent(f"{where} no longer holds the new key", foreign_hint(rotation))
+            raise Permanent(f"{where} no longer holds the new key", foreign_hint(rotation, found))
         promoting.promote_in(rotation, publication, value)
         raise Conflict(f"{where} held another key and was promoted again")
 

@@ -63,7 +63,7 @@ def adopt_saved(rotation: Recorded) -> bool:
     new_key = rotation.row.new_key
     if new_key is None:
         return False
-    for publication in places.not_left_behind(rotation):
+    for publication in places.keepers(rotation):
         try:
             found = places.private(rotation, publication, publication.pending(rotation.row.id))
         except (Transient, Denied):

@@ -2,6 +2,8 @@
 
 A pending or previous place is a document of ours that consumers cannot read: the parts of the value beneath `value.`,
 and whose they are. The current place holds the rendered fields, and from them the value is read backwards.
+
+A store that cannot be read has a current place alone; what is there follows from `rotator.engine.unread`.
 """
 
 from __future__ import annotations
@@ -14,15 +16,22 @@ from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transi
 from rotator.domain.records import KnownKey
 from rotator.domain.rotation import OldKey
 from rotator.domain.secret import Secret
+from rotator.engine import unread
 from rotator.engine.recorded import Recorded
-from rotator.ports import Stored
+from rotator.ports import ABSENT, Stored
 
 _VALUE = "value."
+FOREIGN = "holds a value that the rotator did not write"
+"""Why a place is not touched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a look at a place found. `foreign`: fields that are no rendering of a value this credential has or had."""
+    """What a look at a place found. `foreign`: fields that are no rendering of a value this credential has or had.
+
+    `unread`: something is there that cannot be read; then `key` is by our own last write, and `foreign` means that
+    somebody else wrote since. Neither: it may be any of the keys that were ever meant to go there.
+    """
 
     version: str
     value: Secret | None = field(default=None, repr=False)
@@ -30,11 +39,23 @@ class Found:
     key: KnownKey | None = None
     foreign: bool = False
     key_id: str | None = None  # as a document of ours says
+    unread: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing at all."""
-        return self.value is None and not self.foreign
+        return self.value is None and not self.foreign and not self.unread
+
+    @property
+    def unclear(self) -> bool:
+        """Whether it is one of ours and nobody can say which."""
+        return self.unread and not self.foreign and self.key is None
+
+    def holds(self, key_id: str | None, value: Secret | None) -> bool:
+        """Whether it is this key's value: as read, or else by our last write."""
+        if self.unread:
+            return self.key is not None and self.key.key_id == key_id
+        return self.value == value
 
 
 def key_of(rotation: Recorded, fingerprint: str | None) -> KnownKey | None:
@@ -46,6 +67,11 @@ def key_of(rotation: Recorded, fingerprint: str | None) -> KnownKey | None:
 def current(rotation: Recorded, publication: Publication) -> Found:
     """What consumers read."""
     stored = rotation.read(publication, publication.place)
+    if stored.version != ABSENT and not rotation.reads(publication):
+        wrote = unread.told(rotation, publication, stored.version)
+        key = rotation.known.get(wrote.key_id or "") if wrote is not None and wrote.version is not None else None
+        known = key.fingerprint if key is not None else None
+        return Found(version=stored.version, key=key, fingerprint=known, foreign=wrote is None, unread=True)
     if not stored.fields or not any(stored.fields.values()):
         return Found(version=stored.version)
     value = publication.extract(stored.fields)
@@ -70,7 +96,7 @@ def private(rotation: Recorded, publication: Publication, place: Place) -> Found
 
 def pending_values(rotation: Recorded, rotation_id: str) -> Iterator[tuple[Publication, Found]]:
     """What a rotation's pending places hold; a store that cannot be read now is left out."""
-    for publication in not_left_behind(rotation):
+    for publication in keepers(rotation):
         try:
             found = private(rotation, publication, publication.pending(rotation_id))
         except (Transient, Denied):
@@ -101,20 +127,34 @@ def not_left_behind(rotation: Recorded) -> Iterator[Publication]:
             yield publication
 
 
-def on_every_place(rotation: Recorded, act: Callable[[Publication], None], *, settles: bool = False) -> None:
-    """`act` on each place that is not left behind.
+def keepers(rotation: Recorded) -> Iterator[Publication]:
+    """Of these the ones that can be read, and so keep pending and previous values, too."""
+    return (each for each in not_left_behind(rotation) if rotation.reads(each))
+
+
+def written_last(rotation: Recorded) -> Iterator[Publication]:
+    """Of these the ones that cannot be read."""
+    return (each for each in not_left_behind(rotation) if not rotation.reads(each))
+
+
+def on_every_place(
+    rotation: Recorded,
+    act: Callable[[Publication], None],
+    *,
+    settles: bool = False,
+    among: Callable[[Recorded], Iterator[Publication]] = not_left_behind,
+) -> None:
+    """`act` on each place `among` those that are not left behind.
 
     One that fails stops a scheduled rotation at once. In an emergency the others are served first; what fails for
-    longer than `store_wait` is left behind, as long as one place is left that takes the new key. `settles`: to succeed
-    in this shows that the trouble with a place is over; a mere look does not.
+    longer than `store_wait` is left behind, as long as one is left that takes the new key and keeps it. `settles`: to
+    succeed in this shows that the trouble with a place is over; a mere look does not.
     """
-    failures = [
-        on_one_place(rotation, publication, act, settles=settles) for publication in tuple(not_left_behind(rotation))
-    ]
+    failures = [on_one_place(rotation, publication, act, settles=settles) for publication in tuple(among(rotation))]
     first = next((failure for failure in failures if failure is not None), None)
     if first is not None:
         raise first if isinstance(first, Transient) else Transient(first.message, first.hint)
-    if rotation.spec.publish and not any(True for _ in not_left_behind(rotation)):
+    if rotation.spec.publish and not any(True for _ in keepers(rotation)):
         raise _nowhere("")
 
 
@@ -155,9 +195,9 @@ def _leave_behind_in_time(rotation: Recorded, publication: Publication, failure:
 def leave_behind(rotation: Recorded, publication: Publication, why: str) -> None:
     """Let this rotation go on without the place; it is drift, named, and mended by the reconciler.
 
-    Permanent when it is the last one, because at least one place must take the new key.
+    Permanent when it is the last one that keeps values, because at least one must have the new key.
     """
-    if all(each is publication for each in not_left_behind(rotation)):
+    if all(each is publication for each in keepers(rotation)):
         raise _nowhere(f"{publication.store}:{publication.ref}: {why}, and ")
     state = rotation.row.store(publication.store, publication.ref)
     rotation.row = rotation.row.with_store(replace(state, left_behind=why))
@@ -183,8 +223,9 @@ def find_value(rotation: Recorded, key: KnownKey) -> Secret | None:
     if key.key_id in rotation.values:
         return rotation.values[key.key_id]
     failure: Failure | None = None
-    reachable = tuple(not_left_behind(rotation))
-    for publication in (*reachable, *(each for each in rotation.spec.publish if each not in reachable)):
+    reachable = tuple(keepers(rotation))
+    beyond = (each for each in rotation.spec.publish if each not in reachable and rotation.reads(each))
+    for publication in (*reachable, *beyond):
         try:
             for found in _everywhere(rotation, publication, key):
                 if found.value is not None and key.fingerprint in (None, found.fingerprint):
@@ -229,7 +270,7 @@ def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
     """
     failure: Failure | None = None
     accepted = False
-    for publication in not_left_behind(rotation):
+    for publication in keepers(rotation):
         place = publication.previous(old.key_id)
         try:
             found = private(rotation, publication, place)

@@ -14,6 +14,7 @@ from rotator.engine import places
 from rotator.engine.belonging import alive, belongs, beneath_cap, candidates, check_journal_age, learn_belonging
 from rotator.engine.escrow import open_escrow
 from rotator.engine.recorded import Recorded
+from rotator.engine.unread import publish, unsettled
 
 
 def plan(rotation: Recorded) -> Phase | Waiting | None:
@@ -24,6 +25,7 @@ def plan(rotation: Recorded) -> Phase | Waiting | None:
     rewrite_superseded(rotation)
     refuse_lost_mints(rotation, listed)
     refuse_foreign_values(rotation)
+    settle_unclear(rotation)
     rotation.update(old_current=rotation.credential.current, baseline=tuple(sorted(alive(rotation, listed))))
     fix_old_keys(rotation, listed)
     rotation.update(slot=choose_slot(rotation, listed))
@@ -96,19 +98,43 @@ def refuse_foreign_values(rotation: Recorded) -> None:
     """A value that nobody here wrote: a scheduled rotation ends, an emergency leaves that place behind."""
 
     def look(publication: Publication) -> None:
-        if not places.current(rotation, publication).foreign:
+        found = places.current(rotation, publication)
+        if not found.foreign:
             return
-        where = f"{publication.store}:{publication.ref}"
         if not rotation.row.rules.emergency:
-            raise Permanent(f"{where} holds a value that the rotator did not write", foreign_hint(rotation))
-        places.leave_behind(rotation, publication, "holds a value that the rotator did not write")
+            raise foreign(rotation, publication, found)
+        places.leave_behind(rotation, publication, places.FOREIGN)
 
     places.on_every_place(rotation, look)
 
 
-def foreign_hint(rotation: Recorded) -> str:
-    """What to do about a foreign value."""
+def foreign(rotation: Recorded, publication: Publication, found: places.Found) -> Permanent:
+    """The refusal to touch a foreign value."""
+    return Permanent(f"{publication.store}:{publication.ref} {places.FOREIGN}", foreign_hint(rotation, found))
+
+
+def foreign_hint(rotation: Recorded, found: places.Found) -> str:
+    """What to do about a foreign value. One that cannot be read cannot be taken over either: it is given up."""
+    if found.unread:
+        return f"delete it there, or `rotator adopt {rotation.spec.name}`: then it is written again"
     return f"`rotator adopt {rotation.spec.name}` takes it over"
+
+
+def settle_unclear(rotation: Recorded) -> None:
+    """Where nobody can tell which key a place holds it gets the current one, before slots and old keys rest on that.
+
+    An emergency writes no key that is to die: it has the place written with the new one, or finishes a promotion.
+    """
+    if rotation.row.rules.emergency:
+        return
+    unclear = [each for each in places.written_last(rotation) if unsettled(rotation, each)]
+    key = rotation.known.get(rotation.credential.current or "")
+    value = places.find_value(rotation, key) if unclear and key is not None else None
+    if key is None or value is None or not rotation.verify(value).authentic:
+        return
+    for publication in unclear:
+        version = rotation.read(publication, publication.place).version
+        publish(rotation, "rewrite", publication, publication.render(value), version, key.key_id)
 
 
 def fix_old_keys(rotation: Recorded, listed: Sequence[Key]) -> None:
@@ -151,6 +177,8 @@ def choose_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
     taken = {slot_of(rotation.credential.current)} if rotation.credential.current else set()
     for publication in places.not_left_behind(rotation):
         found = places.current(rotation, publication)
+        if found.unclear:
+            return converge(rotation)
         if found.key is not None and found.key.key_id in living:
             taken.add(slot_of(found.key.key_id))
     free = [slot for slot in slots if slot not in taken]
@@ -186,27 +214,30 @@ def converge(rotation: Recorded) -> str:
     newest = _newest_current(rotation)
     if newest is None:
         raise CapFull("no room for another key", "delete a key by hand, then `rotator resume`")
+    assert newest.key is not None
+    key_id = newest.key.key_id
 
     def write(publication: Publication) -> None:
         found = places.current(rotation, publication)
-        if found.key is None or found.key.key_id == newest.key.key_id:  # type: ignore[union-attr]
+        if not found.unclear and (found.key is None or found.key.key_id == key_id):
             return
         assert newest.value is not None
         rendered = publication.render(newest.value)
-        rotation.write("finish promotion", publication, publication.place, rendered, found.version)
+        publish(rotation, "finish promotion", publication, rendered, found.version, key_id)
 
     places.on_every_place(rotation, write)
-    rotation.credential = replace(rotation.credential, current=newest.key.key_id)  # type: ignore[union-attr]
+    rotation.credential = replace(rotation.credential, current=key_id)
     raise Transient("the promotion that was under way is finished first")
 
 
 def _newest_current(rotation: Recorded) -> places.Found | None:
-    """The newest key that a store holds and the provider accepts, if there is more than one to choose from."""
+    """The newest key that a store gives back and the provider accepts, if there is more than one to choose from."""
     found = [places.current(rotation, each) for each in places.not_left_behind(rotation)]
     known = [each for each in found if each.key is not None and each.key.alive]
     ids = {each.key.key_id for each in known if each.key} | {rotation.credential.current}
-    if len(ids) < 2:
+    if len(ids) < 2 and not any(each.unclear for each in found):
         return None
+    known = [each for each in known if each.value is not None]
     if not rotation.row.rules.contains:  # there the outage was accepted
         known = [each for each in known if each.value is not None and rotation.verify(each.value).authentic]
     return max(known, key=lambda each: each.key.since if each.key else rotation.row.started_at, default=None)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.domain.credential import Publication
-from rotator.domain.failures import Conflict, Permanent
+from rotator.domain.failures import Conflict
 from rotator.domain.records import KnownKey
 from rotator.domain.rotation import OldKey, Waiting
 from rotator.domain.secret import Secret
 from rotator.engine import places, staging
-from rotator.engine.planning import foreign_hint
+from rotator.engine.planning import foreign
 from rotator.engine.recorded import Recorded
+from rotator.engine.unread import publish
 
 
 def promote(rotation: Recorded) -> Waiting | None:
-    """Promote everywhere, read back everywhere; then the new key is the credential's current one."""
+    """Promote everywhere, read back everywhere; then the new key is the credential's current one.
+
+    Stores that cannot be read come last, when every other one is read back or left behind.
+    """
     value = places.new_value(rotation)
     verified = rotation.row.verified_at
     if verified is None or rotation.now() - verified > rotation.world.timing.verified_for:
@@ -23,7 +27,10 @@ def promote(rotation: Recorded) -> Waiting | None:
         if refusal is not None:
             return refusal
         rotation.update(verified_at=rotation.now())
-    places.on_every_place(rotation, lambda publication: promote_in(rotation, publication, value), settles=True)
+    for among in (places.keepers, places.written_last):
+        places.on_every_place(
+            rotation, lambda publication: promote_in(rotation, publication, value), settles=True, among=among
+        )
     make_current(rotation, rotation.row.new_key)
     rotation.update(live_at=rotation.now(), outage=False)
     rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)
@@ -41,20 +48,22 @@ def make_current(rotation: Recorded, key_id: str | None) -> None:
 
 def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> None:
     """One store: look, secure what is there, compare-and-set on the version that was looked at, read back."""
-    found = places.current(rotation, publication)
-    if found.value == value:
+    new_key, found = rotation.row.new_key, places.current(rotation, publication)
+    if found.holds(new_key, value):
         _promoted(rotation, publication, found.version)
         return
     if found.foreign:
-        _foreign(rotation, publication)
+        _foreign(rotation, publication, found)
         return
     if found.key is not None and found.value is not None:
         secure_before_overwriting(rotation, found.key, found.value)
-    state = rotation.row.store(publication.store, publication.ref)
+    if found.unclear:
+        rotation.note("written again", f"{publication.store}:{publication.ref}", why="nobody can tell what is there")
+    state = replace(rotation.row.store(publication.store, publication.ref), unread=not rotation.reads(publication))
     rotation.row = rotation.row.with_store(replace(state, expected=found.version, promoted_at=None))
-    rotation.write("promote", publication, publication.place, publication.render(value), found.version)
+    publish(rotation, "promote", publication, publication.render(value), found.version, new_key)
     after = places.current(rotation, publication)
-    if after.value != value:
+    if not after.holds(new_key, value):
         raise Conflict(f"{publication.store}:{publication.ref} was written by somebody else at the same time")
     _promoted(rotation, publication, after.version)
 
@@ -68,12 +77,11 @@ def _promoted(rotation: Recorded, publication: Publication, version: str) -> Non
         rotation.row = rotation.row.with_store(state)
 
 
-def _foreign(rotation: Recorded, publication: Publication) -> None:
-    where = f"{publication.store}:{publication.ref}"
-    why = "holds a value that the rotator did not write"
+def _foreign(rotation: Recorded, publication: Publication, found: places.Found) -> None:
+    refusal = foreign(rotation, publication, found)
     if not rotation.row.rules.emergency:
-        raise Permanent(f"{where} {why}", foreign_hint(rotation))
-    places.leave_behind(rotation, publication, why)
+        raise refusal
+    places.leave_behind(rotation, publication, places.FOREIGN)
 
 
 def secure_before_overwriting(rotation: Recorded, key: KnownKey, value: Secret) -> None:

@@ -105,7 +105,7 @@ class Left:
 def leave(look: Recorded, value: Secret, key_id: str) -> Left:
     """Write the value to the first store that takes it, by compare-and-set on what was read there."""
     failure: Failure | None = None
-    for publication in places.not_left_behind(look):
+    for publication in places.keepers(look):
         place = publication.pending(look.row.id)
         try:
             found = places.private(look, publication, place)

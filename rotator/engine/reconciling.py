@@ -7,8 +7,10 @@ own is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure, Fenced, LeaseOver
@@ -18,8 +20,11 @@ from rotator.engine import places
 from rotator.engine.belonging import check_journal_age
 from rotator.engine.killing import holder
 from rotator.engine.recorded import Recorded
+from rotator.engine.unread import publish
 from rotator.engine.world import World
 from rotator.ports import Change
+
+T = TypeVar("T")
 
 
 class Drift(StrEnum):
@@ -28,6 +33,7 @@ class Drift(StrEnum):
     NONE = "none"
     MISSING = "missing"  # there is no value
     BEHIND = "behind"  # another key that the credential has or had
+    UNCLEAR = "unclear"  # it cannot be read, and our last write there got lost
     BY_HAND = "changed by hand"  # a value that nobody here wrote: it stays
     UNKNOWN = "unknown"  # it could not be read, or not be mended
 
@@ -98,6 +104,10 @@ class _Look(Recorded):
         self._expires = sent + (self.world.timing.lease - self.world.timing.request).total_seconds()
         self._within_lease()
 
+    def _effect(self, action: str, subject: str, effect: Callable[[], T], **_: object) -> T:
+        self.intend(action, subject)
+        return effect()
+
     def save_with(self, row: CredentialRow, *events: Event, keys: tuple[KnownKey, ...] = ()) -> None:
         """Save the credential's row, fenced the same way."""
         self.credential = self.world.journal.save(row, self.now(), Change(events=events, keys=keys))
@@ -136,7 +146,8 @@ def _mend_place(look: _Look, publication: Publication, where: str, current: Know
     if found.key is None or found.key.key_id != current.key_id:
         _write_current(look, publication, found, current)
         held = found.key.key_id if found.key is not None else None
-        return PlaceFound(where=where, drift=Drift.BEHIND if held else Drift.MISSING, held=held, mended=True)
+        drift = Drift.UNCLEAR if found.unclear else Drift.BEHIND if held else Drift.MISSING
+        return PlaceFound(where=where, drift=drift, held=held, mended=True)
     if where in look.credential.drift:
         _no_drift(look, where)
     return PlaceFound(where=where, drift=Drift.NONE, held=current.key_id)
@@ -149,8 +160,12 @@ def _write_current(look: _Look, publication: Publication, found: places.Found, c
         raise Failure(f"the current key's value is in no store, so {where} cannot be mended")
     if not look.verify(value).authentic:
         raise Failure(f"the provider refuses the current key, so {where} is not mended")
-    look.intend("mend", where)
-    look.world.stores[publication.store].write(publication.place, publication.render(value), found.version)
+    try:
+        publish(look, "mend", publication, publication.render(value), found.version, current.key_id)
+    except Failure:
+        if not look.reads(publication):
+            look.save_with(look.credential)  # what is known of the place after all
+        raise
     _no_drift(look, where)
 
 

@@ -20,7 +20,7 @@ from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Or
 from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor, Waiting
 from rotator.domain.secret import HIDDEN, Secret
 from rotator.engine.world import World
-from rotator.ports import Change, Stored
+from rotator.ports import Change, StoreCapabilities, Stored
 
 T = TypeVar("T")
 
@@ -189,6 +189,14 @@ class Recorded:
     def read(self, publication: Publication, place: Place) -> Stored:
         """What a place of this store holds."""
         return self.world.stores[publication.store].read(place)
+
+    def offers(self, publication: Publication) -> StoreCapabilities:
+        """What the store can do."""
+        return self.world.stores[publication.store].capabilities()
+
+    def reads(self, publication: Publication) -> bool:
+        """Whether the store gives values back, and keeps values of ours."""
+        return self.offers(publication).readable
 
     def keys(self) -> tuple[Key, ...]:
         """The principal's keys as listed."""

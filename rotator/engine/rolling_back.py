@@ -11,6 +11,7 @@ from rotator.engine import places
 from rotator.engine.outcomes import OLD_KEY_DEAD
 from rotator.engine.promoting import make_current
 from rotator.engine.recorded import Recorded
+from rotator.engine.unread import publish
 
 
 def roll_back(rotation: Recorded) -> None:
@@ -53,10 +54,13 @@ def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -
     if found.foreign:
         rotation.note("foreign value stays", f"{publication.store}:{publication.ref}")
         return
-    if state.put_back_at is not None and found.value == old:  # None: an empty field
+    old_key = rotation.row.old_current
+    if state.put_back_at is not None and found.holds(old_key, old):  # None: an empty field
         return
     if old is not None:
-        rotation.write("put back", publication, publication.place, publication.render(old), found.version)
+        publish(rotation, "put back", publication, publication.render(old), found.version, old_key)
+    elif not rotation.reads(publication):
+        rotation.remove("put back", publication, publication.place, found.version)
     else:
         # Nothing was here before. An empty field is a new version too, so that a late promotion is refused.
         empty = dict.fromkeys(publication.fields, "")

@@ -14,14 +14,18 @@ from rotator.engine.recorded import Recorded
 
 
 def stage(rotation: Recorded) -> Waiting | None:
-    """Copy to every store, read back, verify what was read back, and compare the grant with what was declared."""
+    """Copy to every store, read back, verify what was read back, and compare the grant with what was declared.
+
+    Of a store that keeps no pending value it is seen that it answers and that the value is not too large.
+    """
     value = places.new_value(rotation)
     read_back: list[Secret] = []
 
     def copy(publication: Publication) -> None:
         read_back.append(stage_in(rotation, publication, value))
 
-    places.on_every_place(rotation, copy, settles=True)
+    places.on_every_place(rotation, copy, settles=True, among=places.keepers)
+    places.on_every_place(rotation, lambda each: see_room(rotation, each, value), among=places.written_last)
     refusal = not_yet_accepted(rotation, read_back[-1] if read_back else value)
     if refusal is not None:
         return refusal
@@ -44,6 +48,16 @@ def stage_in(rotation: Recorded, publication: Publication, value: Secret) -> Sec
     if publication.extract(publication.render(value)) != value:
         raise Permanent(f"the value does not fit into the fields of {publication.store}:{publication.ref}")
     return found.value
+
+
+def see_room(rotation: Recorded, publication: Publication, value: Secret) -> None:
+    """A store that is written last answers, and would take the value; Permanent when it is too large."""
+    rotation.read(publication, publication.place)
+    most = rotation.offers(publication).max_bytes
+    size = max(len(text.encode()) for text in publication.render(value).values())
+    if most is not None and size > most:
+        where = f"{publication.store}:{publication.ref}"
+        raise Permanent(f"{where} takes {most} bytes, and a field has {size}", "publish less to it")
 
 
 def not_yet_accepted(rotation: Recorded, value: Secret) -> Waiting | None:

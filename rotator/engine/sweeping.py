@@ -73,7 +73,7 @@ def drop_values(rotation: Recorded) -> None:
             if _needless(rotation, publication, place):
                 _drop(rotation, publication, place)
 
-    places.on_every_place(rotation, tidy)
+    places.on_every_place(rotation, tidy, among=places.keepers)
 
 
 def _needless(rotation: Recorded, publication: Publication, place: Place) -> bool:

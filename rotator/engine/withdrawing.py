@@ -86,4 +86,4 @@ def drop_pending(rotation: Recorded) -> None:
         if stored.fields is not None:
             rotation.remove("drop pending", publication, place, stored.version)
 
-    places.on_every_place(rotation, drop)
+    places.on_every_place(rotation, drop, among=places.keepers)

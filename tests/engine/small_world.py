@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from rotator.domain.credential import Credential, Place, PlaceKind, Principal, Publication
-from rotator.domain.failures import Conflict, Failure, Transient
+from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.keys import (
     OVERLAP,
     Capabilities,
@@ -134,10 +134,15 @@ class Provider:
 
 
 class Store:
-    """Places by kind and owner. `down`: raised by everything until it is None again."""
+    """Places by kind and owner. `down`: raised by everything until it is None again.
 
-    def __init__(self, name: str, trace: list[Step]) -> None:
+    `loses`: raised once, by the next write after it took effect. One that is not `readable` tells versions alone.
+    """
+
+    def __init__(self, name: str, trace: list[Step], *, readable: bool = True) -> None:
         self.name = name
+        self.offers = StoreCapabilities(exact=readable, readable=readable)
+        self.loses: Failure | None = None
         self._trace = trace
         self.held: dict[tuple[PlaceKind, str], tuple[str, dict[str, str]]] = {}
         self.down: Failure | None = None
@@ -145,13 +150,14 @@ class Store:
         self._versions = 0
 
     def capabilities(self) -> StoreCapabilities:
-        return StoreCapabilities(exact=True)
+        return self.offers
 
     def read(self, place: Place) -> Stored:
         self._trace.append(("read", self.name, place.kind.value))
         self._up()
+        self._kept(place)
         version, fields = self.held.get((place.kind, place.of), (ABSENT, None))
-        return Stored(version=version, fields=fields)
+        return Stored(version=version, fields=fields if self.offers.readable else None)
 
     def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
         self._trace.append(("write", self.name, place.kind.value))
@@ -159,7 +165,11 @@ class Store:
         version, _ = self.held.get((place.kind, place.of), (ABSENT, None))
         if version != expected:
             raise Conflict(f"{self.name} was written meanwhile")
-        return self.put(place, fields)
+        self._kept(place)
+        written, failure, self.loses = self.put(place, fields), self.loses, None
+        if failure is not None:
+            raise failure
+        return written
 
     def put(self, place: Place, fields: Mapping[str, str]) -> str:
         self._versions += 1
@@ -175,6 +185,10 @@ class Store:
         self._up()
         kinds = (key for key in self.held if key[0] is not PlaceKind.CURRENT)
         return tuple(Place(ref=ref, kind=kind, of=of) for kind, of in kinds)
+
+    def _kept(self, place: Place) -> None:
+        if not self.offers.readable and place.kind is not PlaceKind.CURRENT:
+            raise Permanent(f"{self.name} keeps no {place.kind.value} values")
 
     def _up(self) -> None:
         self.when_asked()
@@ -216,10 +230,14 @@ class Others:
 
 @dataclass
 class SmallWorld:
-    """`stores` in the order in which the credential is published; `begin` opens and claims a rotation of it."""
+    """`stores` in the order in which the credential is published; `begin` opens and claims a rotation of it.
+
+    `unread`: which of them cannot be read.
+    """
 
     strategy: Strategy = OVERLAP
     stores: tuple[str, ...] = ("vault", "file")
+    unread: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=lambda: {"API_KEY": "{secret}"})
     exclusive: bool = True
     trace: list[Step] = field(default_factory=list)
@@ -228,7 +246,7 @@ class SmallWorld:
         self.clock, self.others = Clock(), Others()
         self.journal = TracedJournal(self.trace)
         self.provider = Provider(self.trace, self.strategy)
-        self.store = {name: Store(name, self.trace) for name in self.stores}
+        self.store = {name: Store(name, self.trace, readable=name not in self.unread) for name in self.stores}
         self.marker = Marker("prod", b"m" * 32)
         self.prints = Fingerprinter(b"f" * 32)
         self.spec = Credential(

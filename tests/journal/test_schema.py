@@ -38,6 +38,7 @@ HOLDS: dict[str, dict[str, str]] = {
         "drift": "places as store:ref",
         "outage": FLAG,
         "spec": "a digest of the config's entry",
+        "last_writes": "places that cannot be read, a key's id, and a version",
         "open_rotation": ID,
     },
     "key": {
@@ -119,6 +120,7 @@ HOLDS: dict[str, dict[str, str]] = {
         "rewritten_at": TIME,
         "trouble_since": TIME,
         "left_behind": TEXT,
+        "unread": FLAG,
     },
     "request": {"id": COUNT, "credential": ID, "verb": WORD, "why": TEXT, "at": TIME, "answered_at": TIME},
     "event": {

@@ -77,7 +77,9 @@ MUTANTS = (
         rule="4: rolling back writes a new version wherever a promotion was intended",
         patches=(
             engine(
-                "rolling_back", "if state.put_back_at is not None and found.value == old:", "if found.value == old:"
+                "rolling_back",
+                "if state.put_back_at is not None and found.holds(old_key, old):",
+                "if found.holds(old_key, old):",
             ),
         ),
         breaks=("I1",),
@@ -270,6 +272,33 @@ MUTANTS = (
             ),
         ),
         breaks=("I6",),
+    ),
+    Mutant(
+        name="unread written first",
+        rule="unread: what cannot be read is written when every other store is promoted and read back",
+        patches=(
+            engine(
+                "promoting",
+                "for among in (places.keepers, places.written_last):",
+                "for among in (places.written_last, places.keepers):",
+            ),
+        ),
+        breaks=("written last",),
+        world={"unread": True},
+    ),
+    Mutant(
+        name="unread not put back",
+        rule="unread: rolling back writes the old value again there, too",
+        patches=(
+            engine(
+                "rolling_back",
+                "        if rotation.row.store(publication.store, publication.ref).expected is not None:",
+                "        if not rotation.reads(publication):\n            continue\n"
+                "        if rotation.row.store(publication.store, publication.ref).expected is not None:",
+            ),
+        ),
+        breaks=("I1", "progress", "drift"),
+        world={"unread": True, "focus": "rolling_back"},
     ),
     Mutant(
         name="values not kept",

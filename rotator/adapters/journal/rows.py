@@ -22,6 +22,7 @@ from rotator.domain.records import (
     Event,
     EventKind,
     KnownKey,
+    LastWrite,
     Origin,
     Request,
     Sighting,
@@ -101,6 +102,17 @@ def _load_mapping(value: str) -> dict[str, str]:
     return found
 
 
+def _last_writes(writes: tuple[LastWrite, ...]) -> str:
+    """Each as a list of its texts; the last of them may be null, and so may the key."""
+    return _dumps([[None if each is None else text(each) for each in _OF_A_WRITE(write)] for write in writes])
+
+
+def _load_last_writes(value: str) -> tuple[LastWrite, ...]:
+    writes = (tuple(each) for each in _load_tuple(value))
+    return tuple(LastWrite(store=store, ref=ref, key_id=key, version=version) for store, ref, key, version in writes)
+
+
+_OF_A_WRITE = attrgetter("store", "ref", "key_id", "version")
 TEXT = Kind(text, str)
 NUMBER = Kind(number, int)
 FLAG = Kind(int, bool)
@@ -108,6 +120,7 @@ INSTANT = Kind(micros, instant)
 TEXTS = Kind(_list_of(text), _load_tuple)
 NUMBERS = Kind(_list_of(number), _load_tuple)
 MAPPING = Kind(mapping, _load_mapping)
+LAST_WRITES = Kind(_last_writes, _load_last_writes)
 
 
 def choice(of: type[StrEnum]) -> Kind:
@@ -155,6 +168,7 @@ CREDENTIAL = Shape(
     drift=TEXTS,
     outage=FLAG,
     spec=TEXT,
+    last_writes=LAST_WRITES,
 )
 KEY = Shape(
     KnownKey,
@@ -189,6 +203,7 @@ PLACE_STATE = Shape(
     rewritten_at=INSTANT,
     trouble_since=INSTANT,
     left_behind=TEXT,
+    unread=FLAG,
 )
 REQUEST = Shape(Request, id=NUMBER, credential=TEXT, verb=choice(Verb), why=TEXT, at=INSTANT)
 SIGHTING = Shape(Sighting, credential=TEXT, key_id=TEXT, first_seen=INSTANT)

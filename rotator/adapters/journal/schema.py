@@ -47,6 +47,7 @@ CREDENTIAL = Table(
     required("drift", Text, "'[]'"),
     required("outage", Flag, "0"),
     required("spec", Text, "''"),
+    required("last_writes", Text, "'[]'"),
     Column("open_rotation", Text),  # so that `due` needs one index and `save` one row
     Index(
         "ix_credential_due",
@@ -154,6 +155,7 @@ PLACE_STATE = Table(
     Column("rewritten_at", Instant),
     Column("trouble_since", Instant),
     Column("left_behind", Text),
+    required("unread", Flag, "0"),
 )
 
 REQUEST = Table(

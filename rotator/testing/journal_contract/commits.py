@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from rotator.domain.failures import Fenced
-from rotator.domain.records import CredentialRow, KnownKey, Origin, Verb
+from rotator.domain.records import CredentialRow, KnownKey, LastWrite, Origin, Verb
 from rotator.domain.rotation import Mode, OldKey, Phase, Problem, Proof, Rotation, StoreState, WaitFor, Waiting
 from rotator.ports import Change, Journal
 from rotator.testing.journal_contract.values import (
@@ -84,6 +84,7 @@ def filled(row: Rotation) -> Rotation:
                 rewritten_at=NOW,
                 trouble_since=NOW,
                 left_behind="sealed",
+                unread=True,
             ),
             StoreState(store="aws", ref="prod/openai"),
         ),
@@ -132,6 +133,7 @@ class Commits:
             drift=("aws:prod/openai",),
             outage=True,
             spec="5d",
+            last_writes=(LastWrite(store="ci", ref="org/app", key_id="k2"),),
             fence=1,
         )
         journal.commit(row, NOW, Change(events=(event("mint"), event("promote")), credential=credential, keys=(KEY,)))

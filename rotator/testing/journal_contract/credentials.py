@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from rotator.domain.failures import Fenced
-from rotator.domain.records import CredentialRow, KnownKey, Origin, Sighting
+from rotator.domain.records import CredentialRow, KnownKey, LastWrite, Origin, Sighting
 from rotator.domain.rotation import Phase
 from rotator.ports import Change, Journal
 from rotator.testing.journal_contract.values import (
@@ -35,6 +35,10 @@ FULL = CredentialRow(
     drift=("aws:prod/openai", "vault:ai/openai"),
     outage=True,
     spec="5d",
+    last_writes=(
+        LastWrite(store="ci", ref="org/app", key_id="k1", version="4"),
+        LastWrite(store="ci", ref="org/web", key_id=None),
+    ),
 )
 
 

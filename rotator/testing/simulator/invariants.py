@@ -57,7 +57,9 @@ class Invariants:
         self._by_journal = {estate.journal: estate for estate in estates.values()}
         self.violations: list[Violation] = []
         self._marks: set[str] = set()
-        self._lossy = not all(store.exact for store in self._owners)  # a value may be lost by no fault of ours
+        self.published: set[str] = set()  # the keys that consumers could read anywhere
+        # A value may be lost by no fault of ours where a store that keeps values only detects other writers.
+        self._lossy = not all(store.exact for store in self._owners if store.readable)
         self.request_timeout = Timing().request.total_seconds()
         provider.watcher = self
         for estate in estates.values():
@@ -144,12 +146,25 @@ class Invariants:
         if kind is not PlaceKind.CURRENT or now is None:
             return
         key = self._key_in(now)
+        self.published |= {key.id} if key is not None else set()
         self._lossy = self._lossy or now.by.installation == PERSON
         self._schedule.tell("current", store.name, ref, key.id if key else "?", "blind" if now.blind else "")
         rewritten = before is not None and before.fields == now.fields
+        if key is not None and not store.readable:
+            self._check_written_last(self._owners[store], ref, key, now.by)
         if key is not None and now.by.installation != PERSON and not rewritten:
             estate = self._owners[store]
             self._check_current(estate, store, ref, now, key, now.by, f"written by {now.by.actor} {now.by.phase}")
+
+    def _check_written_last(self, estate: Estate, credential: str, key: SimulatedKey, by: Act) -> None:
+        """What cannot be read is promoted when every other store that is not left behind was read back."""
+        row = estate.journal.inner.rotation(by.rotation)
+        if row is None or row.phase is not Phase.PROMOTING or by.phase != Phase.PROMOTING or key.id != row.new_key:
+            return
+        for name, store in estate.stores.items():
+            state = row.store(name, credential)
+            if store.readable and state.left_behind is None and state.promoted_at is None:
+                self.broken("written last", key.id, "was written unread before", name, "was promoted")
 
     def _check_current(
         self,

@@ -19,6 +19,7 @@ from rotator.testing.simulator.invariants import Estate
 from rotator.testing.simulator.journal import backup
 from rotator.testing.simulator.provider import BY_A_PERSON
 from rotator.testing.simulator.schedule import START
+from rotator.testing.simulator.store import SimulatedStore
 from rotator.testing.simulator.world import CREDENTIAL, RECONCILED_EVERY, Installation, Scenario, Simulated
 
 RESUMES = 6
@@ -196,6 +197,9 @@ class Script:
             mended = mended or store.denied
             store.denied, store.down_until = False, 0.0
             held = store.current(CREDENTIAL)
+            if not store.readable:
+                mended = self._given_up(installation, store) or mended
+                continue
             current = self.world.provider.keys_by_id.get(installation.live() or "")
             if held is None or held.by is not BY_A_PERSON or current is None:
                 continue
@@ -203,6 +207,15 @@ class Script:
                 store.put(CREDENTIAL, fields)
                 mended = True
         return mended
+
+    def _given_up(self, installation: Installation, store: SimulatedStore) -> bool:
+        """A person deletes what the rotator says is not its own, and cannot read: it may be, when it landed late."""
+        held = store.current(CREDENTIAL)
+        last = installation.journal.inner.credential(CREDENTIAL).last_write(store.name, CREDENTIAL)
+        if held is None or (last is not None and last.version in (None, held.version)):
+            return False
+        store.clear(CREDENTIAL)
+        return True
 
     def _release(self, installation: Installation, row: Rotation | None) -> None:
         if row is not None:
@@ -321,12 +334,14 @@ class Script:
             for key in self.world.provider.keys_by_id.values()
             if key.principal == principal and key.whose == installation.name
         ]
-        self._written_by_hand(installation, self.random.choice(ours).value)
+        key = self.random.choice(ours)
+        self._written_by_hand(installation, key.value, published=key.id in self.world.invariants.published)
         return "old value"
 
-    def _written_by_hand(self, installation: Installation, value: str) -> None:
+    def _written_by_hand(self, installation: Installation, value: str, *, published: bool = True) -> None:
+        """`published`: else nobody can have it, and only where the rotator could see it is it written all the same."""
         store = self.random.choice(list(installation.stores.values()))
-        if store.up():
+        if store.up() and (published or store.readable):
             store.put(CREDENTIAL, {"API_KEY": value})
 
     def garbled_mark(self, installation: Installation) -> str:

@@ -1,4 +1,4 @@
-"""A store in memory: compare-and-set of its own, or only detected; it remembers who wrote what."""
+"""A store in memory: compare-and-set of its own, or only detected, or written unread; it remembers who wrote what."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rotator.domain.credential import Place, PlaceKind
-from rotator.domain.failures import Conflict, Denied, Transient
+from rotator.domain.failures import Conflict, Denied, Permanent, Transient
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.provider import BY_A_PERSON, Act
@@ -39,12 +39,22 @@ class Watcher(Protocol):
 class SimulatedStore:
     """Implements `rotator.ports.Store`."""
 
-    def __init__(self, name: str, schedule: Schedule, faults: Faults, *, exact: bool, history: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        schedule: Schedule,
+        faults: Faults,
+        *,
+        exact: bool,
+        history: bool = False,
+        readable: bool = True,
+    ) -> None:
         self.name = name
         self._schedule = schedule
         self._faults = faults
-        self._offers = StoreCapabilities(exact=exact, history=history)
+        self._offers = StoreCapabilities(exact=exact, history=history, readable=readable)
         self.exact = exact
+        self.readable = readable
         self.watcher: Watcher
         self.held: dict[Where, Written] = {}
         self.down_until = 0.0
@@ -57,12 +67,14 @@ class SimulatedStore:
         return self._offers
 
     def read(self, place: Place) -> Stored:
+        where = self._place(place)
         self._faults.look(f"read {self.name} {place.kind.value}")
         self._up()
-        return self._read(_where(place))
+        stored = self._read(where)
+        return stored if self.readable else Stored(version=stored.version)
 
     def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
-        by, where = Act.of(self._schedule.current), _where(place)
+        by, where = Act.of(self._schedule.current), self._place(place)
         if not self.exact:
             return self._write_blindly(where, dict(fields), expected, by)
         what = f"write {self.name} {place.kind.value} {place.of}"
@@ -70,7 +82,7 @@ class SimulatedStore:
         return self._faults.effect(what, lambda: self._write(where, dict(fields), expected, by), hot=hot)
 
     def remove(self, place: Place, expected: str) -> None:
-        by, where = Act.of(self._schedule.current), _where(place)
+        by, where = Act.of(self._schedule.current), self._place(place)
         what = f"remove {self.name} {place.kind.value} {place.of}"
         self._faults.effect(what, lambda: self._remove(where, expected, by))
 
@@ -97,9 +109,19 @@ class SimulatedStore:
         """A person writes by hand."""
         self._put((ref, PlaceKind.CURRENT, ""), fields, BY_A_PERSON, blind=False)
 
+    def clear(self, ref: str) -> None:
+        """A person deletes what consumers read."""
+        before = self.held.pop((ref, PlaceKind.CURRENT, ""))
+        self.watcher.written(self, (ref, PlaceKind.CURRENT, ""), None, before)
+
     def up(self) -> bool:
         """Whether it answers."""
         return not self.denied and self.down_until <= self._schedule.now
+
+    def _place(self, place: Place) -> Where:
+        if not self.readable and place.kind is not PlaceKind.CURRENT:
+            raise Permanent(f"{self.name} keeps no {place.kind.value} values")
+        return (place.ref, place.kind, place.of)
 
     def _up(self) -> None:
         if self.denied:
@@ -151,7 +173,3 @@ class SimulatedStore:
         self._compare(where, expected)
         before = self.held.pop(where)
         self.watcher.written(self, where, None, before)
-
-
-def _where(place: Place) -> Where:
-    return (place.ref, place.kind, place.of)

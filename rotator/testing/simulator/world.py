@@ -15,7 +15,7 @@ from rotator.domain.failures import Failure, JournalOlder
 from rotator.domain.keys import STRATEGIES, Minter
 from rotator.domain.marks import Mark, Marker
 from rotator.domain.policy import Policy
-from rotator.domain.records import CredentialRow, Event, KnownKey, Origin
+from rotator.domain.records import CredentialRow, Event, KnownKey, LastWrite, Origin
 from rotator.domain.rotation import Rotation
 from rotator.domain.secret import Fingerprinter, Secret
 from rotator.engine import reconciling, worker
@@ -38,7 +38,7 @@ RECONCILED_EVERY = 6 * 3600.0
 class Scenario:
     """What a world is made of; whatever is None is drawn from the seed. Rates are shares of effects or pauses.
 
-    `focus`: the phase at which faults and events are aimed.
+    `focus`: the phase at which faults and events are aimed. `unread`: a store that cannot be read joins the others.
     """
 
     strategy: str
@@ -53,6 +53,7 @@ class Scenario:
     restore: bool = False
     second: bool = False
     detected: bool | None = None
+    unread: bool | None = None
     focus: str | None = None
 
 
@@ -212,10 +213,16 @@ class Simulated:
         kinds = [(True, True), (True, False), (not detected, False)]
         self.random.shuffle(kinds)
         count = self.random.choice((1, 2, 2, 3))
-        return [
+        stores = [
             SimulatedStore(f"{installation}-store{n}", self.schedule, self.faults, exact=exact, history=history)
             for n, (exact, history) in enumerate(kinds[:count])
         ]
+        # A chance of its own, so that every other world of a seed is as it was.
+        random = Random(f"{self.scenario.strategy}:{self.scenario.seed}:{installation}")
+        if random.random() < 0.2 if self.scenario.unread is None else self.scenario.unread:
+            ci = SimulatedStore(f"{installation}-ci", self.schedule, self.faults, exact=False, readable=False)
+            stores.insert(random.randrange(len(stores) + 1), ci)
+        return stores
 
     def _spec(self, installation: str, stores: tuple[str, ...]) -> Credential:
         exclusive = self.strategy.slots or not self.strategy.marked
@@ -247,6 +254,9 @@ class Simulated:
             another.adopted = True
             keys.append(replace(known, key_id=another.id, fingerprint=None))
         row = CredentialRow(name=CREDENTIAL, current=key.id, current_since=now, next_due=now)
+        for store in installation.stores.values():
+            if not store.readable:
+                row = row.having_written(LastWrite(store=store.name, ref=CREDENTIAL, key_id=key.id))
         installation.journal.inner.save(row, now, Change(keys=tuple(keys)))
         for store in installation.stores.values():
             store.install(CREDENTIAL, {"API_KEY": key.value}, installation.name)

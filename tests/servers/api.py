@@ -1,0 +1,147 @@
+"""A JSON API on loopback that stands in for somebody's: what it answers a subclass says, what goes wrong a test."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as it arrived; `path` is in its segments, unquoted."""
+
+    method: str
+    path: tuple[str, ...]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def line(self) -> str:
+        """`GET /repos/a/b`, for people."""
+        return f"{self.method} /{'/'.join(self.path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered; `content` instead of JSON where a test wants something else."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+
+    def encoded(self) -> bytes:
+        """As it is sent."""
+        if self.content is not None:
+            return self.content
+        return b"" if self.body is None else json.dumps(self.body).encode()
+
+
+class StandIn:
+    """Listens from construction to `close`. One request at a time has its effect; its clock is the test's to move."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.faults: list[tuple[str, Reply]] = []
+        self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
+        self._lock = threading.RLock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def answer(self, asked: Asked) -> Reply:
+        """What it answers; a subclass's."""
+        raise NotImplementedError
+
+    def fail(self, start: str, reply: Reply, *, times: int = 1) -> None:
+        """Answer the next requests whose line begins so with this instead, without an effect."""
+        self.faults += [(start, reply)] * times
+
+    def advance(self, seconds: float) -> None:
+        """Move its clock: what a driver that waits is given instead of `sleep`."""
+        self.now += timedelta(seconds=seconds)
+
+    def lines(self) -> list[str]:
+        """The requests as they arrived."""
+        return [each.line for each in self.asked]
+
+    def close(self) -> None:
+        """Stop to listen. May be called twice."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _respond(self, asked: Asked) -> Reply:
+        with self._lock:
+            self.asked.append(asked)
+            for fault in self.faults:
+                if asked.line.startswith(fault[0]):
+                    self.faults.remove(fault)
+                    return fault[1]
+            return self.answer(asked)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        respond = self._respond
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                parts = urlsplit(self.path)
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = Asked(
+                    method=self.command,
+                    path=tuple(unquote(each) for each in parts.path.strip("/").split("/")),
+                    query=dict(parse_qsl(parts.query)),
+                    headers={name.lower(): text for name, text in self.headers.items()},
+                    body=json.loads(content) if content else None,
+                )
+                reply = respond(asked)
+                content = reply.encoded()
+                self.send_response(reply.status)
+                for name, text in reply.headers.items():
+                    self.send_header(name, text)
+                if reply.status != 204:
+                    self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if reply.status != 204:
+                    self.wfile.write(content)
+
+            do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """It keeps its own log."""
+
+        return Handler
