@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "hold": ("steer", "stop a credential's rotations until released"),
     "release": ("steer", "let a held credential go on"),
     "revoke": ("revoke", "kill a credential's keys without a successor"),
+    "acknowledge": ("acknowledge", "let a consumer prove that it has the new key"),
     "provide": ("provide", "hand over a key that a person made"),
     "prove": ("prove", "test the death of old keys again"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),

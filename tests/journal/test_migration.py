@@ -19,6 +19,7 @@ from rotator.adapters.journal.migrating import upgrade
 from rotator.adapters.journal.opening import connect, open_journal
 from rotator.adapters.journal.sqlite import SqliteJournal
 from rotator.adapters.journal.verifying import Intact, verify_log
+from rotator.adapters.journal.version import HEAD
 from rotator.domain.failures import Permanent
 from rotator.domain.records import CredentialRow, KnownKey, Origin, Request, Verb
 from rotator.domain.rotation import Mode, Phase, Rotation
@@ -37,7 +38,7 @@ CREDENTIALS = (
 )
 ROTATIONS = (
     rotation("r1", "done", phase=Phase.DONE, ended_at=NOW, fence=5),
-    filled(rotation("r2", "full", fence=3, owner="a process that died")),
+    replace(filled(rotation("r2", "full", fence=3, owner="a process that died")), consumers=()),
     rotation("r3", "manual", mode=Mode.MANUAL, fence=1),
     rotation("r4", "parked", phase=Phase.STUCK, parked_from=Phase.LIVE, next_at=NEVER, fence=2),
     rotation("r5", "stolen", mode=Mode.COMPROMISE, next_at=NOW + SECOND, fence=7),
@@ -96,7 +97,7 @@ def version(path: Path) -> str:
 def test_everything_is_there_as_it_was(older: Path) -> None:
     assert version(older) == "0001"
     with open_journal(f"sqlite:///{older}") as journal:
-        assert version(older) == "0002"
+        assert version(older) == HEAD
         assert journal.rotations() == tuple(reversed(ROTATIONS))
         assert journal.credentials() == CREDENTIALS
         assert journal.keys("full") == KEYS
@@ -137,12 +138,12 @@ def test_what_is_open_is_not_due_and_what_is_over_is(older: Path) -> None:
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(older: Path) -> None:
     connection = connect(older, SECOND)
-    connection.execute("CREATE TABLE sighting (something TEXT)")  # the last thing that the migration makes
-    with pytest.raises(Permanent, match="sighting"):
+    connection.execute("CREATE TABLE consumer_state (something TEXT)")  # the last thing that the migrations make
+    with pytest.raises(Permanent, match="consumer_state"):
         open_journal(f"sqlite:///{older}")
     assert version(older) == "0001"
     assert "priority" not in [row[1] for row in connection.execute("PRAGMA table_info(rotation)")]
-    connection.execute("DROP TABLE sighting")
+    connection.execute("DROP TABLE consumer_state")
     connection.close()
     with open_journal(f"sqlite:///{older}") as journal:
         assert journal.rotations() == tuple(reversed(ROTATIONS))
@@ -154,7 +155,7 @@ def test_nothing_is_migrated_under_a_running_daemon(older: Path) -> None:
             open_journal(f"sqlite:///{older}")
         assert version(older) == "0001"
         open_journal(f"sqlite:///{older}", locked=True).close()  # the daemon itself
-    assert version(older) == "0002"
+    assert version(older) == HEAD
 
 
 def test_many_who_migrate_at_the_same_moment_all_have_it_or_are_told_to_wait(older: Path) -> None:

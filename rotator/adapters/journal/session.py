@@ -16,6 +16,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ClauseElement
 
 from rotator.adapters.journal.rows import Record
+from rotator.domain.consumers import ConsumerState
 from rotator.domain.rotation import OldKey, StoreState
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Written:
     fence: int
     old_keys: tuple[OldKey, ...]
     stores: tuple[StoreState, ...]
+    consumers: tuple[ConsumerState, ...]
     seq: int
     digest: str
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from random import Random
 
+from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Credential, Principal, Publication
 from rotator.domain.failures import Failure, JournalOlder
 from rotator.domain.keys import STRATEGIES, Minter
@@ -20,7 +21,7 @@ from rotator.domain.rotation import Rotation
 from rotator.domain.secret import Fingerprinter, Secret
 from rotator.engine import reconciling, worker
 from rotator.engine.world import Timing, World
-from rotator.ports import Change
+from rotator.ports import Change, Way
 from rotator.testing.memory import MemoryJournal
 from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.invariants import Estate, Invariants
@@ -121,8 +122,11 @@ class Surroundings:
     def __init__(self) -> None:
         self.alerts: Counter[str] = Counter()
 
-    def tell(self, consumers: Sequence[str], rotation: Rotation) -> None:
-        """They read the store anyway."""
+    def way(self, consumer: str) -> Way | None:
+        return None
+
+    def tell(self, consumers: Sequence[str], news: News) -> dict[str, Heard | Failure]:
+        return {}
 
     def committed(self, row: Rotation, events: Sequence[Event]) -> None:
         """The journal watches already."""
