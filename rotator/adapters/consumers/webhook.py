@@ -18,7 +18,8 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from http.client import HTTPException
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
+from types import TracebackType
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -102,19 +103,14 @@ class Webhook:
 
     def _post(self, content: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
         connection = self._connection()
-        # A timeout of a socket begins again with each byte that comes; this one does not.
-        end = threading.Timer(self._timeout, _cut, (connection,))
-        end.daemon = True
-        end.start()
-        try:
-            path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        with _Deadline(connection, self._timeout) as deadline:
+            connection.connect()
+            deadline.holds()
             connection.request("POST", path, body=content, headers=headers, preload_content=False)
             response = connection.getresponse()
             answer = response.read(LONGEST_ANSWER, decode_content=False)
-            return response.status, response.headers.get("Retry-After", ""), answer.decode(errors="replace")
-        finally:
-            end.cancel()
-            connection.close()
+        return response.status, response.headers.get("Retry-After", ""), answer.decode(errors="replace")
 
     def _connection(self) -> HTTPConnection:
         host, port = self._url.hostname or "", self._url.port
@@ -123,11 +119,39 @@ class Webhook:
         return HTTPSConnection(host, port or 443, timeout=self._timeout, ssl_context=_context(self._ca))
 
 
-def _cut(connection: HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        with suppress(OSError):
-            sock.shutdown(SHUT_RDWR)
+class _Deadline:
+    """The end of a whole exchange: a socket's own timeout begins again with each byte that comes."""
+
+    def __init__(self, connection: HTTPConnection, seconds: float) -> None:
+        self._connection = connection
+        self._sock: socket | None = None
+        self._over = threading.Event()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def holds(self) -> None:
+        """Keep hold of the socket: a connection that is to be closed lets go of it while the answer is still read."""
+        self._sock = self._connection.sock
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raises `TimeoutError` where it was cut off, which looks like an answer's end."""
+        self._timer.cancel()
+        self._connection.close()
+        if kind is None and self._over.is_set():
+            raise TimeoutError
+
+    def _cut(self) -> None:
+        self._over.set()
+        sock = self._sock or self._connection.sock
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(SHUT_RDWR)
 
 
 @cache
