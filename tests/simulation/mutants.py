@@ -414,6 +414,8 @@ MUTANTS = (
             ),
         ),
         breaks=("acknowledged",),
+        strategies=("overlap",),
+        first=800,
         seeds=4000,
         world={"focus": "live"},
     ),
