@@ -269,3 +269,26 @@ def test_standard_input_is_bounded(place: Place) -> None:
     proof = place.proof("cacher")
     assert place.acknowledges("cacher", "x" * 70_000 + proof).code == 2
     assert place.acknowledges("cacher", "x" * 60_000 + " " + proof).code == 0
+
+
+def test_a_command_comes_back_when_those_whose_turn_is_soon_were_told(place: Place) -> None:
+    reload = {"webhook": place.receiver.url, "spread": "6s"}
+    place.scene.rewrite(consumers={"reader": {"reload": reload}, "cacher": {}, "stubborn": {}})
+    began = time.time()
+    assert place.scene.say("rotate", NAME).code == 0
+    (post,) = place.receiver.posts
+    assert post.at - began > 0.5, "the share of this name"
+
+
+@pytest.mark.slow  # it waits for three attempts
+def test_one_that_nobody_can_tell_does_not_keep_a_command(place: Place) -> None:
+    place.receiver.reply = lambda _: Reply(status=503)
+    began = time.monotonic()
+    answer = place.scene.say("rotate", NAME)
+    assert answer.code == 0, answer.err
+    assert time.monotonic() - began < 50
+    assert "reader was not told by webhook: its webhook answers with status 503" in answer.err
+    shown = place.scene.say("status", NAME).out
+    assert re.search(
+        r"consumer reader: has not moved; not told by webhook: its webhook answers with status 503, again", shown
+    )
