@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol, runtime_checkable
 
+from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Place, Principal, Publication
+from rotator.domain.failures import Failure
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Probe, Verdict
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
@@ -282,11 +284,27 @@ class Journal(Protocol):
         ...
 
 
-class Consumers(Protocol):
-    """Who reads the stores."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a consumer is told; `kind` is a word for people. `spread`: the longest time until its turn comes."""
 
-    def tell(self, consumers: Sequence[str], rotation: Rotation) -> None:
-        """Say that the value changed; never raises, may be called twice."""
+    kind: str
+    spread: timedelta = timedelta(0)
+
+
+class Consumers(Protocol):
+    """Who reads the stores, and how each is told that a value changed."""
+
+    def way(self, consumer: str) -> Way | None:
+        """How it is told; None for one that reads by itself. No request."""
+        ...
+
+    def tell(self, consumers: Sequence[str], news: News) -> Mapping[str, Heard | Failure]:
+        """Tell each of these once, all at the same time, within the time of one request; never raises.
+
+        Of each, what it answered, or why it did not hear; `Permanent` where another attempt makes no sense. Twice: told
+        again, of the same by the same id.
+        """
         ...
 
 

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from rotator.adapters.calendar import CronCalendar
-from rotator.adapters.consumers import Untold
+from rotator.adapters.consumers.kinds import Teller
 from rotator.adapters.limits import LimitedProvider
 from rotator.adapters.logged import logged
 from rotator.adapters.machine import MachineClock, RandomIds
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
+from rotator.app.consumers import make_consumers, make_teller
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.missing import MissingStore
@@ -23,10 +24,11 @@ from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
 from rotator.config.reading import Config, DriverConfig
 from rotator.config.references import Resolver, from_prompt, read_reference
+from rotator.config.values import ConsumerConfig
 from rotator.domain.credential import Credential, Place, PlaceKind
 from rotator.domain.failures import Failure
 from rotator.engine.world import Timing, World
-from rotator.ports import Clock, Ids, Journal, Observer, Provider, Store
+from rotator.ports import Clock, Consumers, Ids, Journal, Observer, Provider, Store
 
 
 @dataclass(kw_only=True)
@@ -174,12 +176,21 @@ class Assembly:
             ids=self.ids,
             calendar=CronCalendar(),
             prober=self._prober,
-            consumers=Untold(),
             observer=self.told,
+            consumers=self._consumers_of(spec),
             marker=self.installation.marker(),
             fingerprinter=self.installation.fingerprinter(),
             timing=self.timing,
         )
+
+    def _consumers_of(self, spec: Credential) -> Consumers:
+        """Raises `ConfigError` where one cannot be told as the config says; that keeps no stolen key alive."""
+        named = [self.config.consumers[name] for name in spec.consumers if name in self.config.consumers]
+        return make_consumers(named, self._resolve_text, self.timing.request, lenient=self.emergency)
+
+    def teller(self, config: ConsumerConfig) -> Teller | None:
+        """How a consumer is told; None for one that reads by itself. Raises `ConfigError`."""
+        return make_teller(config, self._resolve_text, self.timing.request)
 
     def _stores_of(self, spec: Credential) -> dict[str, Store]:
         made: dict[str, Store] = {}

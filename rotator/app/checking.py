@@ -38,6 +38,7 @@ def check(assembly: Assembly) -> Iterator[Finding]:
     for spec in assembly.config.credentials.values():
         yield from check_credential(assembly, spec)
     yield from _stores(assembly)
+    yield from _consumers(assembly)
 
 
 def _stores(assembly: Assembly) -> Iterator[Finding]:
@@ -59,6 +60,23 @@ def _of_store(store: Store, places: Sequence[Publication]) -> Iterator[str]:
         yield "only detects other writers: an old write may land late, until the reconciler's next pass"
     if isinstance(store, TellsWorthKnowing):
         yield from store.worth_knowing(places)
+
+
+def _consumers(assembly: Assembly) -> Iterator[Finding]:
+    """How each consumer is told, and what would keep it from being told now."""
+    for name, config in assembly.config.consumers.items():
+        try:
+            teller = assembly.teller(config)
+            if teller is None:
+                continue
+            remarks = teller.by.remarks()
+        except (ConfigError, Failure) as error:
+            yield Finding(subject=name, ok=False, text=error.message, hint=error.hint)
+            continue
+        for text in remarks:
+            yield Finding(subject=name, ok=None, text=text)
+        if not remarks:
+            yield Finding(subject=name, ok=True, text=f"told by {teller.kind}")
 
 
 def _journal(assembly: Assembly) -> str:

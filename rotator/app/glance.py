@@ -13,20 +13,28 @@ from rotator.config.location import find
 from rotator.domain.records import CredentialRow
 from rotator.domain.rotation import Rotation
 
+REMEMBERED = 20
+"""So many rotations are looked at for how long consumers took."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """What was seen. `names`: the credentials in the config, whether the journal knows them or not."""
+    """What was seen. `names`: the credentials in the config, whether the journal knows them or not.
+
+    `consumers` and `past` are of the one credential that was asked for: those declared, its rotations, newest first.
+    """
 
     now: datetime
     names: frozenset[str]
     credentials: Mapping[str, CredentialRow] = field(default_factory=dict)
     open: Mapping[str, Rotation] = field(default_factory=dict)
+    consumers: tuple[str, ...] = ()
+    past: tuple[Rotation, ...] = ()
     older: str | None = None
 
 
-def glance(config: str | None, state: str | None) -> Glance:
-    """Look. A journal that does not exist yet is empty. Raises `ConfigError`."""
+def glance(config: str | None, state: str | None, name: str | None = None) -> Glance:
+    """Look; more closely at the credential of that name. A journal that is not there is empty. Raises `ConfigError`."""
     from rotator.adapters.journal.location import path_of
     from rotator.adapters.journal.readonly import look_at
 
@@ -46,8 +54,16 @@ def glance(config: str | None, state: str | None) -> Glance:
             names=names,
             credentials={row.name: row for row in journal.credentials()},
             open={row.credential: row for row in journal.open_rotations()},
+            consumers=_consumers(entries, name),
+            past=journal.rotations(name, limit=REMEMBERED) if name is not None else (),
             older=journal.older_than_world(),
         )
+
+
+def _consumers(entries: object, name: str | None) -> tuple[str, ...]:
+    entry = entries.get(name) if isinstance(entries, dict) else None
+    declared = entry.get("consumers") if isinstance(entry, dict) else None
+    return tuple(map(str, declared)) if isinstance(declared, list) else ()
 
 
 def _state(document: Mapping[str, object]) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from rotator.app.adopting import read_now
 from rotator.app.assembly import Assembly
+from rotator.app.glance import REMEMBERED
 from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Capabilities, Disabling, Key, Minter
 from rotator.domain.rotation import RULES, Mode, Rotation
-from rotator.engine import handed, starting
+from rotator.engine import handed, picked_up, starting
 from rotator.engine.world import World
 
 ROUND_TRIP = timedelta(milliseconds=300)
@@ -48,6 +50,7 @@ class Planned:
     cannot: tuple[str, ...] = ()
     problem: tuple[str, str] | None = None
     foreign: tuple[Key, ...] = field(default=())
+    pick_up: Mapping[str, tuple[timedelta, ...]] = field(default_factory=dict)  # what was measured, by consumer
 
 
 def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
@@ -75,6 +78,7 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         base,
         old_keys=old_keys,
         foreign=_foreign(assembly, spec, listed, current),
+        pick_up=_pick_up(assembly, spec),
         open_rotation=open_row.id if open_row else None,
         takes=_takes(assembly, open_row, mode),
         by_hand=handed.instruction(spec, capabilities) if capabilities.strategy.minter is Minter.PERSON else None,
@@ -167,6 +171,12 @@ def _requests(capabilities: Capabilities, old: int) -> int:
     """To the provider: two lists, a mint, three looks at the new key; per old key its end and two looks at it."""
     disables = capabilities.disabling is not Disabling.NONE
     return 6 + old * (4 if disables else 3)
+
+
+def _pick_up(assembly: Assembly, spec: Credential) -> dict[str, tuple[timedelta, ...]]:
+    """How long each consumer took to pick up in the latest rotations in which it proved it."""
+    rows = assembly.journal.rotations(spec.name, limit=REMEMBERED)
+    return {name: picked_up.times(rows, name) for name in spec.consumers}
 
 
 def _held(assembly: Assembly, spec: Credential) -> str | None:

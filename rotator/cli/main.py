@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "hold": ("steer", "stop a credential's rotations until released"),
     "release": ("steer", "let a held credential go on"),
     "revoke": ("revoke", "kill a credential's keys without a successor"),
+    "acknowledge": ("acknowledge", "let a consumer prove that it has the new key"),
     "provide": ("provide", "hand over a key that a person made"),
     "prove": ("prove", "test the death of old keys again"),
     "sync": ("sync", "bring an added or mended store to the current value"),

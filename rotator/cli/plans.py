@@ -7,7 +7,7 @@ from datetime import timedelta
 from math import ceil
 
 from rotator.app.planning import Planned
-from rotator.cli import words
+from rotator.cli import consuming, words
 from rotator.cli.terminal import Terminal, clean, count
 from rotator.domain.rotation import RULES, Mode
 
@@ -90,6 +90,9 @@ def _steps(each: Planned, mode: Mode, out: Terminal) -> Iterator[str]:
     for number, step in enumerate(steps, 1):
         yield f"  {number}. {step}"
     yield f"     feel      {_felt(each)}"
+    if RULES[mode].emergency:
+        for name in each.consumers:
+            yield clean(f"               {name}: {consuming.predicted(each, name)}")
 
 
 def _when(each: Planned) -> str:

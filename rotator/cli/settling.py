@@ -13,6 +13,7 @@ from rotator.app.reporting import INCOMPLETE
 from rotator.app.running import Run
 from rotator.cli.terminal import Terminal
 from rotator.domain.rotation import Phase, Rotation
+from rotator.engine import picked_up
 
 WAITING_IS_FINE = frozenset({Phase.LIVE, Phase.RETIRING, Phase.SWEEPING})
 """From here on the new key is live: a rotation that waits now is as planned."""
@@ -82,11 +83,19 @@ class Settling:
 
         return settled
 
+    @staticmethod
+    def _told_in_vain(row: Rotation) -> bool:
+        """Whether all who are still to be told were told in vain as often as a command is patient."""
+        return all(each.attempts >= PATIENCE for each in row.consumers if each.tell_at is not None)
+
     def _at_rest(self, row: Rotation) -> bool:
         if row.phase is Phase.STUCK or self._claimed_strangely(row):
             return True
         if self._wait or row.owner is not None or row.waiting is None:
             return False
+        telling = picked_up.next_telling(row)
+        if telling is not None and telling - self._assembly.clock.now() <= LONG and not self._told_in_vain(row):
+            return False  # nobody else may come by before the next `--due`
         if row.phase in WAITING_IS_FINE and row.problem is None:
             return True
         tried = row.attempts > self._failed.get((row.credential, row.phase), 0)  # what failed then may be mended now

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from rotator.app.glance import Glance, glance
 from rotator.app.reporting import WRITTEN
-from rotator.cli import words
+from rotator.cli import consuming, words
 from rotator.cli.errors import Told
 from rotator.cli.terminal import Terminal, clean, count, table, terminal
 from rotator.config.errors import nearest
@@ -27,7 +27,7 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what a person needs first: stuck, then open, then the rest by due time."""
-    seen = glance(args.config, args.state)
+    seen = glance(args.config, args.state, args.name)
     names = [args.name] if args.name else sorted(seen.names)
     if args.name and args.name not in seen.names:
         near = nearest(args.name, seen.names)
@@ -93,6 +93,7 @@ def _beneath(seen: Glance, name: str) -> Iterator[str]:
     credential, row = seen.credentials.get(name), seen.open.get(name)
     if row is not None:
         yield from words.details(row, seen.now)
+        yield from consuming.not_moved(row, seen.now)
     if credential is None:
         return
     if credential.held:
@@ -115,6 +116,8 @@ def _one(seen: Glance, name: str, out: Terminal) -> None:
         since = f"current since {words.instant(credential.current_since)} UTC, " if credential.current_since else ""
         out.line(f"{since}next due {words.instant(credential.next_due)} UTC")
     if row is None:
+        for consumer in seen.consumers:
+            out.line(clean(f"consumer {consumer}: {consuming.measured(seen.past, consumer)}"))
         return
     out.line()
     out.line(clean(f"rotation {row.id}, {row.mode.value}, because: {row.reason}"))
@@ -127,6 +130,10 @@ def _one(seen: Glance, name: str, out: Terminal) -> None:
         out.line(clean(f"  {each.store}:{each.ref}: {stands}"))
     for old in row.old_keys:
         out.line(f"  old key {clean(old.key_id)}: {words.old_key(old.proof, old.deleted_at is not None)}")
+    for consumer in dict.fromkeys((*seen.consumers, *(state.name for state in row.consumers))):
+        known = row.consumer(consumer)
+        stands = consuming.standing(known, seen.now) if known is not None else "nothing to pick up yet"
+        out.line(clean(f"  consumer {consumer}: {stands}; {consuming.measured(seen.past, consumer)}"))
 
 
 def _json(seen: Glance, names: list[str]) -> int:

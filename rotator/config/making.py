@@ -15,7 +15,7 @@ from rotator.config.faults import SECTIONS, Faults
 from rotator.config.references import BUILT_IN, Reference, read_reference
 from rotator.config.secrecy import dotted, masked, secret_settings, shown
 from rotator.config.templates import complaint
-from rotator.config.values import DriverConfig
+from rotator.config.values import ConsumerConfig, DriverConfig
 from rotator.domain.credential import Credential, Principal, Publication
 from rotator.domain.policy import STANDARD, Policy, PolicyError
 from rotator.domain.times import UnreadableError, parse_duration
@@ -43,7 +43,7 @@ class Maker:
         self._no_circles()
         self.providers = self._each("providers", file.providers, self._provider)
         self._policies = self._each("policies", file.policies, self._named_policy)
-        self._consumers = self._each("consumers", file.consumers, self._consumer)
+        self.consumers = self._each("consumers", file.consumers, self._consumer)
         self._taken: dict[tuple[str, str, str], str] = {}
         self._principals: dict[tuple[str, Principal], str] = {}
         self.credentials = self._each("credentials", file.credentials, self._credential)
@@ -98,8 +98,17 @@ class Maker:
         self._secrets_are_references(entry.settings, path)
         return DriverConfig(name=name, driver=entry.driver, settings=entry.settings, where=self._document.where(path))
 
-    def _consumer(self, name: str, entry: Any) -> None:
-        self._secrets_are_references(entry.reload, ("consumers", name, "reload"))
+    def _consumer(self, name: str, entry: Any) -> ConsumerConfig:
+        path = ("consumers", name, "reload")
+        self._secrets_are_references(entry.reload, path)
+        return ConsumerConfig(
+            name=name,
+            owner=entry.owner or "",
+            environment=entry.environment or "",
+            lockfiles=tuple(entry.lockfiles),
+            reload=entry.reload,
+            where=self._document.where(path if entry.reload else path[:2]),
+        )
 
     def _secrets_are_references(self, settings: Any, path: tuple[Step, ...]) -> None:
         for at, text in secret_settings(settings, path):

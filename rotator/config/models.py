@@ -178,9 +178,16 @@ class ConsumerEntry(Strict):
     """Who reads a store, and how it is told."""
 
     owner: Text | None = None
+    """Who answers for it."""
     environment: Text | None = None
+    """Where it runs."""
     lockfiles: list[Text] = []
+    """Which packages it has."""
     reload: dict[str, JsonValue] = {}
+    """How it is told: {webhook: URL, secret: REFERENCE}, {signal: PID-FILE} or {command: [PROGRAM, ARGUMENT]};
+
+    spread: 30s tells those who have it one after the other. Left out, it reads by itself.
+    """
 
 
 class ConfigFile(Strict):

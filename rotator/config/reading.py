@@ -56,6 +56,7 @@ def _config(path: Path, document: Document, calendar: Calendar, faults: Faults) 
         providers=maker.providers,
         stores=maker.stores,
         credentials=maker.credentials,
+        consumers=maker.consumers,
         broken=faults.broken(),
     )
 

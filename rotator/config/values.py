@@ -31,6 +31,18 @@ class DriverConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerConfig:
+    """Who reads stores. `reload`: how it is told, in the words of what tells it, which nobody here has judged."""
+
+    name: str
+    owner: str = ""
+    environment: str = ""
+    lockfiles: tuple[str, ...] = ()
+    reload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    where: Where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All that a config says. `broken`: credentials that cannot be used as they stand, and why.
 
@@ -47,6 +59,7 @@ class Config:
     stores: Mapping[str, DriverConfig]
     credentials: Mapping[str, Credential]
     log: Literal["debug", "info", "warning", "error"] | None = None
+    consumers: Mapping[str, ConsumerConfig] = field(default_factory=dict)
     broken: Mapping[str, ConfigError] = field(default_factory=dict)
 
     @property

@@ -17,7 +17,7 @@ OLDER = "journal: older than the world"
 REMEMBERED = "remembered: "
 """What the names that callers choose begin with, so that none of them is the journal's own."""
 
-OF_THE_ROTATION = frozenset({Verb.ROLLBACK, Verb.RESUME, Verb.PROVIDE})
+OF_THE_ROTATION = frozenset({Verb.ROLLBACK, Verb.RESUME, Verb.PROVIDE, Verb.ACKNOWLEDGE})
 """What is asked of one rotation and means nothing to the next; a hold is the credential's."""
 
 RESTORED = Event(kind=EventKind.OPERATOR, action="restore")

@@ -112,6 +112,8 @@ class Policy:
     """Days in the zone of the window, without one in UTC."""
     overlap: timedelta = timedelta(hours=24)
     """How long both keys work at least."""
+    min_overlap: timedelta | None = None
+    """How long both keys work at least once every declared consumer has acknowledged. None: as long as ever."""
     quiet_for: timedelta = timedelta(hours=1)
     """How long the old key must have been unused before it is retired."""
     max_overlap: timedelta = timedelta(days=7)
@@ -141,13 +143,16 @@ class Policy:
         return self.window.tz if self.window else zone("UTC")
 
     def _check_durations(self) -> None:
-        for name in ("overlap", "quiet_for", "max_overlap", "compromise_grace"):
-            if not timedelta(0) <= getattr(self, name) <= LONGEST:
+        for name in ("overlap", "min_overlap", "quiet_for", "max_overlap", "compromise_grace"):
+            if getattr(self, name) is not None and not timedelta(0) <= getattr(self, name) <= LONGEST:
                 raise PolicyError(f"{name} is out of range", f"write a duration from 0s to {format_duration(LONGEST)}")
         for name, length in (("overlap", self.overlap), ("quiet_for", self.quiet_for)):
             if length > self.max_overlap:
                 what = f"{name}, {roughly(length)}, is longer than max_overlap, {roughly(self.max_overlap)}"
                 raise PolicyError(what, f"shorten {name} or lengthen max_overlap")
+        if self.min_overlap is not None and self.min_overlap > self.overlap:
+            what = f"min_overlap, {roughly(self.min_overlap)}, is longer than overlap, {roughly(self.overlap)}"
+            raise PolicyError(what, "acknowledgements only shorten an overlap")
 
     def _check_period(self) -> None:
         if self.every is None:

@@ -131,6 +131,7 @@ class Verb(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     RESUME = "resume"
+    ACKNOWLEDGE = "acknowledge"  # a consumer proved that it has the new key; `why` is the rotation and its name
     PROVIDE = "provide"  # a key that a person made lies in a pending place: look now
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rotator.domain.consumers import ConsumerState
 from rotator.domain.policy import Policy
 
 
@@ -200,6 +201,7 @@ class Rotation:
     fixed: bool = False  # the old keys are fixed; an emergency that joins fixes them anew
     baseline: tuple[str, ...] = ()  # the ids that lived when the rotation was planned
     stores: tuple[StoreState, ...] = ()
+    consumers: tuple[ConsumerState, ...] = ()  # since something was published; those that the config named then
 
     slot: str | None = None
     mint_fences: tuple[int, ...] = ()  # a mint intent was committed at each of these
@@ -248,6 +250,16 @@ class Rotation:
         if self.old_key(key.key_id) is None:
             return replace(self, old_keys=(*self.old_keys, key))
         return replace(self, old_keys=tuple(key if each.key_id == key.key_id else each for each in self.old_keys))
+
+    def consumer(self, name: str) -> ConsumerState | None:
+        """How far the consumer of that name is, or None."""
+        return next((each for each in self.consumers if each.name == name), None)
+
+    def with_consumer(self, state: ConsumerState) -> Rotation:
+        """The row with this consumer's state in it, in its place or at the end."""
+        if self.consumer(state.name) is None:
+            return replace(self, consumers=(*self.consumers, state))
+        return replace(self, consumers=tuple(state if each.name == state.name else each for each in self.consumers))
 
     @property
     def minted_since(self) -> datetime | None:

@@ -40,6 +40,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "mended": "a store holds the current key again",
     "drop pending": "a pending value removed",
     "drop value": "a value that is no longer needed removed",
+    # consumers, each an intent and an outcome
+    "tell": "a consumer told that the value changed",
     # what was seen
     "proven": "an old key is dead",
     "cannot contain": "the provider cannot disable a key",
@@ -50,6 +52,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "asked for a key": "the credential's key is one that a person makes, and now it is waited for",
     "handed over": "a key that a person made was taken up",
     "handed over and not taken": "a key that a person made was refused, and still lives",
+    "acknowledgement refused": "a consumer's proof that it has the new key was none",
+    "stranger's use": "an old key is used although every consumer has acknowledged the new one",
     # people's words
     "adopt": "a key that was there was taken over",
     "hold": "a credential's rotations stop until released",
@@ -57,6 +61,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "resume": "a parked rotation goes on",
     "rollback": "a rotation goes back to the old key",
     "provide": "a person handed a key over",
+    "acknowledge": "a consumer proved that it has the new key",
     "rebuild": "the journal was made again from the world",
     "restore": "a rotation that only the world remembered was entered",
     # alerts
@@ -65,6 +70,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "foreign value": "a store holds a value that nobody here wrote",
     "needs a key": "a person has to make one",
     "exposed until a person acts": "the same in an emergency",
+    "consumer not told": "a consumer could not be told and is told again",
     "overlap over": "an old key is still used at the end of the longest overlap",
     "lease over": "a claim was too old to begin an effect; what was looked at is looked at again",
     "journal older than the world": "nothing is claimed and nothing revoked until it is rebuilt",

@@ -2,56 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Conflict, Permanent, Transient
 from rotator.domain.keys import Key
 from rotator.domain.policy import AtMaxOverlap
 from rotator.domain.rotation import WaitFor, Waiting
-from rotator.engine import places, promoting
+from rotator.engine import picking_up, places, promoting, telling
 from rotator.engine.planning import foreign, foreign_hint
 from rotator.engine.recorded import Recorded
 from rotator.policy.windows import Closed, may_act
 
 
 def watch(rotation: Recorded) -> Waiting | None:
-    """Wait for the overlap, for quiet and for the window; in the last minute look at every store once more."""
-    live_at = live_since(rotation)
-    overlap_ends = live_at + rotation.row.rules.overlap(rotation.spec.policy)
-    if rotation.now() < overlap_ends:
-        return Waiting(until=overlap_ends, note="until the overlap is over")
-    waiting = until_quiet(rotation, live_at) or until_window(rotation)
+    """Tell consumers; wait for overlap, quiet and window; in the last minute look at every store once more."""
+    telling.tell_due(rotation)
+    waiting = picking_up.until_overlap(rotation)
+    if waiting is not None:
+        return waiting
+    listed = picking_up.usage(rotation)
+    waiting = until_quiet(rotation, listed) or until_window(rotation)
     if waiting is not None:
         return waiting
     check_stores_hold_new_key(rotation)
     check_new_key_works(rotation)
+    picking_up.settle(rotation, listed)
     return None
 
 
-def live_since(rotation: Recorded) -> datetime:
-    """When the new key became current; never later than now, whatever a clock that ran ahead has written."""
-    live_at = rotation.row.live_at or rotation.row.since
-    if live_at > rotation.now():
-        live_at = rotation.now()
-        rotation.update(live_at=live_at)
-    return live_at
+def until_quiet(rotation: Recorded, listed: Sequence[Key]) -> Waiting | None:
+    """What the old keys' last use says; where the provider does not tell, the overlap's time alone has decided.
 
-
-def until_quiet(rotation: Recorded, live_at: datetime) -> Waiting | None:
-    """What the old keys' last use says; where the provider does not tell, the overlap's time alone has decided."""
-    policy = rotation.spec.policy
-    if not rotation.row.rules.waits_for_quiet or not rotation.capabilities.usage or not rotation.row.old_keys:
-        return None
-    old = {each.key_id for each in rotation.row.old_keys}
-    used = [key for key in rotation.keys() if key.id in old and key.live and key.last_used_at is not None]
-    latest = max(used, key=lambda key: key.last_used_at or live_at, default=None)
+    It overrules what consumers acknowledged.
+    """
+    policy, stranger = rotation.spec.policy, picking_up.strangers_use(rotation, listed)
+    latest = picking_up.last_used(rotation, listed)
     if latest is None or latest.last_used_at is None or rotation.now() - latest.last_used_at >= policy.quiet_for:
         return None
-    if rotation.now() >= live_at + policy.max_overlap:
-        return at_max_overlap(rotation, latest)
-    quiet = latest.last_used_at + policy.quiet_for
-    return Waiting(until=quiet, for_=WaitFor.QUIET, note=still_used(latest))
+    note = stranger or still_used(latest)
+    if rotation.now() >= picking_up.live_since(rotation) + policy.max_overlap:
+        return at_max_overlap(rotation, note)
+    return Waiting(until=latest.last_used_at + policy.quiet_for, for_=WaitFor.QUIET, note=note)
 
 
 def still_used(key: Key) -> str:
@@ -59,11 +52,11 @@ def still_used(key: Key) -> str:
     return f"{key.id} is still used" + (f" by {key.last_used_by}" if key.last_used_by else "")
 
 
-def at_max_overlap(rotation: Recorded, key: Key) -> Waiting | None:
+def at_max_overlap(rotation: Recorded, note: str) -> Waiting | None:
     """A key used still at `max_overlap` is never killed unless the policy says so; it is an alert."""
     if rotation.spec.policy.at_max_overlap is AtMaxOverlap.RETIRE:
         return None
-    message = f"{still_used(key)} beyond max_overlap; a sign of compromise if every consumer has moved"
+    message = f"{note}, beyond max_overlap; a sign of compromise if every consumer has moved"
     rotation.world.observer.alert("overlap over", rotation.spec.name, message)
     return rotation.wait(max(rotation.spec.policy.quiet_for, rotation.world.timing.poll), WaitFor.PERSON, message)
 

@@ -10,6 +10,7 @@ from rotator.domain.changes import NEVER
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Transient, Undecidable
 from rotator.domain.records import Event, EventKind, Request, Verb
 from rotator.domain.rotation import Phase, Problem, Rotation, WaitFor, Waiting
+from rotator.engine import picked_up
 from rotator.engine.world import Timing
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ OLD_KEY_DEAD = "the old key is dead"
 def moved(row: Rotation, table_row: Row, result: Phase | Waiting | None, now: datetime) -> Rotation:
     """The row after a step that did not fail."""
     if isinstance(result, Waiting):
-        return paused(row, result, now)
+        after = paused(row, result, now)
+        # Who is to be told before that is told in time; what is waited for stays as it is shown.
+        return replace(after, next_at=max(min(after.next_at, picked_up.next_telling(row) or after.next_at), now))
     phase = table_row.then if result is None else result
     if phase is not table_row.then and phase not in table_row.also:
         raise AssertionError(f"{row.phase} does not lead to {phase}")
@@ -130,6 +133,8 @@ def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
                 held=request.verb is Verb.HOLD,
                 held_why=request.why if request.verb is Verb.HOLD else "",
             )
+        elif request.verb is Verb.ACKNOWLEDGE:
+            rotation.row = picked_up.acknowledged(before, request)
         else:
             rotation.row = answered(before, request.verb, rotation.now())
         late = rotation.row == before and request.verb in (Verb.ROLLBACK, Verb.RESUME)

@@ -9,7 +9,7 @@ from rotator.domain.failures import Conflict
 from rotator.domain.records import KnownKey
 from rotator.domain.rotation import OldKey, Waiting
 from rotator.domain.secret import Secret
-from rotator.engine import places, staging
+from rotator.engine import places, staging, telling
 from rotator.engine.planning import foreign
 from rotator.engine.recorded import Recorded
 from rotator.engine.unread import publish
@@ -33,7 +33,7 @@ def promote(rotation: Recorded) -> Waiting | None:
         )
     make_current(rotation, rotation.row.new_key)
     rotation.update(live_at=rotation.now(), outage=False)
-    rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)
+    telling.begin(rotation)
     return None
 
 

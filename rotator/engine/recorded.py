@@ -1,17 +1,18 @@
 """The world as the owner of one rotation may touch it: the only place of intents, fences and outcomes.
 
-Steps call `write`, `remove`, `mint` and `set_state` here. Each commits its intent under the fence, does the effect with
-nothing in between, and notes the outcome. What a step changes in the row by `update`, in the credential or its keys,
-becomes durable with the next commit, so a crash point lies before or after an effect and nowhere else.
+Steps call `write`, `remove`, `mint`, `set_state` and `tell` here. Each commits its intent under the fence, does the
+effect with nothing in between, and notes the outcome. What a step changes in the row by `update`, in the credential or
+its keys, becomes durable with the next commit, so a crash point lies before or after an effect and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
+from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Credential, Place, Publication
 from rotator.domain.failures import Ambiguous, Failure, LeaseOver
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
@@ -281,12 +282,18 @@ class Recorded:
         self.commit(heed=False)
         return minted
 
+    def tell(self, consumers: Sequence[str], news: News) -> Mapping[str, Heard | Failure]:
+        """Tell these consumers, all intents in one commit; of each what it answered, or why it did not hear."""
+        detail = {"what": news.what.value}
+        self._intend(*(Event(kind=EventKind.INTENT, action="tell", subject=name, detail=detail) for name in consumers))
+        answers = self.world.consumers.tell(consumers, news)
+        for name in consumers:
+            answer = answers[name]
+            self._outcome("tell", name, "ok" if isinstance(answer, Heard) else type(answer).__name__.lower())
+        return answers
+
     def _effect(self, action: str, subject: str, effect: Callable[[], T], *, heed: bool = True, **detail: str) -> T:
-        self._within_lease()
-        if heed and self.credential.held and not self.row.rules.emergency:
-            raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, "held; `rotator release` lets it go on"))
-        self.commit(Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail), heed=heed)
-        self._within_lease()
+        self._intend(Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail), heed=heed)
         try:
             result = effect()
         except Failure as failure:
@@ -294,6 +301,14 @@ class Recorded:
             raise
         self._outcome(action, subject, "ok")
         return result
+
+    def _intend(self, *intents: Event, heed: bool = True) -> None:
+        """Commit intents; between this and the effect stands nothing."""
+        self._within_lease()
+        if heed and self.credential.held and not self.row.rules.emergency:
+            raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, "held; `rotator release` lets it go on"))
+        self.commit(*intents, heed=heed)
+        self._within_lease()
 
     def _outcome(self, action: str, subject: str, result: str) -> None:
         event = Event(kind=EventKind.OUTCOME, action=action, subject=subject, detail={"result": result})

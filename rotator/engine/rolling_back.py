@@ -7,7 +7,7 @@ from dataclasses import replace
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.secret import Secret
-from rotator.engine import places
+from rotator.engine import places, telling
 from rotator.engine.outcomes import OLD_KEY_DEAD
 from rotator.engine.promoting import make_current
 from rotator.engine.recorded import Recorded
@@ -29,7 +29,7 @@ def roll_back(rotation: Recorded) -> None:
     known = rotation.known.get(rotation.row.old_current or "")
     if known is not None:
         rotation.credential = replace(rotation.credential, current_since=known.since)
-    rotation.world.consumers.tell(rotation.spec.consumers, rotation.row)
+    telling.begin(rotation)
 
 
 def old_value(rotation: Recorded) -> Secret | None:

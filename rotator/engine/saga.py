@@ -23,6 +23,7 @@ from rotator.engine import (
     rolling_back,
     staging,
     sweeping,
+    telling,
     withdrawing,
 )
 from rotator.engine.recorded import Asked, Pause, Recorded
@@ -54,10 +55,11 @@ TABLE: dict[Phase, Row] = {
     P.STAGING: Row(staging.stage, P.PROMOTING, P.ROLLING_BACK),
     P.PROMOTING: Row(promoting.promote, P.LIVE, P.ROLLING_BACK),
     P.LIVE: Row(live.watch, P.RETIRING, P.ROLLING_BACK),
-    P.RETIRING: Row(retiring.retire, P.SWEEPING, P.STUCK),  # the pivot: from its first intent on only forward
+    # the pivot: from its first intent on only forward
+    P.RETIRING: Row(telling.beside(retiring.retire), P.SWEEPING, P.STUCK),
     P.ROLLING_BACK: Row(rolling_back.roll_back, P.WITHDRAWING, P.STUCK),
-    P.WITHDRAWING: Row(withdrawing.withdraw, P.SWEEPING, P.STUCK, (P.ROLLING_BACK,)),
-    P.SWEEPING: Row(sweeping.sweep, P.DONE, P.STUCK, (P.ROLLED_BACK, P.RETIRING)),
+    P.WITHDRAWING: Row(telling.beside(withdrawing.withdraw), P.SWEEPING, P.STUCK, (P.ROLLING_BACK,)),
+    P.SWEEPING: Row(telling.beside(sweeping.sweep), P.DONE, P.STUCK, (P.ROLLED_BACK, P.RETIRING)),
     P.STUCK: Row(outcomes.stay_parked, P.STUCK, P.STUCK),
 }
 

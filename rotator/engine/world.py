@@ -22,6 +22,9 @@ class Timing:
     poll: timedelta = timedelta(seconds=10)  # between looks at something that others change
     hold_poll: timedelta = timedelta(minutes=5)
     longest_death: timedelta = timedelta(minutes=10)  # a deleted key accepted for longer parks the rotation
+    straggling: timedelta = timedelta(
+        seconds=10
+    )  # a use so soon after an acknowledgement was under way, or is a clock's
 
     @property
     def request(self) -> timedelta:

@@ -129,6 +129,7 @@ _SETTINGS = {
     "window": _Setting("window", _text(read_window)),
     "blackout": _Setting("blackouts", _blackouts),
     "overlap": _Setting("overlap", _text(parse_duration)),
+    "min_overlap": _Setting("min_overlap", _text(parse_duration)),
     "quiet_for": _Setting("quiet_for", _text(parse_duration)),
     "max_overlap": _Setting("max_overlap", _text(parse_duration)),
     "at_max_overlap": _Setting("at_max_overlap", _text(_at_max_overlap)),

@@ -88,6 +88,16 @@ def test_what_is_left_empty_is_as_if_it_were_not_there(folder: Folder) -> None:
     assert config.credentials["two"].policy == STANDARD
 
 
+def test_consumers_are_what_is_declared_and_how_they_are_told_is_judged_elsewhere(folder: Folder) -> None:
+    told = '{owner: team-ml, environment: prod, lockfiles: [a.lock], reload: {webhook: "https://agents.internal/x"}}'
+    config = folder.load(GOOD + f"consumers:\n  agents-api: {told}\n  cron:\n    owner: ops\n")
+    found = config.consumers["agents-api"]
+    assert (found.owner, found.environment, found.lockfiles) == ("team-ml", "prod", ("a.lock",))
+    assert found.reload == {"webhook": "https://agents.internal/x"}
+    assert "https" not in repr(found), "the path of a webhook may be a secret"
+    assert config.consumers["cron"].reload == {}
+
+
 def test_the_environment_overrides_journal_and_parallel(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROTATOR_STATE", "postgresql://rotator@db/rotator")
     monkeypatch.setenv("ROTATOR_PARALLEL", "7")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from rotator import ports
 from rotator.domain import failures
 from rotator.domain.codec import CodecError, decode, encode
+from rotator.domain.consumers import ConsumerState, Heard, News
 from rotator.domain.failures import Ambiguous, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import OVERLAP, Capabilities, Key, KeyState, Minted, MintRequest, Strategy
 from rotator.domain.records import Event
@@ -97,6 +98,7 @@ def through(kind: Any, value: Any) -> Any:
 
 def test_the_values_of_the_ports_are_found() -> None:
     assert {Capabilities, Strategy, Key, Minted, MintRequest, Rotation, ports.Stored, ports.Change} <= set(CROSSING)
+    assert {News, Heard, ConsumerState, ports.Way} <= set(CROSSING)
     assert len(CROSSING) > 20
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Credential, Place, PlaceKind, Principal, Publication
 from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.keys import (
@@ -30,7 +31,7 @@ from rotator.domain.secret import Fingerprinter, Secret
 from rotator.engine.recorded import Recorded
 from rotator.engine.starting import new_rotation
 from rotator.engine.world import Timing, World
-from rotator.ports import ABSENT, Change, StoreCapabilities, Stored
+from rotator.ports import ABSENT, Change, StoreCapabilities, Stored, Way
 from rotator.testing.memory import MemoryJournal
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -201,7 +202,9 @@ class Others:
 
     def __init__(self) -> None:
         self.alerts: list[tuple[str, str, str]] = []
-        self.told: list[tuple[str, ...]] = []
+        self.told: list[tuple[tuple[str, ...], News]] = []
+        self.ways: dict[str, Way] = {}
+        self.answers: dict[str, Heard | Failure] = {}  # of a consumer; else it hears and says nothing
         self.observed: list[tuple[Event, ...]] = []
         self._serial = 0
 
@@ -218,8 +221,12 @@ class Others:
     def probe(self, probe: Probe, value: Secret) -> Verdict:
         return Verdict.INVALID
 
-    def tell(self, consumers: Sequence[str], rotation: Rotation) -> None:
-        self.told.append(tuple(consumers))
+    def way(self, consumer: str) -> Way | None:
+        return self.ways.get(consumer)
+
+    def tell(self, consumers: Sequence[str], news: News) -> dict[str, Heard | Failure]:
+        self.told.append((tuple(consumers), news))
+        return {each: self.answers.get(each, Heard()) for each in consumers}
 
     def committed(self, row: Rotation, events: Sequence[Event]) -> None:
         self.observed.append(tuple(events))

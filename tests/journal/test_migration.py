@@ -44,7 +44,7 @@ CREDENTIALS = (
 )
 ROTATIONS = (
     rotation("r1", "done", phase=Phase.DONE, ended_at=NOW, fence=5),
-    readable(filled(rotation("r2", "full", fence=3, owner="a process that died"))),
+    replace(readable(filled(rotation("r2", "full", fence=3, owner="a process that died"))), consumers=()),
     rotation("r3", "manual", mode=Mode.MANUAL, fence=1),
     rotation("r4", "parked", phase=Phase.STUCK, parked_from=Phase.LIVE, next_at=NEVER, fence=2),
     rotation("r5", "stolen", mode=Mode.COMPROMISE, next_at=NOW + SECOND, fence=7),
@@ -147,12 +147,12 @@ def test_what_is_open_is_not_due_and_what_is_over_is(older: Path) -> None:
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(older: Path) -> None:
     connection = connect(older, SECOND)
-    connection.execute("CREATE TABLE sighting (something TEXT)")  # the last thing that the migration makes
-    with pytest.raises(Permanent, match="sighting"):
+    connection.execute("CREATE TABLE consumer_state (something TEXT)")  # the last thing that the migrations make
+    with pytest.raises(Permanent, match="consumer_state"):
         open_journal(f"sqlite:///{older}")
     assert version(older) == "0001"
     assert "priority" not in [row[1] for row in connection.execute("PRAGMA table_info(rotation)")]
-    connection.execute("DROP TABLE sighting")
+    connection.execute("DROP TABLE consumer_state")
     connection.close()
     with open_journal(f"sqlite:///{older}") as journal:
         assert journal.rotations() == tuple(reversed(ROTATIONS))

@@ -29,7 +29,7 @@ def test_a_shape_has_every_field_of_its_dataclass(shape: rows.Shape[Any]) -> Non
 
 
 def test_a_rotations_row_has_every_field_of_it() -> None:
-    apart = {"waiting", "problem", "old_keys", "stores"}
+    apart = {"waiting", "problem", "old_keys", "stores", "consumers"}
     assert set(rows.ROTATION.columns) | apart == {field.name for field in fields(Rotation)}
 
 

@@ -26,6 +26,7 @@ def test_the_policy_of_the_manual_is_read_as_written() -> None:
             "window": "Mon-Fri 09:00-16:00 Europe/Berlin",
             "blackout": ["2026-12-20/2027-01-03"],
             "overlap": "24h",
+            "min_overlap": "1h",
             "quiet_for": "1h",
             "max_overlap": "7d",
             "at_max_overlap": "hold",
@@ -37,6 +38,7 @@ def test_the_policy_of_the_manual_is_read_as_written() -> None:
         window=hours(9, 16, MON_TO_FRI, "Europe/Berlin"),
         blackouts=(Blackout(first=date(2026, 12, 20), last=date(2027, 1, 3)),),
         overlap=timedelta(hours=24),
+        min_overlap=timedelta(hours=1),
         quiet_for=timedelta(hours=1),
         max_overlap=timedelta(days=7),
         at_max_overlap=AtMaxOverlap.HOLD,
@@ -184,6 +186,11 @@ def test_what_is_no_blackout_is_refused(text: str, message: str) -> None:
         ({}, "a policy needs either every or cron", "every: 30d"),
         ({"every": "30d", "cron": "0 10 * * 1"}, "a policy needs either every or cron", "every: 30d"),
         ({"every": "30d", "quiet_for": "8d"}, "quiet_for, 8d, is longer than max_overlap, 7d", "shorten quiet_for"),
+        (
+            {"every": "30d", "min_overlap": "25h"},
+            "min_overlap, 1d 1h, is longer than overlap, 1d",
+            "only shorten an overlap",
+        ),
         ({"every": "30d", "overlap": "8d"}, "overlap, 8d, is longer than max_overlap, 7d", "shorten overlap"),
         (
             {"every": "30d", "max_overlap": "12h"},
@@ -220,6 +227,7 @@ def test_a_policy_that_cannot_be_is_refused_in_two_parts(settings: dict[str, obj
     "fields",
     [
         {"overlap": timedelta(seconds=-1)},
+        {"min_overlap": timedelta(seconds=-1)},
         {"quiet_for": timedelta(seconds=-1)},
         {"compromise_grace": timedelta(seconds=-1)},
         {"max_overlap": timedelta(days=40_000)},

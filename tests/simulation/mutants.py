@@ -402,6 +402,52 @@ MUTANTS = (
         strategies=("by-hand",),
         seeds=4000,
     ),
+    Mutant(
+        name="any acknowledgement will do",
+        rule="consumers: only who proves that it has the new key has acknowledged it",
+        patches=(
+            engine(
+                "acknowledging",
+                "return any(proves(each, secret, rotation.row.id, consumer) for each in given)",
+                "return True",
+            ),
+        ),
+        breaks=("acknowledged",),
+    ),
+    Mutant(
+        name="one consumer speaks for all",
+        rule="consumers: the overlap is shortened once every declared consumer has acknowledged",
+        patches=(
+            engine(
+                "picking_up",
+                "return bool(states) and all(state is not None and state.acknowledged for state in states)",
+                "return any(state is not None and state.acknowledged for state in states)",
+            ),
+        ),
+        breaks=("overlap",),
+    ),
+    Mutant(
+        name="shortened to nothing",
+        rule="consumers: nothing shortens below what the provider's propagation needs",
+        patches=(
+            engine("picking_up", "min(overlap, max(least, rotation.capabilities.propagation))", "min(overlap, least)"),
+        ),
+        breaks=("overlap",),
+    ),
+    Mutant(
+        name="said of another rotation",
+        rule="consumers: what was acknowledged of one rotation counts for no other",
+        patches=(
+            engine(
+                "picked_up", "if rotation == row.id and takes_acknowledgements(row)", "if takes_acknowledgements(row)"
+            ),
+        ),
+        breaks=("acknowledged",),
+        strategies=("overlap",),
+        first=800,
+        seeds=4000,
+        world={"focus": "live"},
+    ),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 

@@ -44,6 +44,7 @@ def test_every_rule_has_a_mutant_but_those_that_are_defence_in_depth() -> None:
         "retiring",
         "by hand",
         "unread",
+        "consumers",
     }
 
 

@@ -31,7 +31,8 @@ def rotation(session: Session, statement: Statement, values: Values) -> Rotation
     mine = {"rotation": record[0]}
     old_keys = tuple(rows.OLD_KEY.decode(part[1:]) for part in session.all(sql.OLD_KEYS.of_one, mine))
     stores = tuple(rows.PLACE_STATE.decode(part[1:]) for part in session.all(sql.PLACE_STATES.of_one, mine))
-    return rows.decode_rotation(record, old_keys, stores)
+    consumers = tuple(rows.CONSUMER_STATE.decode(part[1:]) for part in session.all(sql.CONSUMER_STATES.of_one, mine))
+    return rows.decode_rotation(record, old_keys, stores, consumers)
 
 
 def rotations(session: Session, records: list[Record]) -> tuple[Rotation, ...]:
@@ -41,10 +42,9 @@ def rotations(session: Session, records: list[Record]) -> tuple[Rotation, ...]:
     wanted = {"rotations": names(record[0] for record in records)}
     old_keys = _by_rotation(session.all(sql.OLD_KEYS.of_many, wanted), rows.OLD_KEY)
     stores = _by_rotation(session.all(sql.PLACE_STATES.of_many, wanted), rows.PLACE_STATE)
-    return tuple(
-        rows.decode_rotation(record, tuple(old_keys.get(record[0], ())), tuple(stores.get(record[0], ())))
-        for record in records
-    )
+    consumers = _by_rotation(session.all(sql.CONSUMER_STATES.of_many, wanted), rows.CONSUMER_STATE)
+    parts = (old_keys, stores, consumers)
+    return tuple(rows.decode_rotation(each, *(tuple(part.get(each[0], ())) for part in parts)) for each in records)
 
 
 def _by_rotation(records: list[Record], shape: rows.Shape[Any]) -> dict[str, list[Any]]:

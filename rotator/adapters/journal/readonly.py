@@ -168,6 +168,7 @@ class ReadOnlyJournal:
                     record,
                     self._parts("old_key", rows.OLD_KEY, record[0]),
                     self._parts("place_state", rows.PLACE_STATE, record[0]),
+                    self._parts("consumer_state", rows.CONSUMER_STATE, record[0]),
                 )
                 for record in records
             )

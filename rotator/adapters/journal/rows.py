@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from rotator.adapters.journal.errors import Unreadable
+from rotator.domain.consumers import ConsumerState, PickedUp
 from rotator.domain.records import (
     ChainedEvent,
     Checkpoint,
@@ -205,6 +206,18 @@ PLACE_STATE = Shape(
     left_behind=TEXT,
     unread=FLAG,
 )
+CONSUMER_STATE = Shape(
+    ConsumerState,
+    name=TEXT,
+    since=INSTANT,
+    way=TEXT,
+    tell_at=INSTANT,
+    told_at=INSTANT,
+    attempts=NUMBER,
+    trouble=TEXT,
+    picked_up_at=INSTANT,
+    how=choice(PickedUp),
+)
 REQUEST = Shape(Request, id=NUMBER, credential=TEXT, verb=choice(Verb), why=TEXT, at=INSTANT)
 SIGHTING = Shape(Sighting, credential=TEXT, key_id=TEXT, first_seen=INSTANT)
 CHECKPOINT = Shape(Checkpoint, number=NUMBER, at=INSTANT, heads=MAPPING, previous=TEXT, digest=TEXT, signature=TEXT)
@@ -249,7 +262,7 @@ ROTATION = Shape(
     supersedes=TEXTS,
     outage=FLAG,
 )
-"""A rotation's own columns; `waiting` and `problem` follow them, old keys and places are rows of their own."""
+"""A rotation's own columns; `waiting` and `problem` follow them; old keys, places, consumers are rows apart."""
 WAITING = Shape(Waiting, until=INSTANT, for_=choice(WaitFor), note=TEXT)
 ROTATION_COLUMNS = (
     *ROTATION.columns,
@@ -276,7 +289,12 @@ def encode_rotation(row: Rotation) -> dict[str, Any]:
     return values
 
 
-def decode_rotation(record: Record, old_keys: tuple[OldKey, ...], stores: tuple[StoreState, ...]) -> Rotation:
+def decode_rotation(
+    record: Record,
+    old_keys: tuple[OldKey, ...],
+    stores: tuple[StoreState, ...],
+    consumers: tuple[ConsumerState, ...] = (),
+) -> Rotation:
     """The rotation of which `record` holds `ROTATION_COLUMNS`."""
     until, _, _, message, hint = record[len(ROTATION.columns) : len(ROTATION_COLUMNS)]
     return Rotation(
@@ -285,6 +303,7 @@ def decode_rotation(record: Record, old_keys: tuple[OldKey, ...], stores: tuple[
         problem=None if message is None else Problem(message=message, hint=hint),
         old_keys=old_keys,
         stores=stores,
+        consumers=consumers,
     )
 
 

@@ -158,6 +158,22 @@ PLACE_STATE = Table(
     required("unread", Flag, "0"),
 )
 
+CONSUMER_STATE = Table(
+    "consumer_state",
+    METADATA,
+    Column("rotation", Text, ForeignKey("rotation.id"), primary_key=True, nullable=False),
+    Column("position", Integer, primary_key=True, nullable=False),
+    required("name", Text),
+    required("since", Instant),
+    required("way", Text, "''"),
+    Column("tell_at", Instant),
+    Column("told_at", Instant),
+    required("attempts", Integer, "0"),
+    Column("trouble", Text),
+    Column("picked_up_at", Instant),
+    Column("how", Text),
+)
+
 REQUEST = Table(
     "request",
     METADATA,

@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ClauseElement
 
 from rotator.adapters.journal.rows import Record
 from rotator.adapters.journal.snapshot import end_snapshot
+from rotator.domain.consumers import ConsumerState
 from rotator.domain.rotation import OldKey, StoreState
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Written:
     fence: int
     old_keys: tuple[OldKey, ...]
     stores: tuple[StoreState, ...]
+    consumers: tuple[ConsumerState, ...]
     seq: int
     digest: str
 

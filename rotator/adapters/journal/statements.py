@@ -30,6 +30,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from rotator.adapters.journal import rows
 from rotator.adapters.journal.schema import (
     CHECKPOINT,
+    CONSUMER_STATE,
     CREDENTIAL,
     EVENT,
     KEY,
@@ -171,6 +172,7 @@ class Parts:
 
 OLD_KEYS = Parts(OLD_KEY, rows.OLD_KEY)
 PLACE_STATES = Parts(PLACE_STATE, rows.PLACE_STATE)
+CONSUMER_STATES = Parts(CONSUMER_STATE, rows.CONSUMER_STATE)
 
 
 # -- credentials and keys --------------------------------------------------------------------------------------------

@@ -198,6 +198,8 @@ def _save_parts(session: Session, row: Rotation) -> Link | None:
         _save_part(session, row.id, sql.OLD_KEYS, row.old_keys)
     if last is None or not known or last.stores != row.stores:
         _save_part(session, row.id, sql.PLACE_STATES, row.stores)
+    if last is None or not known or last.consumers != row.consumers:
+        _save_part(session, row.id, sql.CONSUMER_STATES, row.consumers)
     return (last.seq, last.digest) if last is not None and known else None
 
 
@@ -206,7 +208,7 @@ def _remember(session: Session, row: Rotation, link: Link | None) -> None:
     if row.owner is None or link is None:
         session.written.pop(row.id, None)
     else:
-        session.written[row.id] = Written(row.fence, row.old_keys, row.stores, *link)
+        session.written[row.id] = Written(row.fence, row.old_keys, row.stores, row.consumers, *link)
 
 
 def _save_part(session: Session, rotation_id: str, parts: sql.Parts, values: Sequence[Any]) -> None:

@@ -86,7 +86,8 @@ class Beginning:
 
     def test_what_was_asked_of_an_earlier_rotation_is_not_asked_of_the_next(self, journal: Journal) -> None:
         row = claimed(journal)
-        journal.ask("openai", Verb.ROLLBACK, "bad key", NOW)
+        for verb in (Verb.ROLLBACK, Verb.PROVIDE, Verb.ACKNOWLEDGE):
+            journal.ask("openai", verb, "r1 web", NOW)
         hold = journal.ask("openai", Verb.HOLD, "audit", NOW)
         journal.commit(replace(row, phase=Phase.DONE, owner=None), NOW, NOTHING)
         later = claimed(journal, "r2")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from rotator.domain.consumers import ConsumerState
 from rotator.domain.records import Verb
 from rotator.domain.rotation import Mode, OldKey, Phase, Rotation, StoreState
 from rotator.ports import Journal
@@ -36,11 +37,12 @@ class Claims:
     def test_a_row_comes_back_from_a_claim_with_all_its_parts(self, journal: Journal) -> None:
         old = (OldKey(key_id="k1", had=True), OldKey(key_id="k2"))
         stores = (StoreState(store="vault", ref="a"), StoreState(store="aws", ref="b", expected="7"))
-        begun(journal, "r1", old_keys=old, stores=stores)
+        consumers = (ConsumerState(name="web", since=NOW, tell_at=NOW), ConsumerState(name="cron", since=NOW))
+        begun(journal, "r1", old_keys=old, stores=stores, consumers=consumers)
         begun(journal, "r2", "github", old_keys=old[:1])
         first, second = journal.claim(owner="anna", now=NOW, lease=LEASE, limit=5)
-        assert (first.old_keys, first.stores) == (old, stores)
-        assert (second.old_keys, second.stores) == (old[:1], ())
+        assert (first.old_keys, first.stores, first.consumers) == (old, stores, consumers)
+        assert (second.old_keys, second.stores, second.consumers) == (old[:1], (), ())
 
     def test_a_row_is_claimed_when_it_is_due_and_not_before(self, journal: Journal) -> None:
         begun(journal, next_at=NOW + SECOND)

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from rotator.domain.consumers import ConsumerState, PickedUp
 from rotator.domain.failures import Fenced
 from rotator.domain.records import CredentialRow, KnownKey, LastWrite, Origin, Verb
 from rotator.domain.rotation import Mode, OldKey, Phase, Problem, Proof, Rotation, StoreState, WaitFor, Waiting
@@ -88,6 +89,20 @@ def filled(row: Rotation) -> Rotation:
             ),
             StoreState(store="aws", ref="prod/openai"),
         ),
+        consumers=(
+            ConsumerState(
+                name="web",
+                since=NOW,
+                way="webhook",
+                tell_at=NOW,
+                told_at=NOW + SECOND,
+                attempts=3,
+                trouble="its webhook answers with status 503",
+                picked_up_at=NOW + SECOND,
+                how=PickedUp.ACKNOWLEDGED,
+            ),
+            ConsumerState(name="cron", since=NOW),
+        ),
         slot="app_b",
         mint_fences=(1, 2),
         first_mint_at=NOW,
@@ -117,7 +132,7 @@ class Commits:
     def test_what_a_row_no_longer_has_is_gone(self, journal: Journal) -> None:
         row = claimed(journal)
         journal.commit(filled(row), NOW, NOTHING)
-        fewer = replace(row, old_keys=(OldKey(key_id="k3"),), stores=())
+        fewer = replace(row, old_keys=(OldKey(key_id="k3"),), stores=(), consumers=filled(row).consumers[1:])
         journal.commit(fewer, NOW, NOTHING)
         assert journal.rotation("r1") == fewer
 

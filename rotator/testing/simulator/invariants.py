@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from rotator.domain.credential import PlaceKind
+from rotator.domain.acknowledgement import PREFIX as ACKNOWLEDGED
+from rotator.domain.credential import Credential, PlaceKind
 from rotator.domain.keys import KeyState, MintRequest
 from rotator.domain.records import EventKind
 from rotator.domain.rotation import Mode, Phase, Proof, Rotation
@@ -36,12 +38,17 @@ class Broken(BaseException):
 
 @dataclass(eq=False, slots=True)
 class Estate:
-    """One installation as the invariants see it: its journal, its stores, and its credentials' principals by name."""
+    """One installation as the invariants see it; principals and specs by the credential's name.
+
+    `proved`: what consumers truly acknowledged.
+    """
 
     name: str
     journal: SimulatedJournal
     stores: Mapping[str, SimulatedStore]
     principals: Mapping[str, str]
+    specs: Mapping[str, Credential]
+    proved: AbstractSet[tuple[str, str, str]]  # rotation, consumer, key
     exposed_until: dict[str, float] = field(default_factory=dict)
     restored: bool = False
 
@@ -128,6 +135,7 @@ class Invariants:
         row = estate.journal.inner.rotation(by.rotation)
         if row is None or row.phase is not Phase.RETIRING:
             return
+        self._check_overlap(estate, row, key)
         for store in estate.stores.values():
             held = store.current(row.credential)
             if held is None or held.blind or row.store(store.name, row.credential).left_behind is not None:
@@ -137,6 +145,24 @@ class Invariants:
             now = self._key_in(held)
             if now is None or now.id != row.new_key or now.state is not KeyState.ENABLED:
                 self.broken("I3", key.id, "retired while", store.name, "holds", now and now.id, "not", row.new_key)
+
+    def _check_overlap(self, estate: Estate, row: Rotation, key: SimulatedKey) -> None:
+        """No old key dies before the overlap is over, which only true acknowledgements of all consumers shorten."""
+        spec = estate.specs[row.credential]
+        least, shortest = row.rules.overlap(spec.policy), spec.policy.min_overlap
+        if shortest is not None and all(self._has_proved(estate, row, name) for name in spec.consumers):
+            least = min(least, max(shortest, self._provider.offers.propagation))
+        if row.live_at is None or self._schedule.instant() - row.live_at < least:
+            self.broken("overlap", key.id, "retired before", least, "since", row.live_at)
+
+    def _has_proved(self, estate: Estate, row: Rotation, consumer: str) -> bool:
+        return (row.id, consumer, row.new_key) in estate.proved
+
+    def _check_consumers(self, estate: Estate, row: Rotation) -> None:
+        """Only who truly has the new key counts as having acknowledged it."""
+        for state in row.consumers:
+            if state.acknowledged and not self._has_proved(estate, row, state.name):
+                self.broken("acknowledged", state.name, "counts and did not prove", row.new_key, "of", row.id)
 
     # -- places ----------------------------------------------------------------------------------------------------
 
@@ -213,13 +239,18 @@ class Invariants:
             self._check_sweep(row, before)
         self._check_proofs(row, before)
         self._check_handed_over(row, before)
+        self._check_consumers(estate, row)
         if not estate.restored:
             self._check_patience(row)
         for event in change.events:
             saves = event.action == "save in escrow"  # the value is in memory alone: nothing may come first
             if event.kind is EventKind.INTENT and journal.waiting_requests(row.credential) and not saves:
                 self.broken("rule 12", row.id, event.action, "intended while an operator's request waits")
-            if any(PREFIX in text for text in (event.action, event.subject, *event.detail.values())):
+            if any(
+                secret in text
+                for secret in (PREFIX, ACKNOWLEDGED)
+                for text in (event.action, event.subject, *event.detail.values())
+            ):
                 self.broken("I4", "a value in the trail:", event.action)
         if before is None or change.successor is not None:
             still_open = [each.id for each in journal.inner.rotations(row.credential) if each.open]

@@ -22,6 +22,7 @@ from rotator.engine import reconciling, worker
 from rotator.engine.world import Timing, World
 from rotator.ports import Change
 from rotator.testing.memory import MemoryJournal
+from rotator.testing.simulator.consumers import SimulatedConsumers
 from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.invariants import Estate, Invariants
 from rotator.testing.simulator.journal import SimulatedJournal
@@ -117,16 +118,15 @@ class VirtualTime:
 
 
 class Surroundings:
-    """Implements `rotator.ports.Consumers` and `Observer`; remembers the alerts."""
+    """Implements `rotator.ports.Observer`; remembers the alerts."""
 
-    def __init__(self) -> None:
+    def __init__(self, consumers: SimulatedConsumers) -> None:
         self.alerts: Counter[str] = Counter()
-
-    def tell(self, consumers: Sequence[str], rotation: Rotation) -> None:
-        """They read the store anyway."""
+        self._consumers = consumers
 
     def committed(self, row: Rotation, events: Sequence[Event]) -> None:
-        """The journal watches already."""
+        """The journal watches already; only consumers see what is published."""
+        self._consumers.published(row)
 
     def alert(self, action: str, subject: str, message: str) -> None:
         self.alerts[action] += 1
@@ -143,6 +143,7 @@ class Installation:
     stores: dict[str, SimulatedStore]
     time: VirtualTime
     surroundings: Surroundings
+    consumers: SimulatedConsumers
     worker: worker.Worker
 
     def live(self) -> str | None:
@@ -169,7 +170,14 @@ class Simulated:
         names = ("a", "b") if scenario.second else ("a",)
         self.installations = {name: self._install(name, fingerprinter) for name in names}
         self.estates = {
-            each.name: Estate(each.name, each.journal, each.stores, {CREDENTIAL: each.spec.principal.name})
+            each.name: Estate(
+                each.name,
+                each.journal,
+                each.stores,
+                {CREDENTIAL: each.spec.principal.name},
+                {CREDENTIAL: each.spec},
+                each.consumers.proved,
+            )
             for each in self.installations.values()
         }
         self.invariants = Invariants(self.schedule, self.provider, self.estates)
@@ -178,7 +186,9 @@ class Simulated:
             self.staff(each)
 
     def _install(self, name: str, fingerprinter: Fingerprinter) -> Installation:
-        time, surroundings = VirtualTime(self.schedule, name), Surroundings()
+        chance = Random(f"{self.scenario.strategy}:{self.scenario.seed}:{name}:consumers")
+        consumers = SimulatedConsumers(CREDENTIAL, self.schedule, self.faults, self.provider, chance)
+        time, surroundings = VirtualTime(self.schedule, name), Surroundings(consumers)
         journal = SimulatedJournal(MemoryJournal(), self.schedule, self.faults)
         stores = {store.name: store for store in self._stores(name)}
         world = World(
@@ -189,15 +199,15 @@ class Simulated:
             ids=time,
             calendar=time,
             prober=self.provider,
-            consumers=surroundings,
+            consumers=consumers,
             observer=surroundings,
             marker=CachingMarker(name, hmac.digest(b"installation", name.encode(), "sha256")),
             fingerprinter=fingerprinter,
             timing=Timing(),
         )
-        spec = self._spec(name, tuple(stores))
+        spec = self._spec(name, tuple(stores), consumers)
         crew = worker.Worker(f"worker-{name}", journal, {CREDENTIAL: spec}, lambda _: world)
-        return Installation(
+        installation = Installation(
             name=name,
             spec=spec,
             world=world,
@@ -205,8 +215,15 @@ class Simulated:
             stores=stores,
             time=time,
             surroundings=surroundings,
+            consumers=consumers,
             worker=crew,
         )
+        consumers.stores = list(stores.values())
+        consumers.hire = partial(self._hire_consumer, installation)
+        return installation
+
+    def _hire_consumer(self, installation: Installation, name: str, body: Callable[[Credential, World], None]) -> None:
+        self.hire(installation, f"{installation.name}-{name}", lambda where: body(where.spec, where.world))
 
     def _stores(self, installation: str) -> list[SimulatedStore]:
         detected = self.random.random() < 0.15 if self.scenario.detected is None else self.scenario.detected
@@ -224,14 +241,19 @@ class Simulated:
             stores.insert(random.randrange(len(stores) + 1), ci)
         return stores
 
-    def _spec(self, installation: str, stores: tuple[str, ...]) -> Credential:
+    def _spec(self, installation: str, stores: tuple[str, ...], consumers: SimulatedConsumers) -> Credential:
         exclusive = self.strategy.slots or not self.strategy.marked
         principal = Principal(name=f"account-{installation}" if exclusive else "account", exclusive=exclusive)
         overlap = self.random.choice((timedelta(hours=1), timedelta(hours=24)))
-        policy = Policy(every=timedelta(days=30), overlap=overlap)
+        policy = Policy(every=timedelta(days=30), overlap=overlap, min_overlap=consumers.min_overlap)
         publish = tuple(Publication(store=each, ref=CREDENTIAL, fields={"API_KEY": "{secret}"}) for each in stores)
         return Credential(
-            name=CREDENTIAL, provider="simulated", principal=principal, publish=publish, policy=policy, consumers=("c",)
+            name=CREDENTIAL,
+            provider="simulated",
+            principal=principal,
+            publish=publish,
+            policy=policy,
+            consumers=consumers.names,
         )
 
     def _adopt(self, installation: Installation) -> None:
