@@ -19,6 +19,7 @@ from rotator.adapters.journal.migrating import upgrade
 from rotator.adapters.journal.opening import connect, open_journal
 from rotator.adapters.journal.sqlite import SqliteJournal
 from rotator.adapters.journal.verifying import Intact, verify_log
+from rotator.adapters.journal.version import HEAD
 from rotator.domain.failures import Permanent
 from rotator.domain.records import CredentialRow, KnownKey, Origin, Request, Verb
 from rotator.domain.rotation import Mode, Phase, Rotation
@@ -96,7 +97,7 @@ def version(path: Path) -> str:
 def test_everything_is_there_as_it_was(older: Path) -> None:
     assert version(older) == "0001"
     with open_journal(f"sqlite:///{older}") as journal:
-        assert version(older) == "0002"
+        assert version(older) == HEAD
         assert journal.rotations() == tuple(reversed(ROTATIONS))
         assert journal.credentials() == CREDENTIALS
         assert journal.keys("full") == KEYS
@@ -154,7 +155,7 @@ def test_nothing_is_migrated_under_a_running_daemon(older: Path) -> None:
             open_journal(f"sqlite:///{older}")
         assert version(older) == "0001"
         open_journal(f"sqlite:///{older}", locked=True).close()  # the daemon itself
-    assert version(older) == "0002"
+    assert version(older) == HEAD
 
 
 def test_many_who_migrate_at_the_same_moment_all_have_it_or_are_told_to_wait(older: Path) -> None:

@@ -26,6 +26,7 @@ from rotator.adapters.journal.location import path_of
 from rotator.adapters.journal.lock import exclusively, lock_path
 from rotator.adapters.journal.opening import open_journal
 from rotator.adapters.journal.sqlite import SqliteJournal
+from rotator.adapters.journal.version import HEAD
 from rotator.domain.failures import Failure
 from rotator.testing.journal_contract.values import NOTHING, NOW, at_once, begun, claimed
 from tests.journal.places import as_nobody, open_directory
@@ -171,7 +172,7 @@ def test_a_newer_journal_is_refused_and_stays_as_it_is(path: Path) -> None:
     refusal = refused(Newer, path)
     assert "9999" in refusal.message
     assert path.read_bytes() == content
-    _set_version(path, "0002")
+    _set_version(path, HEAD)
     with open_journal(url(path)) as journal:
         assert journal.rotations() == (row,)
 

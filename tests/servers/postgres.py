@@ -98,10 +98,10 @@ class PostgresServer:
         self._kept.close()
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
-        """A fresh database; afterwards it and every role made meanwhile are gone, open sessions or not."""
+    def database(self, template: str = "template0") -> Iterator[Database]:
+        """A fresh database, or a copy of one; afterwards it and every role made meanwhile are gone, open or not."""
         name = f"t_{secrets.token_hex(6)}"
-        self.maintenance.execute(f"create database {name} template template0")
+        self.maintenance.execute(f"create database {name} template {template}")
         try:
             yield Database(**asdict(self.maintenance) | {"name": name})
         finally:

@@ -7,7 +7,7 @@ import sqlite3
 from rotator.adapters.journal.errors import Newer, NotAJournal
 from rotator.domain.times import quoted
 
-KNOWN = ("0001", "0002")
+KNOWN = ("0001", "0002", "0003")
 """The schemas that this version of the rotator can migrate from, oldest first; the last is the one that it uses."""
 HEAD = KNOWN[-1]
 
