@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rotator.config.errors import ConfigError
 from rotator.config.including import load_document
@@ -27,7 +28,7 @@ class Glance:
 
 def glance(config: str | None, state: str | None) -> Glance:
     """Look. A journal that does not exist yet is empty. Raises `ConfigError`."""
-    from rotator.adapters.journal.location import path_of
+    from rotator.adapters.journal.location import for_replicas, path_of
     from rotator.adapters.journal.readonly import look_at
 
     path = find(config)
@@ -38,6 +39,8 @@ def glance(config: str | None, state: str | None) -> Glance:
     names = frozenset(map(str, entries)) if isinstance(entries, dict) else frozenset()
     now, base = datetime.now(UTC), path.resolve().parent
     url = state or os.environ.get("ROTATOR_STATE") or _state(document)
+    if for_replicas(url):
+        return _at_replicas(path, url, names)
     if not path_of(url, base).exists():
         return Glance(now=now, names=names)
     with look_at(url, base=base) as journal:
@@ -48,6 +51,29 @@ def glance(config: str | None, state: str | None) -> Glance:
             open={row.credential: row for row in journal.open_rotations()},
             older=journal.older_than_world(),
         )
+
+
+def _at_replicas(path: Path, url: str, names: frozenset[str]) -> Glance:
+    """The same at a journal on PostgreSQL, which needs the whole config: its password may be anywhere."""
+    from rotator.adapters.journal.errors import NoJournalYet
+    from rotator.adapters.journal.postgres.clock import DatabaseClock
+    from rotator.adapters.machine import MachineClock
+    from rotator.app.assembly import Assembly
+    from rotator.app.configs import load_config
+    from rotator.app.journals import look_at
+
+    config, clock = replace(load_config(path, lenient=True), state=url), DatabaseClock(MachineClock())
+    try:
+        with look_at(config, Assembly(config=config).resolver, clock) as journal:
+            return Glance(
+                now=clock.now(),
+                names=names,
+                credentials={row.name: row for row in journal.credentials()},
+                open={row.credential: row for row in journal.open_rotations()},
+                older=journal.older_than_world(),
+            )
+    except NoJournalYet:
+        return Glance(now=clock.now(), names=names)
 
 
 def _state(document: Mapping[str, object]) -> str:

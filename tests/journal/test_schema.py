@@ -148,9 +148,18 @@ HOLDS: dict[str, dict[str, str]] = {
     "meta": {"name": WORD, "value": TEXT},
     "alembic_version": {"version_num": WORD},
 }
-SCANS_ALLOWED = {"ROTATIONS", "CREDENTIALS", "EVENTS", "CHECKPOINTS", "MOVED_HEADS", "LAST_CHECKPOINT", "LAST_EVENT"}
+SCANS_ALLOWED = {
+    "OPEN",
+    "ROTATIONS",
+    "CREDENTIALS",
+    "EVENTS",
+    "CHECKPOINTS",
+    "MOVED_HEADS",
+    "LAST_CHECKPOINT",
+    "LAST_EVENT",
+}
 """Asked for all rows, or for the first by primary key."""
-SORTS_ALLOWED = {"DUE_AMONG", "KEYS_OF", "HOLDERS"}
+SORTS_ALLOWED = {"OPEN", "DUE_AMONG", "KEYS_OF", "HOLDERS"}
 """As many rows as there are names, keys of one credential, or credentials of one key."""
 
 

@@ -88,6 +88,10 @@ class DurableJournal(ABC):
         wanted = {"credential": credential}
         return self._read(lambda session: reading.rotation(session, sql.OPEN_OF_CREDENTIAL, wanted))
 
+    def open_rotations(self) -> tuple[Rotation, ...]:
+        """All that are open, the oldest first."""
+        return self._read(lambda session: reading.rotations(session, session.all(sql.OPEN, {})))
+
     def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
         """Rotations, the one opened last first."""
         return self._read(lambda session: reading.newest(session, credential, max(limit, 0)))

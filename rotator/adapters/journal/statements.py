@@ -150,6 +150,7 @@ _STORED = (*rows.ROTATION_COLUMNS, "open", "priority")
 ROTATION_BY_ID = Statement(_ROTATION.where(ROTATION.c.id == given("id")))
 OPEN_OF_CREDENTIAL = Statement(_ROTATION.where(_OPEN, ROTATION.c.credential == given("credential")))
 _NEWEST_FIRST = _ROTATION.order_by(ROTATION.c.number.desc())
+OPEN = Statement(_ROTATION.where(_OPEN).order_by(ROTATION.c.number))
 ROTATIONS = most(_NEWEST_FIRST)
 ROTATIONS_OF = most(_NEWEST_FIRST.where(ROTATION.c.credential == given("credential")))
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from rotator.adapters.journal.errors import CannotOpen
 from rotator.domain.times import quoted
 
-SCHEMES = ("postgresql://", "postgres://")
 _SETTLED = {
     # Else libpq asks the environment: PGSSLMODE=disable, say, or a password file that this config does not name.
     "sslmode": "prefer",

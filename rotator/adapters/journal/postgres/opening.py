@@ -9,14 +9,14 @@ from functools import partial
 import psycopg
 
 from rotator.adapters.journal import locks
-from rotator.adapters.journal.errors import InUse, NotAJournal, Older
+from rotator.adapters.journal.errors import InUse, NoJournalYet, NotAJournal, Older
 from rotator.adapters.journal.postgres import errors
 from rotator.adapters.journal.postgres.address import Address, address_of, shown
 from rotator.adapters.journal.postgres.clock import DatabaseClock
 from rotator.adapters.journal.postgres.connecting import Connection, connect
 from rotator.adapters.journal.postgres.journal import PostgresJournal
 from rotator.adapters.journal.postgres.readers import Readers
-from rotator.adapters.journal.postgres.session import PostgresSession
+from rotator.adapters.journal.postgres.session import NOW, PostgresSession
 from rotator.adapters.journal.postgres.version import version_of
 from rotator.adapters.journal.version import HEAD
 from rotator.adapters.journal.writer import Writer
@@ -43,6 +43,7 @@ def open_journal(
     address = address_of(url, password)
     try:
         with connect(address, request) as looking:
+            _tell_the_time(looking, clock)
             if version_of(looking, address) != HEAD:
                 _migrate(looking, address)
         session = PostgresSession(partial(_writing, address, request), clock)
@@ -67,11 +68,12 @@ def look_at(
     address = address_of(url, password)
     try:
         with connect(address, request, reading=True) as looking:
+            _tell_the_time(looking, clock)
             version = version_of(looking, address, reading=True)
     except psycopg.Error as error:
         raise errors.refusal(address, error) from error
     if version is None:
-        raise NotAJournal(f"there is no journal in database {shown(address)}", "nothing was rotated yet")
+        raise NoJournalYet(f"there is no journal in database {shown(address)}", "nothing was rotated yet")
     if version != HEAD:
         hint = "every command that writes migrates it, `rotator check` too"
         raise Older(f"an older rotator wrote the journal in {shown(address)}", hint)
@@ -90,6 +92,13 @@ def _writing(address: Address, request: timedelta) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _tell_the_time(connection: Connection, clock: DatabaseClock) -> None:
+    """Before anything is begun by a machine's clock that is wrong."""
+    asked_at = clock.boottime()
+    for (micros,) in connection.execute(NOW.postgresql):
+        clock.learn(micros, asked_at)
 
 
 def _migrate(connection: Connection, address: Address) -> None:

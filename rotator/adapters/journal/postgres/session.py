@@ -21,7 +21,7 @@ from rotator.domain.failures import Failure
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
-_NOW = Statement(select(DATABASE_NOW))
+NOW = Statement(select(DATABASE_NOW))
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -139,7 +139,7 @@ class PostgresSession(Session):
         self.connection  # noqa: B018 - made before the time is taken
         asked_at = self._clock.boottime()
         self._queue = [(_BEGIN, [{}])]
-        self._now = self._exchange((_NOW.postgresql, {}))[0].fetchall()[0][0]
+        self._now = self._exchange((NOW.postgresql, {}))[0].fetchall()[0][0]
         self._clock.learn(self._now, asked_at)
 
     def commit(self) -> None:
