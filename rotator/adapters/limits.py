@@ -1,8 +1,8 @@
 """Limits as decorators of ports: a bulkhead so that one slow account cannot eat all threads, and a token bucket.
 
 Replicas share the bucket of an account through their database. A limit stands between an intent and its effect, so
-it waits for `patience` at most; then it raises `Transient`, which means that nothing was sent, with the time at which it
-is this caller's turn. What a server says of a throttle pauses the bucket for everybody.
+it waits for `patience` at most; then it raises `Transient`, which means that nothing was sent, with the time at which
+it is this caller's turn. What a server says of a throttle pauses the bucket for everybody.
 """
 
 from __future__ import annotations

@@ -22,16 +22,25 @@ _LOOK = 0.1
 """Seconds between looks whether the time is over; psycopg's own."""
 _SETTINGS = """
 SELECT set_config(name, value, false) FROM (VALUES
-    ('statement_timeout', %(whole)s), ('lock_timeout', %(whole)s), ('idle_in_transaction_session_timeout', %(half)s),
-    ('tcp_user_timeout', %(whole)s), ('tcp_keepalives_idle', %(seconds)s), ('tcp_keepalives_interval', %(seconds)s),
-    ('tcp_keepalives_count', '2'), ('default_transaction_read_only', %(reading)s),
+    ('statement_timeout', %(statement)s), ('lock_timeout', %(lock)s), ('transaction_timeout', %(transaction)s),
+    ('idle_in_transaction_session_timeout', %(still)s), ('tcp_user_timeout', %(request)s),
+    ('tcp_keepalives_idle', %(seconds)s), ('tcp_keepalives_interval', %(seconds)s), ('tcp_keepalives_count', '2'),
+    ('default_transaction_read_only', %(reading)s),
     ('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END)
-) AS settings (name, value)
+) AS settings (name, value) JOIN pg_settings AS known USING (name)
 """
-"""Half the time for who stands still in a transaction: then those who wait for his rows are not over time yet."""
+SHARES = {"still": 0.5, "lock": 0.7, "statement": 0.9, "request": 1.0, "transaction": 2.0}
+"""Of a request's time: who stands still in a transaction has gone before those who wait for his rows give up, and the
+
+server says so before we stop listening. `transaction_timeout` is known from PostgreSQL 17 on.
+"""
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
+
+class NoAnswer(psycopg.OperationalError):
+    """The time was over; whoever has waited so long does not try again at once."""
 
 
 class Untyped(Dumper):
@@ -52,7 +61,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             return super().wait(gen, interval, self.limit if timeout is None else timeout)
         except psycopg.errors._WaitTimeout:
             self.close()
-        raise psycopg.OperationalError("no answer in time")
+        raise NoAnswer("no answer in time")
 
 
 def connect(address: Address, request: timedelta, *, reading: bool = False) -> Connection:
@@ -76,13 +85,9 @@ def connect(address: Address, request: timedelta, *, reading: bool = False) -> C
     try:
         connection.limit = seconds
         connection.adapters.register_dumper(int, Untyped)
-        values = {
-            "whole": str(int(seconds * 1000)),
-            "half": str(int(seconds * 500)),
-            "seconds": str(max(1, int(seconds))),
-            "reading": "on" if reading else "off",
-        }
-        connection.execute(_SETTINGS, values)
+        times = {name: str(int(seconds * share * 1000)) for name, share in SHARES.items()}
+        others = {"seconds": str(max(1, int(seconds))), "reading": "on" if reading else "off"}
+        connection.execute(_SETTINGS, times | others)
     except BaseException:
         connection.close()
         raise

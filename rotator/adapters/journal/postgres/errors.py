@@ -34,11 +34,6 @@ _OF_ALL = ("53", "57", "58", "08", "25")
 """Classes of what concerns a whole batch and not one piece of work."""
 
 
-def lost(error: BaseException, connection: psycopg.Connection[tuple[object, ...]] | None) -> bool:
-    """Whether the connection is of no more use."""
-    return isinstance(error, psycopg.Error) and (connection is None or connection.closed or connection.broken)
-
-
 def spoils_all(error: BaseException) -> bool:
     """Whether it is the database, and not what it was asked for."""
     state = getattr(error, "sqlstate", None)

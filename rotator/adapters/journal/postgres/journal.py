@@ -12,6 +12,7 @@ from rotator.adapters.journal.durable import DurableJournal
 from rotator.adapters.journal.postgres import errors
 from rotator.adapters.journal.postgres.buckets import Granted, pause, reserve
 from rotator.adapters.journal.postgres.clock import DatabaseClock
+from rotator.adapters.journal.postgres.connecting import NoAnswer
 from rotator.adapters.journal.postgres.readers import Readers
 from rotator.adapters.journal.session import Session
 from rotator.adapters.journal.writer import Writer
@@ -55,6 +56,8 @@ class PostgresJournal(DurableJournal):
             with self._readers.one() as session:
                 try:
                     return question(session)
+                except NoAnswer:
+                    raise
                 except psycopg.Error:
                     if not session.lost:
                         raise

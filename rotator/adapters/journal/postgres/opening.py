@@ -107,8 +107,8 @@ def _migrate(connection: Connection, address: Address) -> None:
 
     connection.limit = MIGRATING.total_seconds()
     limit = str(int(connection.limit * 1000))
-    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-        connection.execute("SELECT set_config(%s, %s, false)", (name, limit))
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"):
+        connection.execute("SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (limit, name))
 
     def wanted() -> bool:
         connection.execute(f"SELECT pg_advisory_xact_lock({locks.MIGRATING}, 0)")

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from rotator.adapters.journal import locks
 from rotator.adapters.journal.postgres import errors
 from rotator.adapters.journal.postgres.clock import DatabaseClock
-from rotator.adapters.journal.postgres.connecting import Connection
+from rotator.adapters.journal.postgres.connecting import Connection, NoAnswer
 from rotator.adapters.journal.rows import Record
 from rotator.adapters.journal.session import Question, Session, Statement
 from rotator.adapters.journal.statements import DATABASE_NOW
@@ -22,6 +22,16 @@ from rotator.domain.failures import Failure
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 NOW = Statement(select(DATABASE_NOW))
+_END_WHO_STANDS_STILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+AND xact_start IS NOT NULL AND wait_event = 'ClientRead'
+AND state_change < clock_timestamp() - CAST(current_setting('idle_in_transaction_session_timeout') AS interval)
+"""
+"""A process that was stopped or cut off while it sent several statements at once: to the server it is not idle, so no
+
+timeout of the server ends it (but PostgreSQL 17's of transactions), and it keeps all others from the trail.
+"""
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -42,6 +52,7 @@ class PostgresSession(Session):
         self._queue: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
         self._events: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
         self._known: dict[int, int] = {}
+        self._kept_out = False
         self._now = 0
 
     @property
@@ -102,6 +113,13 @@ class PostgresSession(Session):
 
     def _exchange(self, *wanted: tuple[str, Mapping[str, Any]]) -> list[Cursor]:
         """Send what is kept, then what is wanted; the cursors of the latter when all of it was answered."""
+        try:
+            return self._sent(*wanted)
+        except psycopg.errors.LockNotAvailable:
+            self._kept_out = True
+            raise
+
+    def _sent(self, *wanted: tuple[str, Mapping[str, Any]]) -> list[Cursor]:
         connection, queue = self.connection, self._queue
         if not queue and len(wanted) == 1:
             return [connection.execute(*wanted[0])]
@@ -118,7 +136,7 @@ class PostgresSession(Session):
         self._queue = [(_BEGIN_READING, [{}])]
 
     def end_reading(self) -> None:
-        if not self.lost:
+        if self._connection is not None and not self.lost:
             self._exchange(("COMMIT", {}))
 
     # -- transactions ------------------------------------------------------------------------------------------------
@@ -129,8 +147,10 @@ class PostgresSession(Session):
         fresh = self._connection is None
         try:
             self._begin()
-        except psycopg.Error as error:
-            if fresh or not errors.lost(error, self._connection):
+        except NoAnswer:
+            raise
+        except psycopg.Error:
+            if fresh or not self.lost:
                 raise
             self._drop()
             self._begin()
@@ -160,6 +180,9 @@ class PostgresSession(Session):
         try:
             if connection.info.transaction_status is not TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")
+            if self._kept_out:
+                connection.execute(_END_WHO_STANDS_STILL)
+                self._kept_out = False
         except psycopg.Error:
             self._drop()
 
