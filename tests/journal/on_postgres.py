@@ -30,9 +30,11 @@ def url_of(database: Database, *, port: int | None = None, user: str | None = No
     return f"postgresql://{user or database.user}@{database.host}:{port or database.port}/{database.name}{options}"
 
 
-def opened(database: Database, *, port: int | None = None, request: timedelta = REQUEST) -> PostgresJournal:
+def opened(
+    database: Database, *, port: int | None = None, request: timedelta = REQUEST, clock: DatabaseClock | None = None
+) -> PostgresJournal:
     """Its journal."""
-    clock = DatabaseClock(MachineClock())
+    clock = clock or DatabaseClock(MachineClock())
     url = url_of(database, port=port)
     return open_journal(url, clock=clock, password=lambda: database.password, signer=SIGNER, request=request)
 

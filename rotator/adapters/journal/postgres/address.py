@@ -54,7 +54,10 @@ def address_of(url: str, password: Callable[[], str] | None = None) -> Address:
 
     try:
         found = {key: str(value) for key, value in conninfo_to_dict(url).items()}
-    except (Error, UnicodeError):
+        ports = found.get("port", "").split(",")
+        if not all(port.isdecimal() or not port for port in ports):
+            raise ValueError
+    except (Error, ValueError):
         raise CannotOpen("state is not the URL of a database", _HINT) from None
     if "password" in found:
         hint = "write state: {url: postgresql://USER@HOST/DATABASE, password: file:/run/secrets/db}"

@@ -46,8 +46,7 @@ def open_journal(
             _tell_the_time(looking, clock)
             if version_of(looking, address) != HEAD:
                 _migrate(looking, address)
-        session = PostgresSession(partial(_writing, address, request), clock)
-        session.connection.execute("DELETE FROM meta WHERE false")  # tells at once whether it can be written
+        session = _session(address, request, clock)
     except psycopg.Error as error:
         raise errors.refusal(address, error) from error
     readers = Readers(partial(connect, address, request), clock, request)
@@ -79,6 +78,16 @@ def look_at(
         raise Older(f"an older rotator wrote the journal in {shown(address)}", hint)
     reading = partial(connect, address, request, reading=True)
     return PostgresJournal(Readers(reading, clock, request), Writer(PostgresSession(reading, clock)), clock)
+
+
+def _session(address: Address, request: timedelta, clock: DatabaseClock) -> PostgresSession:
+    session = PostgresSession(partial(_writing, address, request), clock)
+    try:
+        session.connection.execute("DELETE FROM meta WHERE false")  # tells at once whether it can be written
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def _writing(address: Address, request: timedelta) -> Connection:

@@ -25,14 +25,14 @@ NOW = Statement(select(DATABASE_NOW))
 _END_WHO_STANDS_STILL = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
-AND xact_start IS NOT NULL AND wait_event = 'ClientRead'
+AND application_name = current_setting('application_name') AND xact_start IS NOT NULL AND wait_event = 'ClientRead'
 AND state_change < clock_timestamp() - CAST(current_setting('idle_in_transaction_session_timeout') AS interval)
 """
 """A process that was stopped or cut off while it sent several statements at once: to the server it is not idle, so no
 
 timeout of the server ends it (but PostgreSQL 17's of transactions), and it keeps all others from the trail.
 """
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
