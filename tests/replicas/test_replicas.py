@@ -92,3 +92,38 @@ def test_killed_stopped_and_cut_off_replicas_lose_nothing_and_do_nothing_twice(
             if process is cut_off:
                 assert "the connection to the database was lost" in out
     _all_is_done_once(scene, victims=3)
+
+
+def test_replicas_whose_clocks_are_hours_apart_lose_nothing_and_do_nothing_twice(
+    tmp_path: Path, postgres_database: Database, keyserver: KeyserverProcess
+) -> None:
+    scene = make(tmp_path, postgres_database, keyserver, 40, lease=f"{LEASE}s")
+    with ExitStack() as ending:
+        replicas = [ending.enter_context(scene.replica("--ahead", ahead)) for ahead in ("3600", "-3600", "0")]
+        for process in replicas:
+            out, _ = process.communicate(timeout=300)
+            assert out.endswith("finished\n"), out
+    _all_is_done_once(scene, victims=0)
+    with scene.assembly() as assembly:
+        assert all(row.clean and row.fence < 9 for row in assembly.journal.rotations(limit=100))
+
+
+def test_two_replicas_together_stay_under_the_rate_of_the_account(
+    tmp_path: Path, postgres_database: Database, keyserver: KeyserverProcess
+) -> None:
+    rate, count = 25, 12
+    scene = make(tmp_path, postgres_database, keyserver, count, lease="20s", rate=f"{rate}/s")
+    before = len(keyserver.log)
+    with ExitStack() as ending:
+        replicas = [ending.enter_context(scene.replica("--parallel", "12")) for _ in range(2)]
+        for process in replicas:
+            out, _ = process.communicate(timeout=300)
+            assert out.endswith("finished\n"), out
+    calls = sorted(
+        each.received_at for each in list(keyserver.log)[before:] if each.operation is not Operation.RESOURCE
+    )
+    assert len(calls) > 3 * count
+    for index, at in enumerate(calls):
+        within = sum(1 for other in calls[index:] if other < at + 1)
+        assert within <= rate * 1.2 + 1, f"{within} calls within a second"
+    _all_is_done_once(scene, victims=0)
