@@ -163,6 +163,35 @@ def test_what_one_replica_wrote_is_not_taken_for_what_stands_there_under_another
     assert isinstance(verify_log(one, SIGNER.public_key), ConsistentOnly)
 
 
+def test_parts_that_are_as_this_replica_wrote_them_under_an_earlier_fence_are_written_again(
+    journals: tuple[PostgresJournal, PostgresJournal],
+) -> None:
+    one, other = journals
+    begin(one, 1, now())
+    (row,) = one.claim(owner="one", now=now(), lease=LEASE, limit=1)
+    mine = (OldKey(key_id="k1"),)
+    one.commit(replace(row, old_keys=mine), now(), noting("mint"))
+    taken = other.seize("r1", owner="other", now=now(), lease=LEASE)
+    assert taken is not None
+    other.commit(replace(taken, old_keys=()), now(), noting("stage"))
+    again = one.seize("r1", owner="one", now=now(), lease=LEASE)
+    assert again is not None
+    one.commit(replace(again, old_keys=mine), now(), NOTHING)
+    found = other.rotation("r1")
+    assert found is not None
+    assert found.old_keys == mine
+
+
+def test_a_row_that_another_transaction_keeps_is_passed_over(journal_database: Database) -> None:
+    with opened(journal_database) as journal, _transaction(journal_database, timedelta(seconds=15)) as outside:
+        for number in (1, 2, 3):
+            begin(journal, number, now())
+        outside.execute("SELECT 1 FROM rotation WHERE id = 'r1' FOR NO KEY UPDATE")
+        began = time.monotonic()
+        assert [row.id for row in journal.claim(owner="x", now=now(), lease=LEASE, limit=2)] == ["r2", "r3"]
+        assert time.monotonic() - began < 5
+
+
 def test_events_are_numbered_without_a_gap_in_the_order_of_commits_whoever_writes_them(
     journal_database: Database,
 ) -> None:

@@ -104,7 +104,8 @@ def make(
     with scene.assembly() as assembly, ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: _make_due(assembly, name), scene.names))
     if rate is not None:
-        content["providers"]["ks"]["rate"] = rate
+        # Without a probe the engine asks nothing past the driver, so every call is one that is limited.
+        content["providers"]["ks"].update(rate=rate, probe=False)
         config.write_text(json.dumps(content))
     return scene
 

@@ -111,19 +111,17 @@ def test_replicas_whose_clocks_are_hours_apart_lose_nothing_and_do_nothing_twice
 def test_two_replicas_together_stay_under_the_rate_of_the_account(
     tmp_path: Path, postgres_database: Database, keyserver: KeyserverProcess
 ) -> None:
-    rate, count = 25, 12
+    rate, count, window = 15, 10, 2
     scene = make(tmp_path, postgres_database, keyserver, count, lease="20s", rate=f"{rate}/s")
     before = len(keyserver.log)
     with ExitStack() as ending:
-        replicas = [ending.enter_context(scene.replica("--parallel", "12")) for _ in range(2)]
+        replicas = [ending.enter_context(scene.replica()) for _ in range(2)]
         for process in replicas:
             out, _ = process.communicate(timeout=300)
             assert out.endswith("finished\n"), out
-    calls = sorted(
-        each.received_at for each in list(keyserver.log)[before:] if each.operation is not Operation.RESOURCE
-    )
-    assert len(calls) > 3 * count
+    calls = sorted(each.received_at for each in list(keyserver.log)[before:])
+    assert len(calls) > 8 * count
     for index, at in enumerate(calls):
-        within = sum(1 for other in calls[index:] if other < at + 1)
-        assert within <= rate * 1.2 + 1, f"{within} calls within a second"
+        within = sum(1 for other in calls[index:] if other < at + window)
+        assert within <= rate * window * 1.2 + 1, f"{within} calls within {window} seconds"
     _all_is_done_once(scene, victims=0)

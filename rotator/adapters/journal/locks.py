@@ -27,6 +27,9 @@ OPEN_OF_CREDENTIAL = Statement(
     mine(select(ROTATION.c.fence).where(_OPEN, ROTATION.c.credential == given("credential")))
 )
 CREDENTIAL = Statement(select(func.pg_advisory_xact_lock(number(CREDENTIALS), func.hashtext(given("name")))))
-"""Also one that has no row yet."""
+"""Also one that has no row yet. An index refuses a second open rotation anyway; to wait is cheaper than to be refused,
+
+which replicas that start the same due ones would be all the time.
+"""
 TRAIL_END = Statement(select(func.pg_advisory_xact_lock(number(TRAIL), number(0))))
 """Who lengthens the trail does so alone: events are numbered in the order of commits."""
