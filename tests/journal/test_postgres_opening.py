@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,10 +22,12 @@ from rotator.adapters.journal.postgres.journal import PostgresJournal
 from rotator.adapters.journal.postgres.opening import look_at, open_journal
 from rotator.adapters.journal.version import HEAD
 from rotator.adapters.machine import MachineClock
+from rotator.app import journals
 from rotator.domain.failures import Failure, Permanent, Transient
 from rotator.testing.journal_contract.values import NOTHING, NOW, at_once, begun, noting, rotation
 from tests.journal.on_postgres import REQUEST, opened, url_of
 from tests.journal.test_migration import CREDENTIALS, KEYS, ROLLBACK, ROTATIONS
+from tests.servers import Unavailable, postgres
 from tests.servers.postgres import Database
 from tests.servers.process import reserved_port
 
@@ -130,6 +133,32 @@ def test_a_user_who_may_only_read_may_look_and_not_open(postgres_database: Datab
     refused(NotWritable, url, password)
     with look_at(url, clock=DatabaseClock(MachineClock()), password=password) as look:
         assert [row.id for row in look.open_rotations()] == ["r1"]
+
+
+def test_a_standby_is_refused_and_may_be_looked_at() -> None:
+    try:
+        server = postgres.start(standby=True)
+    except Unavailable as missing:
+        pytest.skip(str(missing))
+    try:
+        database = server.maintenance
+        failure = refused(NotWritable, url_of(database), lambda: database.password)
+        assert "read-only standby" in failure.message
+        assert "target_session_attrs" in failure.hint
+        with pytest.raises(NoJournalYet):
+            look_at(url_of(database), clock=DatabaseClock(MachineClock()), password=lambda: database.password)
+    finally:
+        server.stop()
+
+
+def test_without_psycopg_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("rotator.adapters.journal.postgres.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("rotator.adapters.journal.postgres.opening", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(CannotOpen, match="psycopg is not installed") as found:
+        journals.postgres()
+    assert "rotator[replicas]" in found.value.hint
 
 
 def test_tables_of_another_application_are_refused_and_left_alone(postgres_database: Database) -> None:
