@@ -164,7 +164,11 @@ class Change:
 class Journal(Protocol):
     """What survives a crash. Holds no secret. Safe for many threads and processes.
 
-    A write that carries a fence raises `Fenced` when the row's is another, and then nothing was written.
+    A write that carries a fence raises `Fenced` when the row's is another, and then nothing was written. One that ends
+    in `Transient` may have been written, or not; to do it again under the same fence is right either way.
+
+    Where several machines share a journal, its own clock says what is due. A caller's `now` then says only how far away
+    `next_at` is for him (for `begin`: `started_at`), so a clock that is wrong neither steals a lease nor starves.
     """
 
     # rotations

@@ -33,6 +33,7 @@ BREACHES: Final = {
     "pynacl": ("rotator/adapters/stores/planted.py", "import nacl.public"),
     "clouds": ("rotator/app/planted.py", "import google.cloud.secretmanager"),
     "sqlalchemy": ("rotator/app/planted.py", "import sqlalchemy.orm"),
+    "psycopg": ("rotator/adapters/journal/planted.py", "import psycopg"),
     "apscheduler": ("rotator/app/planted.py", "import apscheduler.triggers.cron"),
     "pydantic": ("rotator/app/planted.py", "from pydantic import BaseModel"),
     "structlog": ("rotator/app/planted.py", "import structlog"),

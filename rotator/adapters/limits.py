@@ -1,20 +1,22 @@
 """Limits as decorators of ports: a bulkhead so that one slow account cannot eat all threads, and a token bucket.
 
-A limit stands between an intent and its effect, so it waits for `patience` at most; then it raises `Transient`, which
-means that nothing was sent, with the time at which it is this caller's turn. What a server says of a throttle pauses
-the bucket for everybody.
+Replicas share the bucket of an account through their database. A limit stands between an intent and its effect, so
+it waits for `patience` at most; then it raises `Transient`, which means that nothing was sent, with the time at which
+it is this caller's turn. What a server says of a throttle pauses the bucket for everybody.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Protocol
 
 from rotator.domain.credential import Principal
-from rotator.domain.failures import Transient
+from rotator.domain.failures import Failure, Transient
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
 from rotator.domain.secret import Secret
 from rotator.ports import Provider
@@ -24,6 +26,8 @@ LONGEST_PAUSE = timedelta(hours=1)
 """What a server's word or an unexplained throttle can pause a bucket for; then it is asked again."""
 LONGEST_LINE = timedelta(minutes=1)
 """How far ahead turns are given out."""
+AT_ONCE = 16
+"""Turns that are asked for together."""
 BUSY = timedelta(seconds=1)
 """When to come back to a full bulkhead; how long its calls take is not known."""
 
@@ -78,27 +82,109 @@ class Bucket:
                     return  # sent before the last pause began, so it tells nothing new
                 self._streak, self._streak_at = self._streak + 1, now
                 pause = timedelta(seconds=2 ** min(self._streak - 1, 12))
-            self._paused_until = max(self._paused_until, now + min(pause, LONGEST_PAUSE).total_seconds())
+            pause = min(pause, LONGEST_PAUSE)
+            self._paused_until = max(self._paused_until, now + pause.total_seconds())
+        self._tell(pause)
+
+    def _tell(self, pause: timedelta) -> None:
+        """Nobody else shares this bucket."""
 
     def went_well(self) -> None:
         """An answer came: the throttle is over."""
         self._streak = 0
 
 
-class Limits:
-    """The limits of one account: at most `parallel` calls at a time, spread by a bucket."""
+class Granted(Protocol):
+    """`count` turns, the first one in `wait`; of none, `wait` says when there would have been one."""
+
+    @property
+    def wait(self) -> timedelta: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+class Turns(Protocol):
+    """Gives out turns to all who share an account. Raises `Transient`, and then nobody has one."""
+
+    def reserve(self, account: str, count: int, interval: timedelta, patience: timedelta) -> Granted:
+        """Up to `count` turns, `interval` apart, the last one within `patience`."""
+        ...
+
+    def pause(self, account: str, duration: timedelta) -> None:
+        """Nobody has a turn for so long."""
+        ...
+
+
+class SharedBucket(Bucket):
+    """A bucket that several processes share. One thread asks for all that wait, so a round trip serves many.
+
+    Turns are asked for when somebody waits for them, and never ahead: what nobody uses would be lost to the others.
+    """
 
     def __init__(
-        self,
-        *,
-        parallel: int,
-        rate: float | None = None,
-        patience: timedelta = PATIENCE,
-        clock: Clock = time.monotonic,
-        sleep: Sleep = time.sleep,
+        self, account: str, rate: float, turns: Turns, clock: Clock = time.monotonic, sleep: Sleep = time.sleep
+    ) -> None:
+        super().__init__(rate, clock, sleep)
+        self._account = account
+        self._turns = turns
+        self._asking = threading.Lock()
+        self._waiting = 0
+        self._given: deque[float] = deque()
+
+    def take(self, patience: float) -> None:
+        """As `Bucket.take`; `Transient` also when whoever gives out turns does not answer."""
+        with self._lock:
+            self._waiting += 1
+        try:
+            wait = self._turn(patience) - self._clock()
+        finally:
+            with self._lock:
+                self._waiting -= 1
+        if wait > 0:
+            self._sleep(wait)
+
+    def _turn(self, patience: float) -> float:
+        give_up = self._clock() + patience
+        if not self._asking.acquire(timeout=max(0.0, patience)):
+            raise Transient("the rate limit is reached", retry_after=BUSY, throttled=True)
+        try:
+            while self._given and self._given[0] < self._clock() - self._interval:
+                self._given.popleft()  # whoever waited for it has given up; used late it would come with another
+            if not self._given:
+                self._ask(give_up)
+            return self._given.popleft()
+        finally:
+            self._asking.release()
+
+    def _ask(self, give_up: float) -> None:
+        asked, interval = self._clock(), timedelta(seconds=self._interval)
+        left = timedelta(seconds=max(0.0, give_up - asked))
+        granted = self._turns.reserve(self._account, min(self._waiting, AT_ONCE), interval, left)
+        now, first = self._clock(), granted.wait.total_seconds()
+        if granted.count:
+            # Counted from the answer: later than the turn is right, earlier is not.
+            self._given.extend(now + first + each * self._interval for each in range(granted.count))
+            return
+        with self._lock:
+            free = now + first
+            self._line = min(max(self._line, free) + self._interval, free + LONGEST_LINE.total_seconds())
+            turn = timedelta(seconds=self._line - now)
+        raise Transient("the rate limit is reached", retry_after=turn, throttled=True)
+
+    def _tell(self, pause: timedelta) -> None:
+        with suppress(Failure):  # this process pauses nevertheless, and the journal says by itself that it is down
+            self._turns.pause(self._account, pause)
+
+
+class Limits:
+    """The limits of one account: at most `parallel` calls at a time, spread by `bucket`."""
+
+    def __init__(
+        self, *, parallel: int, bucket: Bucket, patience: timedelta = PATIENCE, clock: Clock = time.monotonic
     ) -> None:
         self._room = threading.BoundedSemaphore(parallel)
-        self._bucket = Bucket(rate, clock, sleep)
+        self._bucket = bucket
         self._patience = patience.total_seconds()
         self._clock = clock
 
@@ -129,8 +215,8 @@ class Limits:
 class LimitedProvider:
     """A `Provider` within the limits of its account; made once for all principals of it.
 
-    rate: requests a second, None: no limit. patience: how long a call may be kept waiting; the driver's own timeout
-    and this together must stay below the longest request that the lease allows.
+    rate: requests a second, None: no limit. bucket: one made by the caller, instead. patience: how long a call may be
+    kept waiting; the driver's own timeout and this together must stay below the longest request that the lease allows.
     """
 
     def __init__(
@@ -139,12 +225,14 @@ class LimitedProvider:
         *,
         parallel: int,
         rate: float | None = None,
+        bucket: Bucket | None = None,
         patience: timedelta = PATIENCE,
         clock: Clock = time.monotonic,
         sleep: Sleep = time.sleep,
     ) -> None:
         self._inner = inner
-        self._limits = Limits(parallel=parallel, rate=rate, patience=patience, clock=clock, sleep=sleep)
+        bucket = bucket or Bucket(rate, clock, sleep)
+        self._limits = Limits(parallel=parallel, bucket=bucket, patience=patience, clock=clock)
 
     def capabilities(self, principal: Principal) -> Capabilities:
         return self._inner.capabilities(principal)

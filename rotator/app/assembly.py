@@ -11,7 +11,9 @@ from pathlib import Path
 
 from rotator.adapters.calendar import CronCalendar
 from rotator.adapters.consumers.kinds import Teller
-from rotator.adapters.limits import LimitedProvider
+from rotator.adapters.journal.location import for_replicas
+from rotator.adapters.journal.postgres.clock import DatabaseClock
+from rotator.adapters.limits import Bucket, LimitedProvider, SharedBucket
 from rotator.adapters.logged import logged
 from rotator.adapters.machine import MachineClock, RandomIds
 from rotator.adapters.observe import Log, Quiet, Several
@@ -57,6 +59,8 @@ class Assembly:
         self._stores: dict[str, Store] = {}
         self._worlds: dict[str, World] = {}
         self._prober = HttpProber(self.timing.request)
+        if for_replicas(self.config.state):
+            self.clock = DatabaseClock(self.clock)
 
     @cached_property
     def timing(self) -> Timing:
@@ -86,7 +90,7 @@ class Assembly:
         from rotator.app.journals import open_journal
 
         with self._lock:
-            return open_journal(self.config, self.installation)
+            return open_journal(self.config, self.installation, self.resolver, self.clock)
 
     @property
     def told(self) -> Observer:
@@ -101,9 +105,20 @@ class Assembly:
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
                 driver = make_provider(self._absolute(config), self._admin(config), self.timing.request - patience)
-                limited = LimitedProvider(driver, parallel=self.config.parallel, rate=config.rate, patience=patience)
+                bucket = self._bucket(config)
+                limited = LimitedProvider(driver, parallel=self.config.parallel, bucket=bucket, patience=patience)
                 self._providers[name] = limited
             return self._providers[name]
+
+    def _bucket(self, config: DriverConfig) -> Bucket:
+        """The turns of a provider's account: this process's own, or on PostgreSQL those of all replicas."""
+        if config.rate is None or not for_replicas(self.config.state):
+            return Bucket(config.rate)
+        from rotator.app.journals import shared
+
+        turns = shared(self.journal)
+        assert turns is not None
+        return SharedBucket(config.name, config.rate, turns)
 
     def store(self, name: str) -> Store:
         """A store's driver. Raises `ConfigError`."""

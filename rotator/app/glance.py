@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rotator.config.errors import ConfigError
 from rotator.config.including import load_document
@@ -35,7 +36,7 @@ class Glance:
 
 def glance(config: str | None, state: str | None, name: str | None = None) -> Glance:
     """Look; more closely at the credential of that name. A journal that is not there is empty. Raises `ConfigError`."""
-    from rotator.adapters.journal.location import path_of
+    from rotator.adapters.journal.location import for_replicas, path_of
     from rotator.adapters.journal.readonly import look_at
 
     path = find(config)
@@ -46,6 +47,8 @@ def glance(config: str | None, state: str | None, name: str | None = None) -> Gl
     names = frozenset(map(str, entries)) if isinstance(entries, dict) else frozenset()
     now, base = datetime.now(UTC), path.resolve().parent
     url = state or os.environ.get("ROTATOR_STATE") or _state(document)
+    if for_replicas(url):
+        return _at_replicas(path, url, names, _consumers(entries, name), name)
     if not path_of(url, base).exists():
         return Glance(now=now, names=names)
     with look_at(url, base=base) as journal:
@@ -64,6 +67,31 @@ def _consumers(entries: object, name: str | None) -> tuple[str, ...]:
     entry = entries.get(name) if isinstance(entries, dict) else None
     declared = entry.get("consumers") if isinstance(entry, dict) else None
     return tuple(map(str, declared)) if isinstance(declared, list) else ()
+
+
+def _at_replicas(path: Path, url: str, names: frozenset[str], consumers: tuple[str, ...], name: str | None) -> Glance:
+    """The same at a journal on PostgreSQL, which needs the whole config: its password may be anywhere."""
+    from rotator.adapters.journal.errors import NoJournalYet
+    from rotator.adapters.journal.postgres.clock import DatabaseClock
+    from rotator.adapters.machine import MachineClock
+    from rotator.app.assembly import Assembly
+    from rotator.app.configs import load_config
+    from rotator.app.journals import look_at
+
+    config, clock = replace(load_config(path, lenient=True), state=url), DatabaseClock(MachineClock())
+    try:
+        with look_at(config, Assembly(config=config).resolver, clock) as journal:
+            return Glance(
+                now=clock.now(),
+                names=names,
+                credentials={row.name: row for row in journal.credentials()},
+                open={row.credential: row for row in journal.open_rotations()},
+                consumers=consumers,
+                past=journal.rotations(name, limit=REMEMBERED) if name is not None else (),
+                older=journal.older_than_world(),
+            )
+    except NoJournalYet:
+        return Glance(now=clock.now(), names=names)
 
 
 def _state(document: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rotator.cli.terminal import terminal
@@ -34,9 +35,10 @@ def run(args: argparse.Namespace) -> int:
 
 def look() -> Iterator[tuple[bool | None, str, str]]:
     """Each finding."""
-    version = platform.python_version()
-    yield sys.version_info >= (3, 11), "python", f"{version} at {sys.prefix}"
+    python = platform.python_version()
+    yield sys.version_info >= (3, 11), "python", f"{python} at {sys.prefix}"
     yield sqlite3.sqlite_version_info >= (3, 35), "sqlite", sqlite3.sqlite_version
+    yield _postgresql()
     yield (
         hasattr(time, "CLOCK_BOOTTIME") or None,
         "clock",
@@ -53,6 +55,14 @@ def look() -> Iterator[tuple[bool | None, str, str]]:
     yield None, "isolation", "off: drivers run in this process; each sees what the process sees"
     yield _swap()
     yield os.geteuid() != 0 or None, "user", "not root" if os.geteuid() else "root: a user of its own is enough"
+
+
+def _postgresql() -> tuple[bool | None, str, str]:
+    try:
+        found = version("psycopg")
+    except PackageNotFoundError:
+        return None, "postgresql", "no psycopg: the journal is for one host (pip install 'rotator[replicas]')"
+    return True, "postgresql", f"psycopg {found}: replicas can share a journal"
 
 
 def _swap() -> tuple[bool | None, str, str]:

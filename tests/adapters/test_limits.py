@@ -275,7 +275,7 @@ def test_capabilities_are_no_request(limited: Callable[..., LimitedProvider], se
 
 
 def test_a_full_bulkhead_gives_the_thread_back_and_sends_nothing() -> None:
-    limits, sent = Limits(parallel=1, patience=timedelta(milliseconds=50)), 0
+    limits, sent = Limits(parallel=1, bucket=Bucket(None), patience=timedelta(milliseconds=50)), 0
     with limits.one_call():
         began = time.monotonic()
         with pytest.raises(Transient) as refused, limits.one_call():

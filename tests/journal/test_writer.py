@@ -17,7 +17,7 @@ import pytest
 
 from rotator.adapters.journal.opening import connect, open_journal
 from rotator.adapters.journal.session import Session
-from rotator.adapters.journal.sqlite import SqliteJournal
+from rotator.adapters.journal.sqlite import SqliteJournal, SqliteSession
 from rotator.adapters.journal.writer import MOST, Writer
 from rotator.domain.failures import Fenced, Permanent, Transient
 from rotator.domain.records import Event, EventKind
@@ -48,11 +48,11 @@ class Traced:
         self.connection = connect(path, BUSY)
         self.connection.execute("CREATE TABLE made (number INTEGER PRIMARY KEY)")
         self.connection.set_trace_callback(self.said.append)
-        self.writer = Writer(self.connection)
+        self.writer = Writer(SqliteSession(self.connection))
 
     def insert(self, number: int) -> int:
-        def work(session: Session) -> int:
-            session.connection.execute("INSERT INTO made VALUES (?)", (number,))
+        def work(_: Session) -> int:
+            self.connection.execute("INSERT INTO made VALUES (?)", (number,))
             if number % 10 == 3:
                 raise Fenced("not this one")
             return number
@@ -118,7 +118,7 @@ def test_whatever_goes_wrong_reaches_the_thread_that_waits_and_the_writer_goes_o
     with pytest.raises(SystemExit):
         traced.writer.run(exits)
     with pytest.raises(Permanent, match="UNIQUE"):
-        traced.writer.run(lambda session: session.connection.execute("INSERT INTO made VALUES (1), (1)"))
+        traced.writer.run(lambda _: traced.connection.execute("INSERT INTO made VALUES (1), (1)"))
     assert traced.insert(7) == 7
 
 

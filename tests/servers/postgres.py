@@ -16,7 +16,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pg8000.dbapi
@@ -98,10 +98,10 @@ class PostgresServer:
         self._kept.close()
 
     @contextmanager
-    def database(self) -> Iterator[Database]:
-        """A fresh database; afterwards it and every role made meanwhile are gone, open sessions or not."""
+    def database(self, template: str = "template0") -> Iterator[Database]:
+        """A fresh database, or a copy of one; afterwards it and every role made meanwhile are gone, open or not."""
         name = f"t_{secrets.token_hex(6)}"
-        self.maintenance.execute(f"create database {name} template template0")
+        self.maintenance.execute(f"create database {name} template {template}")
         try:
             yield Database(**asdict(self.maintenance) | {"name": name})
         finally:
@@ -121,13 +121,16 @@ class PostgresServer:
         return True
 
 
-def start(*, durable: bool = False, options: tuple[str, ...] = ()) -> PostgresServer:
+def start(*, durable: bool = False, standby: bool = False, options: tuple[str, ...] = ()) -> PostgresServer:
     """Start one. `durable` leaves fsync on; `options` are further ones of `postgres`.
+
+    `standby`: it believes to be one and can only be read; there is no primary.
 
     Takes about 1.3 s, most of it `initdb`. Raises `Unavailable` without binaries and `StartFailed`.
     """
     binaries = find_binaries()
-    return on_a_free_port(lambda port: _start(binaries, port, options if durable else (*FAST, *options)))
+    given = options if durable else (*FAST, *options)
+    return on_a_free_port(lambda port: _start(binaries, port, given, standby=standby))
 
 
 def find_binaries() -> Path:
@@ -158,7 +161,7 @@ def _major(directory: Path) -> int:
     return int(number[0]) if number else 0
 
 
-def _start(binaries: Path, port: int, options: tuple[str, ...]) -> PostgresServer:
+def _start(binaries: Path, port: int, options: tuple[str, ...], *, standby: bool) -> PostgresServer:
     identity = unprivileged()
     directory = new_directory("pg", identity)
     if not reachable(binaries, identity):
@@ -167,7 +170,10 @@ def _start(binaries: Path, port: int, options: tuple[str, ...]) -> PostgresServe
     database = Database(
         host="127.0.0.1", port=port, user=SUPERUSER, password=secrets.token_urlsafe(16), name="postgres"
     )
-    kept = Kept(_order(binaries, directory, identity, database, options))
+    order = _order(binaries, directory, identity, database, options)
+    if standby:
+        order = replace(order, prepare=[*order.prepare, ["touch", str(directory / "data" / "standby.signal")]])
+    kept = Kept(order)
     try:
         return PostgresServer(kept, database)
     except BaseException:

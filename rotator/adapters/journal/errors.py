@@ -1,10 +1,11 @@
-"""What SQLite says, in the words of `rotator.domain.failures`, and why a journal cannot be opened.
+"""Why a journal cannot be opened, and what SQLite says, in the words of `rotator.domain.failures`.
 
 Permanent
 ├── Unreadable       a row holds what none of ours wrote
 └── CannotOpen       the journal was not opened; nothing was changed
     ├── NoDirectory      its directory does not exist
-    ├── NotAJournal      there is a file, but no journal of ours in it
+    ├── NotAJournal      there is a file or a database, but no journal of ours in it
+    │   └── NoJournalYet     a database without tables, and a look makes none
     ├── Damaged          SQLite finds it malformed
     ├── NotWritable      this user may not write it
     ├── Newer            written by a newer version of the rotator
@@ -28,7 +29,11 @@ class NoDirectory(CannotOpen):
 
 
 class NotAJournal(CannotOpen):
-    """There is a file, but it is no journal of the rotator."""
+    """There is a file or a database, but it is no journal of the rotator."""
+
+
+class NoJournalYet(NotAJournal):
+    """The database has no tables yet, and a look at it makes none."""
 
 
 class Damaged(CannotOpen):

@@ -7,6 +7,12 @@ from pathlib import Path
 from rotator.adapters.journal.errors import CannotOpen
 
 SCHEME = "sqlite:///"
+REPLICAS = ("postgresql://", "postgres://")
+
+
+def for_replicas(url: str) -> bool:
+    """Whether it is on PostgreSQL, so that several processes on several hosts may share it."""
+    return url.startswith(REPLICAS)
 
 
 def path_of(url: str, base: Path | None = None) -> Path:
@@ -16,6 +22,6 @@ def path_of(url: str, base: Path | None = None) -> Path:
     """
     path = url.removeprefix(SCHEME)
     if path == url or not path or path.startswith(":memory:"):
-        hint = "write it like sqlite:///rotator.db or sqlite:////var/lib/rotator/rotator.db"
+        hint = "write it like sqlite:///rotator.db, sqlite:////var/lib/rotator.db or postgresql://USER@HOST/DATABASE"
         raise CannotOpen("state is not the URL of a journal", hint)
     return (base or Path.cwd()) / path

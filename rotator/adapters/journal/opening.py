@@ -19,7 +19,7 @@ from rotator.adapters.journal import errors
 from rotator.adapters.journal.errors import CannotOpen, Damaged, NoDirectory, NotAJournal, NotWritable
 from rotator.adapters.journal.location import path_of
 from rotator.adapters.journal.lock import exclusively
-from rotator.adapters.journal.sqlite import SqliteJournal
+from rotator.adapters.journal.sqlite import SqliteJournal, SqliteSession
 from rotator.adapters.journal.version import HEAD, version_of
 from rotator.adapters.journal.writer import Writer
 from rotator.domain.failures import Failure
@@ -56,7 +56,7 @@ def open_journal(
             raise
     except sqlite3.Error as error:
         raise _refusal(path, error) from error
-    return SqliteJournal(_readers(path, busy), Writer(writing), signer)
+    return SqliteJournal(_readers(path, busy), Writer(SqliteSession(writing)), signer)
 
 
 def connect(path: Path, busy: timedelta, *, reader: bool = False) -> sqlite3.Connection:

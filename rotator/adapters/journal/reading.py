@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from rotator.adapters.journal import rows
 from rotator.adapters.journal import statements as sql
 from rotator.adapters.journal.rows import Record, instant, micros
-from rotator.adapters.journal.session import Session, Statement, Values
-from rotator.domain.changes import NEVER
+from rotator.adapters.journal.session import Session, Statement
+from rotator.domain.changes import NEVER, OLDER
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting
 from rotator.domain.rotation import RULES, Rotation
 
@@ -23,16 +23,17 @@ def names(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-def rotation(session: Session, statement: Statement, values: Values) -> Rotation | None:
+def rotation(session: Session, statement: Statement, values: Mapping[str, Any]) -> Rotation | None:
     """The first rotation that the statement finds."""
     record = session.one(statement, values)
     if record is None:
         return None
     mine = {"rotation": record[0]}
-    old_keys = tuple(rows.OLD_KEY.decode(part[1:]) for part in session.all(sql.OLD_KEYS.of_one, mine))
-    stores = tuple(rows.PLACE_STATE.decode(part[1:]) for part in session.all(sql.PLACE_STATES.of_one, mine))
-    consumers = tuple(rows.CONSUMER_STATE.decode(part[1:]) for part in session.all(sql.CONSUMER_STATES.of_one, mine))
-    return rows.decode_rotation(record, old_keys, stores, consumers)
+    answers = session.ask(*((parts.of_one, mine) for parts in sql.PARTS))
+    found = zip(sql.PARTS, answers, strict=True)
+    return rows.decode_rotation(
+        record, *(tuple(parts.shape.decode(each[1:]) for each in part) for parts, part in found)
+    )
 
 
 def rotations(session: Session, records: list[Record]) -> tuple[Rotation, ...]:
@@ -40,10 +41,8 @@ def rotations(session: Session, records: list[Record]) -> tuple[Rotation, ...]:
     if not records:
         return ()
     wanted = {"rotations": names(record[0] for record in records)}
-    old_keys = _by_rotation(session.all(sql.OLD_KEYS.of_many, wanted), rows.OLD_KEY)
-    stores = _by_rotation(session.all(sql.PLACE_STATES.of_many, wanted), rows.PLACE_STATE)
-    consumers = _by_rotation(session.all(sql.CONSUMER_STATES.of_many, wanted), rows.CONSUMER_STATE)
-    parts = (old_keys, stores, consumers)
+    answers = session.ask(*((parts.of_many, wanted) for parts in sql.PARTS))
+    parts = [_by_rotation(found, parts.shape) for parts, found in zip(sql.PARTS, answers, strict=True)]
     return tuple(rows.decode_rotation(each, *(tuple(part.get(each[0], ())) for part in parts)) for each in records)
 
 
@@ -61,17 +60,12 @@ def newest(session: Session, credential: str | None, limit: int) -> tuple[Rotati
     return rotations(session, session.all(sql.ROTATIONS_OF, {"credential": credential, "limit": limit}))
 
 
-def claimable(session: Session, now: datetime, limit: int, only: Collection[str] | None) -> tuple[Rotation, ...]:
-    """Open rows that are due, the most urgent first."""
-    values: dict[str, Any] = {"now": micros(now), "limit": limit}
-    if only is not None:
-        return rotations(session, session.all(sql.DUE_AMONG, values | {"only": names(only)}))
-    records: list[Record] = []
-    for priority in PRIORITIES:
-        if len(records) < limit:
-            wanted = {**values, "priority": priority, "limit": limit - len(records)}
-            records += session.all(sql.DUE_WITH_PRIORITY, wanted)
-    return rotations(session, records)
+def claimable(session: Session, now: int, limit: int, only: Collection[str] | None) -> tuple[Rotation, ...]:
+    """Open rows that are due, the most urgent first, and nobody else's; none of a journal older than the world."""
+    values: dict[str, Any] = {"now": now, "limit": limit}
+    due = (sql.DUE, values) if only is None else (sql.DUE_AMONG, values | {"only": names(only)})
+    older, records = session.ask((sql.READ_META, {"name": OLDER}), due)
+    return () if older else rotations(session, records)
 
 
 def next_wake(session: Session, only: Collection[str] | None) -> datetime | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
@@ -27,11 +27,18 @@ METADATA = MetaData()
 
 Instant = BigInteger
 Flag = Integer
+# Compared byte by byte on both databases; an index over a language's order breaks when that order is revised.
+Text = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
 
 
 def required(name: str, kind: Any, default: str | None = None) -> Column[Any]:
     """A column that is never null."""
     return Column(name, kind, nullable=False, server_default=None if default is None else text(default))
+
+
+def where(condition: str) -> dict[str, Any]:
+    """What a partial index is over."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 CREDENTIAL = Table(
@@ -53,7 +60,7 @@ CREDENTIAL = Table(
         "ix_credential_due",
         "next_due",
         "name",
-        sqlite_where=text("held = 0 AND open_rotation IS NULL AND next_due IS NOT NULL"),
+        **where("held = 0 AND open_rotation IS NULL AND next_due IS NOT NULL"),
     ),
 )
 
@@ -117,12 +124,12 @@ ROTATION = Table(
     required("open", Flag),
     required("priority", Integer, "0"),
     CheckConstraint(
-        "open = (phase NOT IN (" + ", ".join(f"'{phase.value}'" for phase in sorted(TERMINAL)) + "))",
+        "(open = 1) = (phase NOT IN (" + ", ".join(f"'{phase.value}'" for phase in sorted(TERMINAL)) + "))",
         name="open_follows_phase",
     ),
-    Index("ux_rotation_open", "credential", unique=True, sqlite_where=text("open = 1")),
+    Index("ux_rotation_open", "credential", unique=True, **where("open = 1")),
     # A claimed row moves to the end of its lease, so nobody's search walks over it.
-    Index("ix_rotation_claim", "priority", "next_at", sqlite_where=text("open = 1")),
+    Index("ix_rotation_claim", "priority", "next_at", **where("open = 1")),
 )
 
 OLD_KEY = Table(
@@ -183,7 +190,7 @@ REQUEST = Table(
     required("why", Text),
     required("at", Instant),
     Column("answered_at", Instant),
-    Index("ix_request_waiting", "credential", sqlite_where=text("answered_at IS NULL")),
+    Index("ix_request_waiting", "credential", **where("answered_at IS NULL")),
 )
 
 EVENT = Table(
@@ -221,6 +228,14 @@ SIGHTING = Table(
     Column("credential", Text, primary_key=True, nullable=False),
     Column("key_id", Text, primary_key=True, nullable=False),
     required("first_seen", Instant),
+)
+
+RATE_BUCKET = Table(
+    "rate_bucket",  # on PostgreSQL: what all replicas share
+    METADATA,
+    Column("account", Text, primary_key=True, nullable=False),
+    required("free_at", Instant),
+    required("paused_until", Instant, "0"),
 )
 
 META = Table(

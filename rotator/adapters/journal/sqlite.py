@@ -1,203 +1,136 @@
-"""`rotator.ports.Journal` on one SQLite file, for many threads and several processes of one host.
+"""The journal on one SQLite file: for many threads and several processes of one host.
 
-Reads run in the caller's thread on a pooled connection, each answer from one snapshot; writes run in the writer's
-thread and are durable when they return. Open one with `rotator.adapters.journal.opening.open_journal`.
+Open one with `rotator.adapters.journal.opening.open_journal`. There is one writer at a time, so nothing is locked row
+by row, and the time in claims is the caller's: all of them are on one machine.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
-from functools import partial
-from types import TracebackType
-from typing import TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from rotator.adapters.journal import reading, rows, writing
-from rotator.adapters.journal import statements as sql
-from rotator.adapters.journal.errors import failure_of
-from rotator.adapters.journal.session import Session
+from rotator.adapters.journal import errors
+from rotator.adapters.journal.durable import DurableJournal
+from rotator.adapters.journal.rows import Record, micros
+from rotator.adapters.journal.session import Question, Session, Statement
+from rotator.adapters.journal.snapshot import end_snapshot
 from rotator.adapters.journal.writer import Writer
-from rotator.domain.changes import OLDER, REMEMBERED, check_begin, check_commit, check_restore, check_save
-from rotator.domain.failures import Transient
-from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting, Verb
-from rotator.domain.rotation import Rotation
+from rotator.domain.failures import Failure, Transient
 from rotator.domain.trail import Signer
-from rotator.ports import Change
 
 T = TypeVar("T")
 
 
-class SqliteJournal:
-    """The journal in a file. To be closed, or used in a `with`; closing finishes what other threads are writing.
-
-    Beside the failures of the port a method raises `ValueError` and `TypeError` for what a defect of the caller would
-    write: another credential's rows, a `Secret`, a naive time.
-    """
+class SqliteJournal(DurableJournal):
+    """The journal in a file."""
 
     def __init__(self, engine: Engine, writer: Writer, signer: Signer | None = None) -> None:
-        """`signer` is needed for `checkpoint` alone."""
+        """`engine` gives connections to read on."""
+        super().__init__(writer, signer)
         self._engine = engine
-        self._writer = writer
-        self._signer = signer
-
-    def __enter__(self) -> SqliteJournal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Write what was asked for, then let go of the file. Twice: nothing more."""
-        self._writer.close()
+        super().close()
         self._engine.dispose()
 
-    # -- rotations ---------------------------------------------------------------------------------------------
-
-    def begin(self, rotation: Rotation, change: Change) -> bool:
-        """Open a rotation; what was asked of an earlier one is dropped. Twice: False."""
-        check_begin(rotation, change)
-        return self._writer.run(partial(writing.begin, rotation=rotation, change=change))
-
-    def claim(
-        self, *, owner: str, now: datetime, lease: timedelta, limit: int, only: Collection[str] | None = None
-    ) -> tuple[Rotation, ...]:
-        """Take open rows that are due. Twice: other rows, until the lease is over."""
-        work = partial(writing.claim, owner=owner, now=now, until=now + lease, limit=limit, only=only)
-        return self._writer.run(work)
-
-    def seize(self, rotation_id: str, *, owner: str, now: datetime, lease: timedelta) -> Rotation | None:
-        """Take the row from whoever holds it. Twice: taken again, with the next fence."""
-        return self._writer.run(partial(writing.seize, rotation_id=rotation_id, owner=owner, until=now + lease))
-
-    def commit(self, row: Rotation, now: datetime, change: Change, *, heed: bool = False) -> tuple[Request, ...]:
-        """Save the row and the change under its fence. Twice: saved again, its events too; an ended row is `Fenced`
-
-        once another rotation of the credential is open, or if it would be opened again.
-        """
-        check_commit(row, change)
-        values = rows.encode_rotation(row)
-        return self._writer.run(partial(writing.commit, row=row, values=values, now=now, change=change, heed=heed))
-
-    def rotation(self, rotation_id: str) -> Rotation | None:
-        """The row as committed."""
-        return self._read(lambda session: reading.rotation(session, sql.ROTATION_BY_ID, {"id": rotation_id}))
-
-    def open_rotation(self, credential: str) -> Rotation | None:
-        """The credential's one open rotation."""
-        wanted = {"credential": credential}
-        return self._read(lambda session: reading.rotation(session, sql.OPEN_OF_CREDENTIAL, wanted))
-
-    def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
-        """Rotations, the one opened last first."""
-        return self._read(lambda session: reading.newest(session, credential, max(limit, 0)))
-
-    def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
-        """The earliest `next_at` of an open row that is not parked; one that a request woke is not."""
-        return self._read(lambda session: reading.next_wake(session, only))
-
-    # -- credentials and keys ----------------------------------------------------------------------------------
-
-    def credential(self, name: str) -> CredentialRow:
-        """The credential's row; a fresh one for a name never saved."""
-        return self._look(lambda session: reading.credential(session, name))
-
-    def credentials(self) -> tuple[CredentialRow, ...]:
-        """All rows, by name."""
-        return self._look(reading.credentials)
-
-    def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
-        """Credentials to rotate, the longest due first."""
-        return self._look(lambda session: reading.due(session, now, max(limit, 0)))
-
-    def save(self, row: CredentialRow, now: datetime, change: Change) -> CredentialRow:
-        """Save a credential under its fence with no rotation open. Twice: `Fenced`."""
-        check_save(row.name, change)
-        return self._writer.run(partial(writing.save, row=row, now=now, change=change))
-
-    def keys(self, credential: str) -> tuple[KnownKey, ...]:
-        """The keys that belong to a credential, the one first known first."""
-        return self._look(lambda session: reading.keys(session, credential))
-
-    def holders(self, key_id: str) -> tuple[str, ...]:
-        """The names, sorted, of the credentials whose current key this is."""
-        return self._look(lambda session: reading.holders(session, key_id))
-
-    # -- operators and the reconciler --------------------------------------------------------------------------
-
-    def ask(self, credential: str, verb: Verb, why: str, now: datetime) -> Request:
-        """Leave a request. Twice in a row: the same request. Raises `LookupError` when no rotation is open."""
-        return self._writer.run(partial(writing.ask, credential=credential, verb=verb, why=why, now=now))
-
-    def sight(self, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
-        """Remember first sightings, by key id. Twice: the first time counts."""
-        return self._writer.run(partial(writing.sight, credential=credential, key_ids=key_ids, now=now))
-
-    # -- the trail ---------------------------------------------------------------------------------------------
-
-    def events(self, rotation_id: str | None = None, *, after: int = 0, limit: int = 10000) -> tuple[ChainedEvent, ...]:
-        """Events as committed; `after` leaves out so many, which of one rotation is its `seq`."""
-        return self._look(lambda session: reading.events(session, rotation_id, after, max(limit, 0)))
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """All signed checkpoints, oldest first."""
-        return self._look(reading.checkpoints)
-
-    def checkpoint(self, now: datetime) -> Checkpoint | None:
-        """Close what happened since the last one. Twice: None. Raises `Permanent` without a signer."""
-        return self._writer.run(partial(writing.checkpoint, now=now, signer=self._signer))
-
-    # -- what outlives a process, and its own age --------------------------------------------------------------
-
-    def recall(self, name: str) -> str | None:
-        """What was remembered under a name."""
-        return self._look(lambda session: reading.recall(session, REMEMBERED + name))
-
-    def remember(self, name: str, text: str | None) -> None:
-        """Remember a short text. Twice: the later one counts."""
-        self._writer.run(partial(writing.remember, name=REMEMBERED + name, value=text))
-
-    def restore(self, row: Rotation, now: datetime) -> None:
-        """Enter or overwrite a row that is over. Twice: the same. Raises `Fenced` for one that is open here."""
-        check_restore(row)
-        self._writer.run(partial(writing.restore, row=row, now=now))
-
-    def older_than_world(self) -> str | None:
-        """Why this journal was found older than the world, or None."""
-        return self._look(lambda session: reading.recall(session, OLDER))
-
-    def set_older_than_world(self, why: str | None) -> None:
-        """Remember it. Twice: the later word counts."""
-        self._writer.run(partial(writing.remember, name=OLDER, value=why))
-
-    # -- inside ------------------------------------------------------------------------------------------------
-
-    def _read(self, question: Callable[[Session], T]) -> T:
-        """The answer to several statements, all of one moment."""
-
-        def of_one_moment(session: Session) -> T:
-            with session.snapshot():
-                return question(session)
-
-        return self._look(of_one_moment)
-
     def _look(self, question: Callable[[Session], T]) -> T:
-        """The answer to one statement."""
         try:
             pooled = self._engine.raw_connection()
             try:
-                return question(Session(cast("sqlite3.Connection", pooled.driver_connection)))
+                return question(SqliteSession(cast("sqlite3.Connection", pooled.driver_connection)))
             finally:
                 pooled.close()
         except sqlite3.Error as error:
-            raise failure_of(error) from error
+            raise errors.failure_of(error) from error
         except DBAPIError as error:  # SQLAlchemy's wrapping of what sqlite3 said to a new connection
-            raise failure_of(cast("sqlite3.Error", error.orig)) from error
+            raise errors.failure_of(cast("sqlite3.Error", error.orig)) from error
         except PoolTimeout as error:
             raise Transient("too many threads read the journal at the same time") from error
+
+
+class SqliteSession(Session):
+    """One connection. Raises `sqlite3.Error`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self._execute: Callable[[str, Mapping[str, Any]], sqlite3.Cursor] = connection.execute
+
+    def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
+        return self._execute(statement.text, values).rowcount
+
+    def ahead(self, questions: Sequence[Question]) -> None:
+        """Nothing: there are no round trips."""
+
+    def put(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
+        if len(values) == 1:
+            self._execute(statement.text, values[0])
+        else:
+            self.connection.executemany(statement.text, values)
+
+    note = put
+
+    def ask(self, *questions: Question) -> list[list[Record]]:
+        return [self.all(statement, values) for statement, values in questions]
+
+    def all(self, statement: Statement, values: Mapping[str, Any]) -> list[Record]:
+        return self._execute(statement.text, values).fetchall()
+
+    def one(self, statement: Statement, values: Mapping[str, Any]) -> Record | None:
+        found: Record | None = self._execute(statement.text, values).fetchone()
+        return found
+
+    def lock(self, statement: Statement, values: Mapping[str, Any]) -> None:
+        """Nothing: whoever writes is alone."""
+
+    def now(self, given: datetime) -> int:
+        return micros(given)
+
+    def begin_reading(self) -> None:
+        self.connection.execute("BEGIN")
+
+    def end_reading(self) -> None:
+        end_snapshot(self.connection)
+
+    def begin(self) -> None:
+        self.noted.clear()
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return  # SQLite has rolled back already, or the next transaction will say what is wrong
+
+    begin_each = begin
+    end_each = commit
+
+    def begin_one(self) -> None:
+        self.connection.execute("SAVEPOINT job")
+
+    def end_one(self) -> None:
+        self.connection.execute("RELEASE job")
+
+    def undo_one(self) -> None:
+        self.connection.execute("ROLLBACK TO job")
+        self.connection.execute("RELEASE job")
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def spoils_all(self, error: Exception) -> bool:
+        return isinstance(error, sqlite3.OperationalError)
+
+    def failure_of(self, error: BaseException) -> Failure | None:
+        return errors.failure_of(error) if isinstance(error, sqlite3.Error) else None

@@ -1,4 +1,8 @@
-"""Every statement of the journal, in SQLAlchemy Core. Parameters carry the names of the columns that they are for."""
+"""Every statement of the journal, in SQLAlchemy Core. Parameters carry the names of the columns that they are for.
+
+The databases differ in how a list comes as one parameter, in upserts, in locks, which SQLite has no words for, in who
+numbers events, and in whose clock counts.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Insert,
@@ -18,14 +23,20 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    extract,
     func,
     insert,
     literal_column,
     null,
     select,
+    union_all,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from rotator.adapters.journal import rows
 from rotator.adapters.journal.schema import (
@@ -43,6 +54,7 @@ from rotator.adapters.journal.schema import (
 )
 from rotator.adapters.journal.session import Statement
 from rotator.domain.changes import OF_THE_ROTATION
+from rotator.domain.rotation import RULES
 
 
 def given(name: str) -> BindParameter[Any]:
@@ -50,19 +62,39 @@ def given(name: str) -> BindParameter[Any]:
     return bindparam(name)
 
 
+_LIMIT: BindParameter[int] = bindparam("limit", type_=Integer)
+_NONE: ColumnElement[int] = literal_column("0")
+
+
 def most(found: Select[Any]) -> Statement:
     """At most `limit` of the rows, from the first; SQLAlchemy would make a parameter of the offset."""
-    return Statement(found.limit(bindparam("limit", type_=Integer)).offset(literal_column("0")))
+    return Statement(found.limit(_LIMIT).offset(_NONE))
 
 
 def first(found: Select[Any]) -> Statement:
     """The first of the rows."""
-    return Statement(found.limit(literal_column("1")).offset(literal_column("0")))
+    return Statement(found.limit(literal_column("1")).offset(_NONE))
+
+
+class texts_of(GenericFunction[str]):  # noqa: N801 - functions are written so
+    """The texts of a JSON list that is one parameter: hundreds of names do not make a new statement."""
+
+    inherit_cache = True
+
+
+@compiles(texts_of, "sqlite")
+def _on_sqlite(element: texts_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each{compiler.process(element.clause_expr, **options)}"
+
+
+@compiles(texts_of, "postgresql")
+def _on_postgresql(element: texts_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json))"
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether the column is in a JSON list, given as one parameter: hundreds of names do not make a new statement."""
-    names = func.json_each(given(name)).table_valued("value")
+    """Whether the column is in a JSON list of texts, given as one parameter."""
+    names = texts_of(given(name)).table_valued("value")
     return column.in_(select(names.c.value))
 
 
@@ -81,16 +113,34 @@ def inserting(table: Table, names: Iterable[str]) -> Insert:
     return insert(table).values({name: given(name) for name in names})
 
 
-def saving(table: Table, names: Sequence[str], unique: Sequence[str]) -> Statement:
-    """Insert, or update what has the same values in the unique columns."""
-    statement = upsert(table).values({name: given(name) for name in names})
-    changed = {name: statement.excluded[name] for name in names if name not in unique}
-    return Statement(statement.on_conflict_do_update(index_elements=list(unique), set_=changed))
+def saving(table: Table, names: Sequence[str], unique: Sequence[str], *, first: bool = False) -> Statement:
+    """Insert, or update what has the same values in the unique columns; `first`: leave it as it is."""
+
+    def made(insert: Any) -> Any:
+        statement = insert(table).values({name: given(name) for name in names})
+        if first:
+            return statement.on_conflict_do_nothing(index_elements=list(unique))
+        changed = {name: statement.excluded[name] for name in names if name not in unique}
+        return statement.on_conflict_do_update(index_elements=list(unique), set_=changed)
+
+    def on_postgresql() -> Any:
+        from sqlalchemy.dialects.postgresql import insert
+
+        return made(insert)
+
+    return Statement(made(sqlite.insert), postgresql=on_postgresql)
+
+
+def mine(found: Select[Any], *, skip: bool = False) -> Select[Any]:
+    """The rows, kept from other transactions; `skip`: but for those that another keeps. SQLite has no word for it."""
+    return found.with_for_update(key_share=True, skip_locked=skip)
 
 
 # -- rotations -------------------------------------------------------------------------------------------------------
 
 _ONE: ColumnElement[int] = literal_column("1", Integer)
+DATABASE_NOW = sql_cast(extract("epoch", func.statement_timestamp()) * literal_column("1000000"), BigInteger)
+"""Microseconds since 1970, by PostgreSQL's clock."""
 _ROTATION = columns(ROTATION, rows.ROTATION_COLUMNS)
 _OPEN = ROTATION.c.open == literal_column("1")  # as text: only so does SQLite see that the partial index fits
 _DUE = and_(_OPEN, ROTATION.c.next_at <= given("now"))
@@ -101,14 +151,30 @@ _STORED = (*rows.ROTATION_COLUMNS, "open", "priority")
 ROTATION_BY_ID = Statement(_ROTATION.where(ROTATION.c.id == given("id")))
 OPEN_OF_CREDENTIAL = Statement(_ROTATION.where(_OPEN, ROTATION.c.credential == given("credential")))
 _NEWEST_FIRST = _ROTATION.order_by(ROTATION.c.number.desc())
+OPEN = Statement(_ROTATION.where(_OPEN).order_by(ROTATION.c.number))
 ROTATIONS = most(_NEWEST_FIRST)
 ROTATIONS_OF = most(_NEWEST_FIRST.where(ROTATION.c.credential == given("credential")))
-DUE_WITH_PRIORITY = most(
-    _ROTATION.where(_DUE, ROTATION.c.priority == given("priority")).order_by(ROTATION.c.next_at, ROTATION.c.number)
-)
+
+
+def _most_urgent() -> Select[Any]:
+    """One look into the index for each priority: an index cannot be walked down one column and up the next."""
+    looks = []
+    for priority in sorted({rules.priority for rules in RULES.values()}, reverse=True):
+        of_one = _ROTATION.where(_DUE, ROTATION.c.priority == literal_column(str(priority)))
+        ordered = of_one.order_by(ROTATION.c.next_at, ROTATION.c.number)
+        found = mine(ordered.limit(_LIMIT).offset(_NONE), skip=True).subquery(f"urgent_{priority}")
+        looks.append(select(*found.c))
+    found = union_all(*looks).subquery("urgent")
+    return select(*found.c)
+
+
+DUE = most(_most_urgent())
 DUE_AMONG = most(
-    _ROTATION.where(_DUE, among(ROTATION.c.credential, "only")).order_by(
-        ROTATION.c.priority.desc(), ROTATION.c.next_at, ROTATION.c.number
+    mine(
+        _ROTATION.where(_DUE, among(ROTATION.c.credential, "only")).order_by(
+            ROTATION.c.priority.desc(), ROTATION.c.next_at, ROTATION.c.number
+        ),
+        skip=True,
     )
 )
 _SOON = select(func.min(ROTATION.c.next_at)).where(_OPEN, ROTATION.c.next_at < given("never"))
@@ -173,6 +239,8 @@ class Parts:
 OLD_KEYS = Parts(OLD_KEY, rows.OLD_KEY)
 PLACE_STATES = Parts(PLACE_STATE, rows.PLACE_STATE)
 CONSUMER_STATES = Parts(CONSUMER_STATE, rows.CONSUMER_STATE)
+PARTS = (OLD_KEYS, PLACE_STATES, CONSUMER_STATES)
+"""In the order in which `rows.decode_rotation` takes them."""
 
 
 # -- credentials and keys --------------------------------------------------------------------------------------------
@@ -182,22 +250,21 @@ _DESCRIBED = [name for name in rows.CREDENTIAL.columns if name != "fence"]
 
 CREDENTIAL_BY_NAME = Statement(_CREDENTIAL.where(CREDENTIAL.c.name == given("name")))
 CREDENTIALS = Statement(_CREDENTIAL.order_by(CREDENTIAL.c.name))
-DUE_CREDENTIALS = most(
-    _CREDENTIAL.where(
-        CREDENTIAL.c.held == literal_column("0"),
-        CREDENTIAL.c.open_rotation.is_(None),
-        CREDENTIAL.c.next_due.is_not(None),
-        CREDENTIAL.c.next_due <= given("now"),
-    ).order_by(CREDENTIAL.c.next_due, CREDENTIAL.c.name)
-)
+
+
+def _due_credentials(now: ColumnElement[Any]) -> Select[Any]:
+    fitting = (CREDENTIAL.c.held == _NONE, CREDENTIAL.c.open_rotation.is_(None), CREDENTIAL.c.next_due.is_not(None))
+    found = _CREDENTIAL.where(*fitting, CREDENTIAL.c.next_due <= now).order_by(CREDENTIAL.c.next_due, CREDENTIAL.c.name)
+    return found.limit(_LIMIT).offset(_NONE)
+
+
+DUE_CREDENTIALS = Statement(_due_credentials(given("now")), postgresql=lambda: _due_credentials(DATABASE_NOW))
 HOLDERS = Statement(
     select(CREDENTIAL.c.name).where(CREDENTIAL.c.current == given("current")).order_by(CREDENTIAL.c.name)
 )
 DESCRIBE_CREDENTIAL = saving(CREDENTIAL, _DESCRIBED, ["name"])
 """All but the fence, which is the journal's."""
-MAKE_CREDENTIAL = Statement(
-    upsert(CREDENTIAL).values(name=given("name")).on_conflict_do_nothing(index_elements=["name"])
-)
+MAKE_CREDENTIAL = saving(CREDENTIAL, ["name"], ["name"], first=True)
 OPEN_CREDENTIAL = Statement(
     update(CREDENTIAL)
     .where(CREDENTIAL.c.name == given("name"))
@@ -244,11 +311,7 @@ SIGHTINGS_OF = Statement(_SIGHTING.order_by(SIGHTING.c.key_id))
 FORGET_SIGHTINGS = Statement(
     delete(SIGHTING).where(SIGHTING.c.credential == given("credential"), ~among(SIGHTING.c.key_id, "key_ids"))
 )
-SIGHT = Statement(
-    upsert(SIGHTING)
-    .values({name: given(name) for name in rows.SIGHTING.columns})
-    .on_conflict_do_nothing(index_elements=["credential", "key_id"])
-)
+SIGHT = saving(SIGHTING, rows.SIGHTING.columns, ["credential", "key_id"], first=True)
 
 
 # -- the trail -------------------------------------------------------------------------------------------------------
@@ -262,12 +325,23 @@ EVENTS_OF = most(
 HEAD_OF = first(
     select(EVENT.c.seq, EVENT.c.digest).where(EVENT.c.rotation == given("rotation")).order_by(EVENT.c.seq.desc())
 )
-INSERT_EVENT = Statement(inserting(EVENT, rows.EVENT_COLUMNS))
+_NEXT = select(func.coalesce(func.max(EVENT.c.number), _NONE) + _ONE).scalar_subquery()
+INSERT_EVENT = Statement(
+    inserting(EVENT, rows.EVENT_COLUMNS),
+    # A sequence counts in the order of inserts and not of commits, and what is rolled back leaves a gap.
+    postgresql=lambda: inserting(EVENT, rows.EVENT_COLUMNS).values(number=_NEXT),
+)
 LAST_EVENT = Statement(select(func.max(EVENT.c.number)))
-_LAST = func.max(EVENT.c.seq)
+_MOVED = (
+    select(EVENT.c.rotation, func.max(EVENT.c.seq).label("seq"))
+    .where(EVENT.c.number > given("after"))
+    .group_by(EVENT.c.rotation)
+    .subquery()
+)
 MOVED_HEADS = Statement(
-    # SQLite takes the other columns of a group from the row that has the maximum.
-    select(EVENT.c.rotation, EVENT.c.digest, _LAST).where(EVENT.c.number > given("after")).group_by(EVENT.c.rotation)
+    select(EVENT.c.rotation, EVENT.c.digest).join(
+        _MOVED, and_(EVENT.c.rotation == _MOVED.c.rotation, EVENT.c.seq == _MOVED.c.seq)
+    )
 )
 
 _CHECKPOINT = columns(CHECKPOINT, rows.CHECKPOINT.columns)

@@ -1,19 +1,17 @@
 """The one thread that writes: what many threads want to commit at the same time becomes one transaction, one fsync.
 
-What goes wrong in one piece of work undoes that one alone: the transaction is rolled back and done once more, with a
-savepoint around each piece. That is rare, and two statements a piece are a fifth of what a commit costs.
+What goes wrong in one piece of work undoes that one alone: the transaction is rolled back and done once more, each
+piece by itself. That is rare, and on SQLite the two statements of a savepoint are a fifth of what a commit costs.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeVar, cast
 
-from rotator.adapters.journal.errors import failure_of
-from rotator.adapters.journal.session import Session
+from rotator.adapters.journal.session import Question, Session
 from rotator.domain.failures import Permanent
 
 T = TypeVar("T")
@@ -21,14 +19,17 @@ T = TypeVar("T")
 MOST = 128
 """Pieces of work in one transaction: enough for every thread of a process, few enough that nobody waits for long."""
 
+Ahead = Callable[[Session], Question | None]
+
 
 class _Job:
     """One piece of work, its outcome, and a lock that is held until there is one."""
 
-    __slots__ = ("done", "error", "result", "work")
+    __slots__ = ("ahead", "done", "error", "result", "work")
 
-    def __init__(self, work: Callable[[Session], Any]) -> None:
+    def __init__(self, work: Callable[[Session], Any], ahead: Ahead | None) -> None:
         self.work = work
+        self.ahead = ahead
         self.result: Any = None
         self.error: BaseException | None = None
         self.done = Lock()
@@ -36,22 +37,25 @@ class _Job:
 
 
 class Writer:
-    """Owns the writing connection, which nobody else touches until `close`."""
+    """Owns the writing session, which nobody else touches until `close`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._session = Session(connection)
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._gate = Lock()
         self._closed = False
         self._thread = Thread(target=self._write, name="journal writer", daemon=True)
         self._thread.start()
 
-    def run(self, work: Callable[[Session], T]) -> T:
+    def run(self, work: Callable[[Session], T], *, ahead: Ahead | None = None) -> T:
         """Run the work in a transaction and return its result when that is durable.
 
-        Raises what the work raises, and then nothing of it was written; `Transient` or `Permanent` for SQLite's errors.
+        `ahead`: tells what the work will first `Session.run`, if that is known before anything was asked.
+
+        Raises what the work raises, and then nothing of it was written; `Transient` or `Permanent` for the
+        database's errors. Of a `Transient` because the connection was lost nobody knows whether it was written.
         """
-        job = _Job(work)
+        job = _Job(work, ahead)
         with self._gate:
             if self._closed:
                 raise Permanent("the journal is closed")
@@ -74,7 +78,7 @@ class Writer:
             self._closed = True
             self._queue.put(None)
         self._thread.join()
-        self._session.connection.close()
+        self._session.close()
 
     def _write(self) -> None:
         while (job := self._queue.get()) is not None:
@@ -98,51 +102,50 @@ class Writer:
                 self._each_by_itself(batch)
         except BaseException as error:  # noqa: BLE001 - a thread waits for each of these, so this one must not die
             for job in batch:
-                job.error = _error_for(error)
+                job.error = self._error_for(error)
             self._roll_back()
         for job in batch:
             job.done.release()
 
     def _together(self, batch: list[_Job]) -> bool:
         """Whether nothing went wrong in any piece of work; else nothing was written."""
-        execute = self._session.connection.execute
-        execute("BEGIN IMMEDIATE")
+        session = self._session
+        session.begin()
         try:
+            session.ahead([first for job in batch if job.ahead is not None and (first := job.ahead(session))])
             for job in batch:
-                job.result = job.work(self._session)
-        except sqlite3.OperationalError:
-            raise  # the disk or the file: that is not this one's alone
-        except Exception:  # noqa: BLE001 - it comes again, and then it is known whose it is
-            self._roll_back()
+                job.result = job.work(session)
+            session.commit()
+        except Exception as error:
+            if session.spoils_all(error):
+                raise
+            self._roll_back()  # it comes again, and then it is known whose it is
             return False
-        execute("COMMIT")
         return True
 
     def _each_by_itself(self, batch: list[_Job]) -> None:
-        execute = self._session.connection.execute
-        execute("BEGIN IMMEDIATE")
+        self._session.begin_each()
         for job in batch:
-            execute("SAVEPOINT job")
-            try:
-                job.result = job.work(self._session)
-            except sqlite3.OperationalError:
+            self._alone(job)
+        self._session.end_each()
+
+    def _alone(self, job: _Job) -> None:
+        session = self._session
+        try:
+            session.begin_one()
+            job.result = job.work(session)
+            session.end_one()
+        except Exception as error:
+            if not session.each_is_durable and session.spoils_all(error):
                 raise
-            except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
-                job.error = _error_for(error)
-                execute("ROLLBACK TO job")
-                self._session.forget()
-            execute("RELEASE job")
-        execute("COMMIT")
+            job.error = self._error_for(error)
+            session.forget()
+            session.undo_one()
 
     def _roll_back(self) -> None:
         self._session.forget()
-        try:
-            if self._session.connection.in_transaction:
-                self._session.connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            return  # SQLite has rolled back already, or the next transaction will say what is wrong
+        self._session.roll_back()
 
-
-def _error_for(error: BaseException) -> BaseException:
-    """What to raise in a waiting thread: a failure of its own for each, where SQLite's error is shared by a batch."""
-    return failure_of(error) if isinstance(error, sqlite3.Error) else error
+    def _error_for(self, error: BaseException) -> BaseException:
+        """What to raise in a waiting thread: a failure of its own for each, where a batch shares the driver's error."""
+        return self._session.failure_of(error) or error

@@ -5,6 +5,7 @@
         def journal(self) -> Iterator[Journal]:
             yield a fresh and empty journal that signs with `SIGNER`
 
+The times are fixed: a journal whose clock is its database's is told them (`now`, and for `begin` when it started).
 Every method is called twice, from many threads at the same moment, and once more after its answer was lost.
 """
 
