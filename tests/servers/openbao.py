@@ -8,19 +8,20 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.servers import Unavailable, started
-from tests.servers.process import Kept, Order, new_directory, on_a_free_port
+from tests.servers.process import Kept, Order, new_directory, on_a_free_port, reserved_port
 
 NAME = "OpenBao"
 HEALTH = "sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 
-# Of its loopback listeners the second, for cluster traffic, takes the port after the first: nobody connects to it.
+# The second listener is for cluster traffic. It is opened after unsealing, and anew by each step-down: its port stays
+# reserved as long as the server lives, or a connection of somebody else's may have it by then.
 RAFT = """
 storage "raft" {{
   path = "{directory}/data"
@@ -29,6 +30,7 @@ storage "raft" {{
 }}
 listener "tcp" {{
   address = "127.0.0.1:{port}"
+  cluster_address = "127.0.0.1:{cluster_port}"
   tls_disable = true
 }}
 api_addr = "http://127.0.0.1:{port}"
@@ -51,6 +53,7 @@ class OpenBaoServer:
         self.token = token
         self.unseal_key = ""
         self.namespaced = ""
+        self.at_the_end = ExitStack()
         kept.wait_until(self._answers)
         self.version = str(self.request("GET", HEALTH)["version"])
         started[NAME] = self.version
@@ -68,6 +71,7 @@ class OpenBaoServer:
     def stop(self) -> None:
         """End it and remove its files."""
         self._kept.close()
+        self.at_the_end.close()
 
     def as_holder_of(self, token: str) -> OpenBaoServer:
         """The same server, asked with another token; stopping either stops both."""
@@ -173,14 +177,21 @@ class Pair:
     standby: OpenBaoServer
 
     def step_down(self) -> None:
-        """Make the active one resign and wait for an active one, which may be the same: for 10 s there is none."""
+        """Make the active one resign and wait for an active one, which may be the same: for 10 s there is none.
+
+        Do not count on the other's forwarding at once.
+        """
         self.active.request("PUT", "sys/step-down")
         both = (self.active, self.standby)
         self.active._kept.wait_until(lambda: not any(each._succeeds("GET", "sys/health") for each in both))
         self.active._kept.wait_until(lambda: any(each._succeeds("GET", "sys/health") for each in both))
         if self.standby._succeeds("GET", "sys/health"):
             self.active, self.standby = self.standby, self.active
-        self.wait_until_forwarding()
+
+    def joined(self) -> bool:
+        """Whether the standby serves. It is unsealed again and again: while it still joins, that is forgotten."""
+        self.standby._succeeds("POST", "sys/unseal", {"key": self.standby.unseal_key})
+        return self.standby._succeeds("GET", "sys/health?standbyok=true")
 
     def wait_until_forwarding(self) -> None:
         """For some milliseconds a new standby redirects, because it has no connection to the active one."""
@@ -194,19 +205,18 @@ class Pair:
 
 def start_pair() -> Pair:
     """Start two on disk, the second a standby of the first: about 4 s. Raises as `start`."""
-    active = start_on_disk()
-    try:
+    with ExitStack() as ending:
+        active = start_on_disk()
+        ending.callback(active.stop)
         program = find_binary()
         standby = on_a_free_port(lambda port: _start_empty(program, port))
+        ending.callback(standby.stop)
         standby.token, standby.unseal_key = active.token, active.unseal_key
         pair = Pair(active, standby)
         standby.request("POST", "sys/storage/raft/join", {"leader_api_addr": active.address})
-        standby.request("POST", "sys/unseal", {"key": standby.unseal_key})
-        standby._kept.wait_until(lambda: standby._succeeds("GET", "sys/health?standbyok=true"))
+        standby._kept.wait_until(pair.joined)
         pair.wait_until_forwarding()
-    except BaseException:
-        active.stop()
-        raise
+        ending.pop_all()
     return pair
 
 
@@ -245,8 +255,12 @@ def _start_empty(program: Path, port: int) -> OpenBaoServer:
     directory = new_directory("bao")
     (directory / "data").mkdir()
     config = directory / "server.hcl"
-    config.write_text(RAFT.format(directory=directory, port=port, cluster_port=port + 1))
-    return _started(_order(directory, [str(program), "server", f"-config={config}"]), port, token="")
+    with ExitStack() as ending:
+        cluster_port = ending.enter_context(reserved_port())
+        config.write_text(RAFT.format(directory=directory, port=port, cluster_port=cluster_port))
+        server = _started(_order(directory, [str(program), "server", f"-config={config}"]), port, token="")
+        server.at_the_end = ending.pop_all()
+    return server
 
 
 def _order(directory: Path, command: list[str], **variables: str) -> Order:
