@@ -236,7 +236,9 @@ class Simulated:
         ]
         # A chance of its own, so that every other world of a seed is as it was.
         random = Random(f"{self.scenario.strategy}:{self.scenario.seed}:{installation}")
-        if random.random() < 0.2 if self.scenario.unread is None else self.scenario.unread:
+        # A restored journal that has no marks to tell its age by takes its own later writes there for a stranger's.
+        drawn = random.random() < 0.2 and (self.strategy.marked or not self.scenario.restore)
+        if drawn if self.scenario.unread is None else self.scenario.unread:
             ci = SimulatedStore(f"{installation}-ci", self.schedule, self.faults, exact=False, readable=False)
             stores.insert(random.randrange(len(stores) + 1), ci)
         return stores
