@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
 
-from rotator.domain.failures import Denied, Failure
-
-Resolve = Callable[[str], str]
+from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.domain.failures import Denied
 
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -36,20 +34,3 @@ class TokenAt:
 
     def __repr__(self) -> str:
         return f"TokenAt({self._reference!r})"
-
-
-def resolved(resolve: Resolve, reference: str) -> str:
-    """The text at a reference. Raises Denied when it cannot be had: without it we may do nothing."""
-    try:
-        text = resolve(reference).strip()
-    except Failure:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever resolves has errors of its own, and a port has not
-        message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
-        message = message or f"{reference} cannot be read ({type(error).__name__})"
-        failure = Denied(message, hint or "check the reference", permission=f"read {reference}")
-    else:
-        if text:
-            return text
-        failure = Denied(f"{reference} is empty", "put the secret there", permission=f"read {reference}")
-    raise failure

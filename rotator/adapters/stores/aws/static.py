@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rotator.adapters.stores.aws.access import Keys
 from rotator.adapters.stores.aws.answers import Need, refused_keys
 from rotator.adapters.stores.deadline import Deadline
-from rotator.domain.failures import Denied, Failure
+from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.domain.failures import Failure
 
 
 class Static:
     """An access key that we are given; opens its references."""
 
-    def __init__(self, key_id: str, secret: str, token: str | None, resolve: Callable[[str], str]) -> None:
+    def __init__(self, key_id: str, secret: str, token: str | None, resolve: Resolve) -> None:
         """`secret` and `token` are references; `key_id` may be one, or the id itself, which is no secret."""
         self._key_id = key_id
         self._secret = secret
@@ -22,25 +21,10 @@ class Static:
 
     def fetch(self, deadline: Deadline) -> Keys:
         """The texts at the references. Raises Denied when there are none."""
-        key_id = self._text(self._key_id) if ":" in self._key_id else self._key_id
-        token = self._text(self._token) if self._token is not None else None
-        return Keys(key_id, self._text(self._secret), token)
+        key_id = resolved(self._resolve, self._key_id) if ":" in self._key_id else self._key_id
+        token = resolved(self._resolve, self._token) if self._token is not None else None
+        return Keys(key_id, resolved(self._resolve, self._secret), token)
 
     def refused(self, need: Need, where: str) -> Failure:
         """The key is wrong, inactive or deleted, or its session is over."""
         return refused_keys(need, where, f"put a valid key at {self._secret}, and its id into `access_key_id`")
-
-    def _text(self, reference: str) -> str:
-        try:
-            text = self._resolve(reference).strip()
-        except Failure:
-            raise
-        except Exception as error:  # noqa: BLE001 - whoever resolves has errors of its own, and a port has not
-            message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
-            message = message or f"{reference} cannot be read ({type(error).__name__})"
-            failure = Denied(message, hint or "check the reference", permission=f"read {reference}")
-        else:
-            if text:
-                return text
-            failure = Denied(f"{reference} is empty", "put the secret there", permission=f"read {reference}")
-        raise failure

@@ -20,10 +20,9 @@ from typing import Any, Protocol
 
 from rotator.adapters.stores.gcp.answers import Need
 from rotator.adapters.stores.gcp.rest import Ask, Reply
+from rotator.adapters.stores.resolving import Resolve, resolved
 from rotator.domain.failures import Denied, Failure, Transient
 from rotator.domain.settings import Settings, SettingsError
-
-Resolve = Callable[[str], str]
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 """The one that Secret Manager takes (https://docs.cloud.google.com/secret-manager/docs/accessing-the-api)."""
@@ -177,23 +176,6 @@ def auth_from(settings: Settings, resolve: Resolve) -> Auth:
         return AdcFile(auth.reference("file"), resolve)
     auth.only("method", "token")
     return AccessToken(auth.reference("token"), resolve)
-
-
-def resolved(resolve: Resolve, reference: str) -> str:
-    """The text at a reference. Raises Denied when it cannot be had: without it we may do nothing."""
-    try:
-        text = resolve(reference).strip()
-    except Failure:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever resolves has errors of its own, and a port has not
-        message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
-        message = message or f"{reference} cannot be read ({type(error).__name__})"
-        failure = Denied(message, hint or "check the reference", permission=f"read {reference}")
-    else:
-        if text:
-            return text
-        failure = Denied(f"{reference} is empty", "put the secret there", permission=f"read {reference}")
-    raise failure
 
 
 def _service_account(info: Mapping[str, Any]) -> Any:

@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 
 from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.http import Api, Headers, Need, segments
-from rotator.adapters.stores.tokens import Resolve, TokenAt, resolved
+from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.adapters.stores.tokens import TokenAt
 from rotator.domain.failures import Denied, Transient
 from rotator.domain.settings import Settings
 from rotator.domain.times import UnreadableError, parse_time

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,11 +16,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from rotator.adapters.stores.kubernetes.answers import Need
-from rotator.domain.failures import Denied, Failure
+from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.domain.failures import Denied
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
-
-Resolve = Callable[[str], str]
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 LARGEST_FILE = 1024 * 1024
@@ -173,16 +172,3 @@ def sendable(token: str, where: str) -> str:
     if _SENDABLE.fullmatch(token):
         return token
     raise Denied(f"{where} holds no token", "put a bearer token there, on one line", permission=f"read {where}")
-
-
-def resolved(resolve: Resolve, reference: str) -> str:
-    """The text at a reference. Raises Denied when it cannot be had: without it we may do nothing."""
-    try:
-        return resolve(reference).strip()
-    except Failure:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever resolves has errors of its own, and a port has not
-        message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
-        message = message or f"{reference} cannot be read ({type(error).__name__})"
-        failure = Denied(message, hint or "check the reference", permission=f"read {reference}")
-    raise failure

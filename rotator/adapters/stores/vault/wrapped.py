@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from rotator.adapters.stores.resolving import Resolve, resolved
 from rotator.adapters.stores.vault.answers import Answer, Need, failure_of
 from rotator.adapters.stores.vault.lease import Channel
-from rotator.adapters.stores.vault.resolving import Resolve, resolved
 from rotator.domain.failures import Denied, Transient
 from rotator.domain.times import quoted
 
