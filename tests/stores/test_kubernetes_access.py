@@ -84,7 +84,7 @@ def test_a_reference_that_cannot_be_read_is_denied_before_any_request(cluster: C
 
     assert cluster.failing(Denied, lambda: cluster.store(unresolvable).read(CURRENT)).hint == "export TOKEN"
     assert "RuntimeError" in cluster.failing(Denied, lambda: cluster.store(broken).read(CURRENT)).message
-    assert "holds no token" in cluster.failing(Denied, lambda: cluster.store(lambda: "\n").read(CURRENT)).message
+    assert "is empty" in cluster.failing(Denied, lambda: cluster.store(lambda: "\n").read(CURRENT)).message
     assert cluster.server.requests == []
 
 
