@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -88,7 +89,8 @@ class PostgresSession(Session):
             if len(each) == 1:
                 continue  # it would be no sooner
             cursor = self.connection.cursor()
-            cursor.executemany(text, each, returning=True)
+            with self._kept_out_noticed():
+                cursor.executemany(text, each, returning=True)
             for values in each:
                 self._known[id(values)] = cursor.rowcount
                 cursor.nextset()
@@ -113,8 +115,13 @@ class PostgresSession(Session):
 
     def _exchange(self, *wanted: tuple[str, Mapping[str, Any]]) -> list[Cursor]:
         """Send what is kept, then what is wanted; the cursors of the latter when all of it was answered."""
-        try:
+        with self._kept_out_noticed():
             return self._sent(*wanted)
+
+    @contextmanager
+    def _kept_out_noticed(self) -> Iterator[None]:
+        try:
+            yield
         except psycopg.errors.LockNotAvailable:
             self._kept_out = True
             raise
