@@ -316,3 +316,22 @@ def test_a_process_that_stands_still_in_its_transaction_does_not_keep_others_out
         with pytest.raises(psycopg.Error):
             stopped.execute("SELECT 1").fetchall()
         stopped.close()
+
+
+def test_a_row_that_a_process_cut_off_in_mid_transaction_keeps_locked_is_claimed_all_the_same(
+    journal_database: Database,
+) -> None:
+    """Claims pass over locked rows, so nobody waits for them, and only who looks now and then finds out."""
+    with opened(journal_database, request=SHORT) as journal, _transaction(journal_database, SHORT) as cut_off:
+        begin(journal, 1, now())
+        pipeline = cut_off.pipeline()
+        pipeline.__enter__()
+        cut_off.execute("SELECT id FROM rotation FOR UPDATE").fetchall()
+        assert journal.claim(owner="x", now=now(), lease=LEASE, limit=1) == ()
+        ends = time.monotonic() + 20
+        while not (rows := journal.claim(owner="x", now=now(), lease=LEASE, limit=1)) and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert len(rows) == 1
+        with pytest.raises(psycopg.Error):
+            cut_off.execute("SELECT 1").fetchall()
+        cut_off.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,6 +34,8 @@ AND state_change < clock_timestamp() - CAST(current_setting('idle_in_transaction
 
 timeout of the server ends it (but PostgreSQL 17's of transactions), and it keeps all others from the trail.
 """
+SELDOM = 15.0
+"""Seconds between looks for somebody who stands still, where no answer has a limit."""
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -54,6 +57,7 @@ class PostgresSession(Session):
         self._events: list[tuple[str, Sequence[Mapping[str, Any]]]] = []
         self._known: dict[int, int] = {}
         self._kept_out = False
+        self._look_at = 0.0  # by the monotonic clock
         self._now = 0
 
     @property
@@ -163,11 +167,18 @@ class PostgresSession(Session):
             self._begin()
 
     def _begin(self) -> None:
-        self.connection  # noqa: B018 - made before the time is taken
+        self._end_who_stands_still()  # the connection is made before the time is taken
         asked_at = self._clock.boottime()
         self._queue = [(_BEGIN, [{}])]
         self._now = self._exchange((NOW.postgresql, {}))[0].fetchall()[0][0]
         self._clock.learn(self._now, asked_at)
+
+    def _end_who_stands_still(self) -> None:
+        """Now and then, too: claims pass over locked rows, so nobody may ever wait for those of one who was cut off."""
+        connection, now = self.connection, time.monotonic()
+        if now >= self._look_at:
+            connection.execute(_END_WHO_STANDS_STILL)
+            self._look_at = now + (connection.limit or SELDOM)
 
     def commit(self) -> None:
         if self._events:
