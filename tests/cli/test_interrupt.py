@@ -18,7 +18,7 @@ pytestmark = pytest.mark.stand_in("API provider: keyserver")
 def _start(scene: Scene, *words: str) -> subprocess.Popen[str]:
     """As from a terminal: who runs the tests in the background has had SIGINT ignored, and a child inherits that."""
     return subprocess.Popen(
-        ["env", "--default-signal=INT", str(SCRIPTS / "rotate"), *scene.with_config(words)],
+        ["/usr/bin/env", "--default-signal=INT", str(SCRIPTS / "rotate"), *scene.with_config(words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
