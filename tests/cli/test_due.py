@@ -87,7 +87,7 @@ def test_it_reconciles_when_it_is_time_and_not_before(scene: Scene) -> None:
     connection.close()
     scene.publish("somebody-elses")
     answer = scene.say("rotate", "--due")
-    assert "holds a foreign value" in answer.err
+    assert "was changed by hand" in answer.err
     assert scene.published() == "somebody-elses"
 
 

@@ -246,7 +246,9 @@ def older(postgres_database: Database) -> Database:
     with connect(address, REQUEST) as connection:
         upgrade_postgres(connection, lambda: True, "0001")
         for credential in CREDENTIALS:
-            _insert(connection, "credential", rows.CREDENTIAL.encode(credential))
+            values = rows.CREDENTIAL.encode(credential)
+            del values["last_writes"]
+            _insert(connection, "credential", values)
         for key in KEYS:
             _insert(connection, "key", rows.KEY.encode(key))
         for row in ROTATIONS:
@@ -259,6 +261,7 @@ def older(postgres_database: Database) -> Database:
             ):
                 for position, each in enumerate(parts):
                     encoded: dict[str, Any] = encoder.encode(each)  # type: ignore[arg-type]
+                    encoded.pop("unread", None)
                     _insert(connection, part, {"rotation": row.id, "position": position, **encoded})
         _insert(connection, "request", {**rows.REQUEST.encode(ROLLBACK)})
     return postgres_database

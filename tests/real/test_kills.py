@@ -20,7 +20,7 @@ from tests.real.scene import FIRST, NAME, Reader, Real, child
 from tests.real.victim import WHERE
 
 SEED = int(os.environ.get("ROTATOR_SEED", "20261122"))
-PATHS = {"scheduled": 9, "compromise": 9, "contain_first": 10, "rollback": 6}
+PATHS = {"scheduled": 9, "compromise": 9, "contain_first": 10, "rollback": 7}
 """How many effects each path has; a test sees that there are no more."""
 EVERY = [(path, at, where) for path, count in PATHS.items() for at in range(count) for where in WHERE]
 SAMPLE = frozenset(random.Random(SEED).sample(EVERY, 10))

@@ -49,20 +49,26 @@ def address_of(url: str, password: Callable[[], str] | None = None) -> Address:
 
     `password`: gives it; raises whatever it likes.
     """
+    found = _parsed(url)
+    if found is None:  # outside of any handler: the error that it was holds the URL
+        raise CannotOpen("state is not the URL of a database", _HINT)
+    if "password" in found:
+        hint = "write state: {url: postgresql://USER@HOST/DATABASE, password: file:/run/secrets/db}"
+        raise CannotOpen("the URL of state holds a password", hint)
+    return Address(_SETTLED | found, password)
+
+
+def _parsed(url: str) -> dict[str, str] | None:
+    """Its parameters; None where it is no URL of a database."""
     from psycopg import Error
     from psycopg.conninfo import conninfo_to_dict
 
     try:
         found = {key: str(value) for key, value in conninfo_to_dict(url).items()}
-        ports = found.get("port", "").split(",")
-        if not all(port.isdecimal() or not port for port in ports):
-            raise ValueError
     except (Error, ValueError):
-        raise CannotOpen("state is not the URL of a database", _HINT) from None
-    if "password" in found:
-        hint = "write state: {url: postgresql://USER@HOST/DATABASE, password: file:/run/secrets/db}"
-        raise CannotOpen("the URL of state holds a password", hint)
-    return Address(_SETTLED | found, password)
+        return None
+    ports = found.get("port", "").split(",")
+    return found if all(port.isdecimal() or not port for port in ports) else None
 
 
 def shown(address: Address) -> str:
