@@ -43,6 +43,33 @@ def made(server: OpenBaoServer, mount: str, **more: str) -> VaultStore:
     return VaultStore.from_settings("vault", settings, lambda _: server.token, timedelta(seconds=10))
 
 
+def losing(
+    server: OpenBaoServer,
+    mount: str,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    kind: Kind = Kind.DROP_RESPONSE,
+    **more: str,
+) -> LoseAnswer:
+    """A store behind a proxy that loses the answer to the next write; `more`: settings."""
+    proxy = fault_proxy(server.host, server.port)
+    settings = {
+        "address": f"http://127.0.0.1:{proxy.port}",
+        "mount": mount,
+        "auth": {"method": "token", "token": "env:TOKEN"},
+        **more,
+    }
+    timeout = timedelta(seconds=0.5 if kind is Kind.HANG_RESPONSE else 10)
+    lossy = VaultStore.from_settings("lossy", settings, lambda _: server.token, timeout)
+
+    @contextmanager
+    def once() -> Iterator[Store]:
+        proxy.inject(Fault(kind=kind, request=f"POST /v1/{mount}/data/".encode()))
+        yield lossy
+        assert proxy.fired == 1
+
+    return once
+
+
 class TestVault(StoreContract):
     @pytest.fixture
     def store(self, openbao_server: OpenBaoServer, openbao_mount: str) -> Store:
@@ -60,22 +87,7 @@ class TestVault(StoreContract):
         fault_proxy: Callable[[str, int], FaultProxy],
         request: pytest.FixtureRequest,
     ) -> LoseAnswer:
-        proxy = fault_proxy(openbao_server.host, openbao_server.port)
-        settings = {
-            "address": f"http://127.0.0.1:{proxy.port}",
-            "mount": openbao_mount,
-            "auth": {"method": "token", "token": "env:TOKEN"},
-        }
-        timeout = timedelta(seconds=0.5 if request.param is Kind.HANG_RESPONSE else 10)
-        lossy = VaultStore.from_settings("lossy", settings, lambda _: openbao_server.token, timeout)
-
-        @contextmanager
-        def losing() -> Iterator[Store]:
-            proxy.inject(Fault(kind=request.param, request=f"POST /v1/{openbao_mount}/data/".encode()))
-            yield lossy
-            assert proxy.fired == 1
-
-        return losing
+        return losing(openbao_server, openbao_mount, fault_proxy, request.param)
 
 
 class TestVaultInANamespace(StoreContract):
@@ -97,6 +109,12 @@ class TestVaultInANamespace(StoreContract):
     @pytest.fixture
     def colleague(self, there: OpenBaoServer, mount: str) -> Colleague:
         return Somebody(there, mount)
+
+    @pytest.fixture
+    def lose_answer(
+        self, there: OpenBaoServer, mount: str, fault_proxy: Callable[[str, int], FaultProxy]
+    ) -> LoseAnswer:
+        return losing(there, mount, fault_proxy, namespace=there.namespaced)
 
 
 class Careful(Somebody):
@@ -123,3 +141,9 @@ class TestVaultThatKeepsOneVersionAndWantsCas(StoreContract):
     @pytest.fixture
     def colleague(self, openbao_server: OpenBaoServer, mount: str) -> Colleague:
         return Careful(openbao_server, mount)
+
+    @pytest.fixture
+    def lose_answer(
+        self, openbao_server: OpenBaoServer, mount: str, fault_proxy: Callable[[str, int], FaultProxy]
+    ) -> LoseAnswer:
+        return losing(openbao_server, mount, fault_proxy)
