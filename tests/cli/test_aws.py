@@ -89,7 +89,7 @@ def test_an_operator_rolls_back_and_the_old_value_is_a_new_version(on_aws: Scene
     on_aws.policy(overlap="0s")
     for _ in range(20):
         on_aws.say("rotate", "--due")
-        if "rolled" in on_aws.say("history", NAME).out:
+        if on_aws.json("history", NAME)["rotations"][0]["phase"] == "rolled_back":
             break
     assert document(aws_server) == before
     assert on_aws.alive == {"key-1"}
