@@ -22,13 +22,12 @@ LOOK = timedelta(milliseconds=200)
 
 @dataclass(kw_only=True)
 class Run:
-    """One process's work. `stop` set: finish the effects in hand, claim nothing more."""
+    """One process's work."""
 
     assembly: Assembly
     owner: str
     parallel: int
     only: Collection[str] | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
     failures: dict[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -37,11 +36,20 @@ class Run:
         self._claims = self.only
         self._busy = 0
         self._freed = threading.Condition()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Finish the effects in hand, claim nothing more.
+
+        Takes no lock, so that a signal's handler may call it wherever the main thread is: an Event's lock may be the
+        very one that it holds. The dispatcher sees it within `LOOK`.
+        """
+        self._stopping = True
 
     def until(self, settled: Callable[[], bool]) -> None:
         """Claim and advance until `settled`, which is asked whenever nothing is in hand that could change it."""
         with ThreadPoolExecutor(self.parallel, thread_name_prefix="rotation") as pool:
-            while not self.stop.is_set():
+            while not self._stopping:
                 busy = self._busy
                 claimed = self._claim(self.parallel - busy)
                 with self._freed:
@@ -84,7 +92,7 @@ class Run:
 
     def _run(self, row: Rotation, claimed_at: float) -> None:
         try:
-            self._worker.run(row, claimed_at, stop=self.stop.is_set)
+            self._worker.run(row, claimed_at, stop=lambda: self._stopping)
         except (ConfigError, Failure) as failure:
             self.failures[row.credential] = failure
         except Exception as error:  # noqa: BLE001 - a defect must not vanish with its thread; its text may hold anything
@@ -100,8 +108,5 @@ class Run:
             wake = self.assembly.journal.next_wake(self._claims)
             if wake is not None:
                 seconds = min(seconds, max(0.002, (wake - self.assembly.clock.now()).total_seconds()))
-        if not busy:
-            self.stop.wait(seconds)
-            return
         with self._freed:
             self._freed.wait_for(lambda: self._busy < busy, timeout=seconds)

@@ -63,7 +63,7 @@ class Settling:
             if self.interrupted > 1:
                 os.write(2, b"interrupted again: what was in hand is found by the next run\n")
                 os._exit(INCOMPLETE)
-            run.stop.set()
+            run.stop()
             self._err.line("interrupted: finishing the effects in hand; again: now")
 
         return handle

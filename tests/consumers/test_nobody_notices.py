@@ -62,7 +62,7 @@ def _running(assembly: Assembly) -> Iterator[None]:
     try:
         yield
     finally:
-        run.stop.set()
+        run.stop()
         thread.join()
 
 

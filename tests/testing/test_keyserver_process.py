@@ -49,6 +49,42 @@ EVERYTHING = Behaviour(
     faults=(Fault(kind=FaultKind.LATE, operation=Operation.MINT, calls=1, skip=2, probability=0.5, seconds=1.5),),
     seed=9,
 )
+INTERRUPTED = """
+import io, os, signal, sys
+from rotator.testing.keyserver import __main__ as keyserver
+
+def served(lines):
+    # True if it ended before so many lines were run
+    seen, done = 0, False
+    def trace(frame, event, argument):
+        nonlocal seen, done
+        seen += 1
+        if seen == lines:
+            done = True
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+    class Announced(io.StringIO):
+        def flush(self):
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            sys.settrace(trace)
+            sys._getframe(1).f_trace = trace
+    os.environ["KEYSERVER_ADMIN"] = "admin"
+    was, sys.stdout = sys.stdout, Announced()
+    try:
+        assert keyserver.main([]) == 0
+    finally:
+        sys.settrace(None)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.stdout = was
+    return not done
+
+signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGTERM))
+lines = 1
+while not served(lines):
+    lines += 1
+assert lines > 3
+print("ended each time")
+"""
 COMMAND = [sys.executable, "-m", "rotator.testing.keyserver"]
 
 
@@ -171,8 +207,23 @@ def test_the_admin_secret_may_come_from_the_environment_and_is_in_no_argument(tm
                 assert admin.call("GET", "/control/behaviour").body["cap"] == 3
         finally:
             process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=10)
+            try:
+                out, err = process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
     assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_signal_that_comes_in_between_ends_it_wherever_it_is() -> None:
+    """SIGTERM before each line that the main thread runs once it serves, in Python's own modules too."""
+    with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            out, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    assert (process.returncode, out) == (0, "ended each time\n")
 
 
 def test_a_killed_starter_leaves_no_keyserver_behind() -> None:

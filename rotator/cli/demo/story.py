@@ -184,7 +184,7 @@ class _Running:
 
     def stop(self) -> None:
         """Finish what is in hand."""
-        self._run.stop.set()
+        self._run.stop()
         self._thread.join()
 
     def __exit__(self, *error: object) -> None:

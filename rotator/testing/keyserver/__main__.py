@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from queue import SimpleQueue
 
 from rotator.testing.keyserver import codec
 from rotator.testing.keyserver.behaviour import Behaviour
@@ -28,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     admin = os.environ.pop(ADMIN_VARIABLE, "") or sys.stdin.readline().strip()
     if not admin:
         return _refuse("no admin secret was given", f"set {ADMIN_VARIABLE} or write it to stdin")
-    over = threading.Event()
+    over: SimpleQueue[None] = SimpleQueue()  # an Event's lock may be held where a handler comes in between
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, lambda *_: over.put(None))
     try:
         server = Keyserver(behaviour, admin=admin, port=options.port).start()
     except OSError as error:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.flush()
     if options.while_stdin:
         threading.Thread(target=_watch_stdin, args=(over,), daemon=True).start()
-    over.wait()
+    over.get()
     server.stop()
     return 0
 
@@ -52,11 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _watch_stdin(over: threading.Event) -> None:
+def _watch_stdin(over: SimpleQueue[None]) -> None:
     # past the buffer: a thread that holds its lock would keep the interpreter from ending
     while os.read(0, 4096):
         pass
-    over.set()
+    over.put(None)
 
 
 def _refuse(what: str, hint: str) -> int:
