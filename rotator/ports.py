@@ -7,10 +7,10 @@ JSON form (`rotator.domain.codec`). "Twice" says what happens when a call is rep
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Place, Principal, Publication
@@ -19,6 +19,8 @@ from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
 from rotator.domain.secret import SECRET_TEXT, Secret
+
+T = TypeVar("T")
 
 
 class Provider(Protocol):
@@ -317,6 +319,18 @@ class Prober(Protocol):
 
     def probe(self, probe: Probe, value: Secret) -> Verdict:
         """Send the probe once. `Transient` for everything that is neither "works" nor "no such key"."""
+        ...
+
+
+class Together(Protocol):
+    """Several calls of ports at the same time."""
+
+    def run(self, calls: Sequence[Callable[[], T]]) -> tuple[T | Failure, ...]:
+        """Make each call once, and return when all are over: of each what it returned, or the `Failure` it raised.
+
+        A single one is made by the caller's own thread; several touch nothing that the caller could change. Whatever
+        else one raises is raised when all are over.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from rotator.adapters.logged import logged
 from rotator.adapters.machine import MachineClock, RandomIds
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
+from rotator.adapters.together import Threads
 from rotator.app.consumers import make_consumers, make_teller
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
@@ -59,6 +60,7 @@ class Assembly:
         self._stores: dict[str, Store] = {}
         self._worlds: dict[str, World] = {}
         self._prober = HttpProber(self.timing.request)
+        self._together = Threads(self.config.parallel)
         if for_replicas(self.config.state):
             self.clock = DatabaseClock(self.clock)
 
@@ -192,6 +194,7 @@ class Assembly:
             calendar=CronCalendar(),
             prober=self._prober,
             observer=self.told,
+            together=self._together,
             consumers=self._consumers_of(spec),
             marker=self.installation.marker(),
             fingerprinter=self.installation.fingerprinter(),

@@ -75,8 +75,13 @@ class CredentialRow:
 
     def having_written(self, write: LastWrite) -> CredentialRow:
         """The row with this as what is known of its place."""
-        others = (each for each in self.last_writes if (each.store, each.ref) != (write.store, write.ref))
+        others = self.without_write(write.store, write.ref).last_writes
         return replace(self, last_writes=(*others, write))
+
+    def without_write(self, store: str, ref: str) -> CredentialRow:
+        """The row with nothing known of the place `store:ref`."""
+        others = tuple(each for each in self.last_writes if (each.store, each.ref) != (store, ref))
+        return replace(self, last_writes=others)
 
 
 class EventKind(StrEnum):

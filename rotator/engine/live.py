@@ -10,9 +10,10 @@ from rotator.domain.failures import Conflict, Permanent, Transient
 from rotator.domain.keys import Key
 from rotator.domain.policy import AtMaxOverlap
 from rotator.domain.rotation import WaitFor, Waiting
-from rotator.engine import picking_up, places, promoting, telling
+from rotator.engine import picking_up, places, promoting, side_by_side, telling
 from rotator.engine.planning import foreign, foreign_hint
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course
 from rotator.policy.windows import Closed, may_act
 
 
@@ -79,8 +80,8 @@ def check_stores_hold_new_key(rotation: Recorded) -> None:
     """
     value = places.new_value(rotation)
 
-    def check(publication: Publication) -> None:
-        found = places.current(rotation, publication)
+    def check(publication: Publication) -> Course[None]:
+        found = yield from places.look(rotation, publication)
         if found.holds(rotation.row.new_key, value):
             return
         where = f"{publication.store}:{publication.ref}"
@@ -88,10 +89,10 @@ def check_stores_hold_new_key(rotation: Recorded) -> None:
             raise foreign(rotation, publication, found)
         if not (rotation.row.beyond_pivot or rotation.row.rules.emergency):
             raise Permanent(f"{where} no longer holds the new key", foreign_hint(rotation, found))
-        promoting.promote_in(rotation, publication, value)
+        yield from promoting.promote_in(rotation, publication, value)
         raise Conflict(f"{where} held another key and was promoted again")
 
-    places.on_every_place(rotation, check)
+    side_by_side.on_every_place(rotation, check)
 
 
 def check_new_key_works(rotation: Recorded) -> None:

@@ -8,7 +8,7 @@ A store that cannot be read has a current place alone; what is there follows fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rotator.domain.credential import Place, Publication
@@ -18,6 +18,7 @@ from rotator.domain.rotation import OldKey
 from rotator.domain.secret import Secret
 from rotator.engine import unread
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course, Read
 from rotator.ports import ABSENT, Stored
 
 _VALUE = "value."
@@ -66,7 +67,11 @@ def key_of(rotation: Recorded, fingerprint: str | None) -> KnownKey | None:
 
 def current(rotation: Recorded, publication: Publication) -> Found:
     """What consumers read."""
-    stored = rotation.read(publication, publication.place)
+    return current_as(rotation, publication, rotation.read(publication, publication.place))
+
+
+def current_as(rotation: Recorded, publication: Publication, stored: Stored) -> Found:
+    """What consumers read, of what the store gave back."""
     if stored.version != ABSENT and not rotation.reads(publication):
         wrote = unread.told(rotation, publication, stored.version)
         key = rotation.known.get(wrote.key_id or "") if wrote is not None and wrote.version is not None else None
@@ -84,7 +89,11 @@ def current(rotation: Recorded, publication: Publication) -> Found:
 
 def private(rotation: Recorded, publication: Publication, place: Place) -> Found:
     """What a pending or previous place holds."""
-    stored = rotation.read(publication, place)
+    return private_as(rotation, rotation.read(publication, place))
+
+
+def private_as(rotation: Recorded, stored: Stored) -> Found:
+    """What a pending or previous place holds, of what the store gave back."""
     value = document_value(stored)
     if value is None:
         return Found(version=stored.version)
@@ -115,6 +124,19 @@ def document(value: Secret, key_id: str, rotation_id: str) -> dict[str, str]:
     """A document of ours for a value."""
     parts = {_VALUE + name: text for name, text in value.parts().items()}
     return {**parts, "key_id": key_id, "rotation": rotation_id}
+
+
+# -- courses (`rotator.engine.side_by_side`) --------------------------------------------------------------------------
+
+
+def look(rotation: Recorded, publication: Publication) -> Course[Found]:
+    """`current`, as a part of a course."""
+    return current_as(rotation, publication, (yield Read(publication=publication, place=publication.place)))
+
+
+def look_at(rotation: Recorded, publication: Publication, place: Place) -> Course[Found]:
+    """`private`, as a part of a course."""
+    return private_as(rotation, (yield Read(publication=publication, place=place)))
 
 
 # -- over all places ----------------------------------------------------------------------------------------------
@@ -150,7 +172,16 @@ def on_every_place(
     longer than `store_wait` is left behind, as long as one is left that takes the new key and keeps it. `settles`: to
     succeed in this shows that the trouble with a place is over; a mere look does not.
     """
-    failures = [on_one_place(rotation, publication, act, settles=settles) for publication in tuple(among(rotation))]
+    raise_first(
+        rotation, [on_one_place(rotation, publication, act, settles=settles) for publication in tuple(among(rotation))]
+    )
+
+
+def raise_first(rotation: Recorded, failures: Iterable[Failure | None]) -> None:
+    """After all places were served: of those that are in trouble and not left behind, what is wrong with the first.
+
+    Any of them is worth another attempt. Undecidable when no place is left at all.
+    """
     first = next((failure for failure in failures if failure is not None), None)
     if first is not None:
         raise first if isinstance(first, Transient) else Transient(first.message, first.hint)

@@ -10,7 +10,7 @@ from rotator.domain.credential import Publication
 from rotator.domain.failures import CapFull, Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Key, slot_of
 from rotator.domain.rotation import OldKey, Phase, Waiting
-from rotator.engine import places
+from rotator.engine import places, side_by_side
 from rotator.engine.belonging import alive, belongs, beneath_cap, candidates, check_journal_age, learn_belonging
 from rotator.engine.escrow import open_escrow
 from rotator.engine.recorded import Recorded
@@ -134,7 +134,8 @@ def settle_unclear(rotation: Recorded) -> None:
         return
     for publication in unclear:
         version = rotation.read(publication, publication.place).version
-        publish(rotation, "rewrite", publication, publication.render(value), version, key.key_id)
+        rendered = publication.render(value)
+        side_by_side.alone(rotation, publish(rotation, "rewrite", publication, rendered, version, key.key_id))
 
 
 def fix_old_keys(rotation: Recorded, listed: Sequence[Key]) -> None:
@@ -223,7 +224,8 @@ def converge(rotation: Recorded) -> str:
             return
         assert newest.value is not None
         rendered = publication.render(newest.value)
-        publish(rotation, "finish promotion", publication, rendered, found.version, key_id)
+        finished = publish(rotation, "finish promotion", publication, rendered, found.version, key_id)
+        side_by_side.alone(rotation, finished)
 
     places.on_every_place(rotation, write)
     rotation.credential = replace(rotation.credential, current=key_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rotator.domain.credential import Publication
-from rotator.domain.failures import Conflict
+from rotator.domain.failures import Conflict, Denied, Permanent
 from rotator.domain.records import KnownKey
 from rotator.domain.rotation import OldKey, Waiting
 from rotator.domain.secret import Secret
-from rotator.engine import places, staging, telling
+from rotator.engine import places, side_by_side, staging, telling
 from rotator.engine.planning import foreign
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course
 from rotator.engine.unread import publish
 
 
@@ -28,9 +29,7 @@ def promote(rotation: Recorded) -> Waiting | None:
             return refusal
         rotation.update(verified_at=rotation.now())
     for among in (places.keepers, places.written_last):
-        places.on_every_place(
-            rotation, lambda publication: promote_in(rotation, publication, value), settles=True, among=among
-        )
+        side_by_side.on_every_place(rotation, lambda each: promote_in(rotation, each, value), settles=True, among=among)
     make_current(rotation, rotation.row.new_key)
     rotation.update(live_at=rotation.now(), outage=False)
     telling.begin(rotation)
@@ -46,9 +45,9 @@ def make_current(rotation: Recorded, key_id: str | None) -> None:
     )
 
 
-def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> None:
+def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> Course[None]:
     """One store: look, secure what is there, compare-and-set on the version that was looked at, read back."""
-    new_key, found = rotation.row.new_key, places.current(rotation, publication)
+    new_key, found = rotation.row.new_key, (yield from places.look(rotation, publication))
     if found.holds(new_key, value):
         _promoted(rotation, publication, found.version)
         return
@@ -59,10 +58,17 @@ def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> N
         secure_before_overwriting(rotation, found.key, found.value)
     if found.unclear:
         rotation.note("written again", f"{publication.store}:{publication.ref}", why="nobody can tell what is there")
-    state = replace(rotation.row.store(publication.store, publication.ref), unread=not rotation.reads(publication))
-    rotation.row = rotation.row.with_store(replace(state, expected=found.version, promoted_at=None))
-    publish(rotation, "promote", publication, publication.render(value), found.version, new_key)
-    after = places.current(rotation, publication)
+    before = rotation.row.store(publication.store, publication.ref)
+    unread = not rotation.reads(publication)
+    intended = replace(before, expected=found.version, promoted_at=None, unread=unread)
+    try:
+        yield from publish(
+            rotation, "promote", publication, publication.render(value), found.version, new_key, intended
+        )
+    except (Denied, Permanent):
+        rotation.row = rotation.row.with_store(before)  # nothing was written: nothing is to be put back for it
+        raise
+    after = yield from places.look(rotation, publication)
     if not after.holds(new_key, value):
         raise Conflict(f"{publication.store}:{publication.ref} was written by somebody else at the same time")
     _promoted(rotation, publication, after.version)

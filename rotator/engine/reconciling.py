@@ -7,24 +7,22 @@ own is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeVar
 
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure, Fenced, LeaseOver
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin
-from rotator.engine import places
+from rotator.engine import places, side_by_side
 from rotator.engine.belonging import check_journal_age
 from rotator.engine.killing import holder
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Write
 from rotator.engine.unread import publish
 from rotator.engine.world import World
 from rotator.ports import Change
-
-T = TypeVar("T")
 
 
 class Drift(StrEnum):
@@ -98,15 +96,14 @@ class _Look(Recorded):
 
         Raises `Fenced` when a rotation began or another pass wrote, and `LeaseOver`.
         """
+        self._intend(Event(kind=EventKind.INTENT, action=action, subject=subject))
+
+    def _intend(self, *intents: Event, writes: Sequence[Write] = (), heed: bool = True) -> None:
+        self._mean(writes)
         sent = self.world.clock.boottime()
-        event = Event(kind=EventKind.INTENT, action=action, subject=subject)
-        self.credential = self.world.journal.save(self.credential, self.now(), Change(events=(event,)))
+        self.credential = self.world.journal.save(self.credential, self.now(), Change(events=intents))
         self._expires = sent + (self.world.timing.lease - self.world.timing.request).total_seconds()
         self._within_lease()
-
-    def _effect(self, action: str, subject: str, effect: Callable[[], T], **_: object) -> T:
-        self.intend(action, subject)
-        return effect()
 
     def save_with(self, row: CredentialRow, *events: Event, keys: tuple[KnownKey, ...] = ()) -> None:
         """Save the credential's row, fenced the same way."""
@@ -161,7 +158,8 @@ def _write_current(look: _Look, publication: Publication, found: places.Found, c
     if not look.verify(value).authentic:
         raise Failure(f"the provider refuses the current key, so {where} is not mended")
     try:
-        publish(look, "mend", publication, publication.render(value), found.version, current.key_id)
+        mended = publish(look, "mend", publication, publication.render(value), found.version, current.key_id)
+        side_by_side.alone(look, mended)
     except Failure:
         if not look.reads(publication):
             look.save_with(look.credential)  # what is known of the place after all

@@ -1,7 +1,8 @@
 """The world as the owner of one rotation may touch it: the only place of intents, fences and outcomes.
 
 Steps call `write`, `remove`, `mint`, `set_state` and `tell` here. Each commits its intent under the fence, does the
-effect with nothing in between, and notes the outcome. What a step changes in the row by `update`, in the credential or
+effect with nothing in between, and notes the outcome. What goes to several places at the same time has all its intents
+in one commit. What a step changes in the row by `update`, in the credential or
 its keys, becomes durable with the next commit, so a crash point lies before or after an effect and nowhere else.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from rotator.domain.consumers import Heard, News
@@ -20,6 +22,7 @@ from rotator.domain.marks import Mark
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin, Request
 from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor, Waiting
 from rotator.domain.secret import HIDDEN, Secret
+from rotator.engine.requests import Read, Write
 from rotator.engine.world import World
 from rotator.ports import Change, StoreCapabilities, Stored
 
@@ -51,7 +54,10 @@ class Pause(Exception):
 
 
 class Recorded:
-    """One claimed rotation and its world. Made for each claim and used by one thread."""
+    """One claimed rotation and its world. Made for each claim and used by one thread.
+
+    What other threads do for it is to call a port: they see nothing of what changes here.
+    """
 
     def __init__(self, row: Rotation, spec: Credential, world: World, *, claimed_at: float) -> None:
         """`claimed_at`: `Clock.boottime` from before the claim was sent."""
@@ -191,6 +197,11 @@ class Recorded:
         """What a place of this store holds."""
         return self.world.stores[publication.store].read(place)
 
+    def read_together(self, reads: Sequence[Read]) -> tuple[Stored | Failure, ...]:
+        """What these places hold, asked at the same time; of each that does not answer, why."""
+        stores = self.world.stores
+        return self.world.together.run([partial(stores[each.publication.store].read, each.place) for each in reads])
+
     def offers(self, publication: Publication) -> StoreCapabilities:
         """What the store can do."""
         return self.world.stores[publication.store].capabilities()
@@ -235,10 +246,34 @@ class Recorded:
 
         `heed` False: neither a hold nor an operator's request comes first, because the value is in memory alone.
         """
-        store = self.world.stores[publication.store]
-        subject = f"{publication.store}:{publication.ref}"
-        kind = place.kind.value
-        return self._effect(action, subject, lambda: store.write(place, fields, expected), heed=heed, place=kind)
+        write = Write(action=action, publication=publication, place=place, fields=fields, expected=expected)
+        (answer,) = self.write_together([write], heed=heed)
+        if isinstance(answer, Failure):
+            raise answer
+        return answer
+
+    def write_together(self, writes: Sequence[Write], *, heed: bool = True) -> tuple[str | Failure, ...]:
+        """`write` to several places at the same time, all intents in one commit; of each the new version, or why not.
+
+        Raises `LeaseOver` when one could not begin in time; then nothing more may be done under this claim.
+        """
+        self._intend(*(each.intent for each in writes), writes=writes, heed=heed)
+        answers = self.world.together.run([self._sending(each) for each in writes])
+        for write, answer in zip(writes, answers, strict=True):
+            result = type(answer).__name__.lower() if isinstance(answer, Failure) else "ok"
+            self._outcome(write.action, write.subject, result)
+        return answers
+
+    def _sending(self, write: Write) -> Callable[[], str]:
+        """The effect by itself. It may have to wait for a thread, so it looks at the lease once more."""
+        store, clock, expires = self.world.stores[write.publication.store], self.world.clock, self._expires
+
+        def send() -> str:
+            if clock.boottime() > expires:
+                raise LeaseOver
+            return store.write(write.place, write.fields, write.expected)
+
+        return send
 
     def remove(self, action: str, publication: Publication, place: Place, expected: str) -> None:
         """Remove a place."""
@@ -302,13 +337,19 @@ class Recorded:
         self._outcome(action, subject, "ok")
         return result
 
-    def _intend(self, *intents: Event, heed: bool = True) -> None:
-        """Commit intents; between this and the effect stands nothing."""
+    def _intend(self, *intents: Event, writes: Sequence[Write] = (), heed: bool = True) -> None:
+        """Commit intents, with what the row says of these writes; between this and the effect stands nothing."""
         self._within_lease()
         if heed and self.credential.held and not self.row.rules.emergency:
             raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, "held; `rotator release` lets it go on"))
+        self._mean(writes)
         self.commit(*intents, heed=heed)
         self._within_lease()
+
+    def _mean(self, writes: Sequence[Write]) -> None:
+        for each in writes:
+            self.row = self.row if each.state is None else self.row.with_store(each.state)
+            self.credential = self.credential if each.last is None else self.credential.having_written(each.last)
 
     def _outcome(self, action: str, subject: str, result: str) -> None:
         event = Event(kind=EventKind.OUTCOME, action=action, subject=subject, detail={"result": result})

@@ -7,10 +7,11 @@ from dataclasses import replace
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.secret import Secret
-from rotator.engine import places, telling
+from rotator.engine import places, side_by_side, telling
 from rotator.engine.outcomes import OLD_KEY_DEAD
 from rotator.engine.promoting import make_current
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course
 from rotator.engine.unread import publish
 
 
@@ -22,9 +23,8 @@ def roll_back(rotation: Recorded) -> None:
     if not rotation.row.promotion_intended:
         return
     old = old_value(rotation)
-    for publication in rotation.spec.publish:
-        if rotation.row.store(publication.store, publication.ref).expected is not None:
-            put_back(rotation, publication, old)
+    intended = [each for each in rotation.spec.publish if rotation.row.store(each.store, each.ref).expected is not None]
+    side_by_side.together(rotation, [put_back(rotation, each, old) for each in intended])
     make_current(rotation, rotation.row.old_current)
     known = rotation.known.get(rotation.row.old_current or "")
     if known is not None:
@@ -47,9 +47,9 @@ def old_value(rotation: Recorded) -> Secret | None:
     return value
 
 
-def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -> None:
+def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -> Course[None]:
     """One store: the old value as a new version, once, unless a foreign value is current there."""
-    found = places.current(rotation, publication)
+    found = yield from places.look(rotation, publication)
     state = rotation.row.store(publication.store, publication.ref)
     if found.foreign:
         rotation.note("foreign value stays", f"{publication.store}:{publication.ref}")
@@ -58,11 +58,11 @@ def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -
     if state.put_back_at is not None and found.holds(old_key, old):  # None: an empty field
         return
     if old is not None:
-        publish(rotation, "put back", publication, publication.render(old), found.version, old_key)
+        yield from publish(rotation, "put back", publication, publication.render(old), found.version, old_key)
     elif not rotation.reads(publication):
         rotation.remove("put back", publication, publication.place, found.version)
     else:
         # Nothing was here before. An empty field is a new version too, so that a late promotion is refused.
         empty = dict.fromkeys(publication.fields, "")
-        rotation.write("put back", publication, publication.place, empty, found.version)
+        yield from publish(rotation, "put back", publication, empty, found.version, None)
     rotation.row = rotation.row.with_store(replace(state, put_back_at=rotation.now(), promoted_at=None))

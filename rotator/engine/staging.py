@@ -9,8 +9,9 @@ from rotator.domain.failures import Permanent
 from rotator.domain.keys import Verdict
 from rotator.domain.rotation import Waiting
 from rotator.domain.secret import Secret
-from rotator.engine import places
+from rotator.engine import places, side_by_side
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course, Read, Write
 
 
 def stage(rotation: Recorded) -> Waiting | None:
@@ -19,13 +20,10 @@ def stage(rotation: Recorded) -> Waiting | None:
     Of a store that keeps no pending value it is seen that it answers and that the value is not too large.
     """
     value = places.new_value(rotation)
-    read_back: list[Secret] = []
-
-    def copy(publication: Publication) -> None:
-        read_back.append(stage_in(rotation, publication, value))
-
-    places.on_every_place(rotation, copy, settles=True, among=places.keepers)
-    places.on_every_place(rotation, lambda each: see_room(rotation, each, value), among=places.written_last)
+    read_back = side_by_side.on_every_place(
+        rotation, lambda each: stage_in(rotation, each, value), settles=True, among=places.keepers
+    )
+    side_by_side.on_every_place(rotation, lambda each: see_room(rotation, each, value), among=places.written_last)
     refusal = not_yet_accepted(rotation, read_back[-1] if read_back else value)
     if refusal is not None:
         return refusal
@@ -34,15 +32,15 @@ def stage(rotation: Recorded) -> Waiting | None:
     return None
 
 
-def stage_in(rotation: Recorded, publication: Publication, value: Secret) -> Secret:
+def stage_in(rotation: Recorded, publication: Publication, value: Secret) -> Course[Secret]:
     """The value as this store's pending place gives it back; Permanent when it is another one."""
     place, new_key = publication.pending(rotation.row.id), rotation.row.new_key
     assert new_key is not None
-    found = places.private(rotation, publication, place)
+    found = yield from places.look_at(rotation, publication, place)
     if found.value != value:
         fields = places.document(value, new_key, rotation.row.id)
-        rotation.write("stage", publication, place, fields, found.version)
-        found = places.private(rotation, publication, place)
+        yield Write(action="stage", publication=publication, place=place, fields=fields, expected=found.version)
+        found = yield from places.look_at(rotation, publication, place)
     if found.value is None or found.value != value:
         raise Permanent(f"{publication.store} gives back another value than was written", "look at the store's limits")
     if publication.extract(publication.render(value)) != value:
@@ -50,9 +48,9 @@ def stage_in(rotation: Recorded, publication: Publication, value: Secret) -> Sec
     return found.value
 
 
-def see_room(rotation: Recorded, publication: Publication, value: Secret) -> None:
+def see_room(rotation: Recorded, publication: Publication, value: Secret) -> Course[None]:
     """A store that is written last answers, and would take the value; Permanent when it is too large."""
-    rotation.read(publication, publication.place)
+    yield Read(publication=publication, place=publication.place)
     most = rotation.offers(publication).max_bytes
     size = max(len(text.encode()) for text in publication.render(value).values())
     if most is not None and size > most:

@@ -13,7 +13,9 @@ from dataclasses import replace
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Conflict, Denied, Permanent
 from rotator.domain.records import LastWrite
-from rotator.engine.recorded import Pause, Recorded
+from rotator.domain.rotation import StoreState
+from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course, Write
 
 
 def told(rotation: Recorded, publication: Publication, version: str) -> LastWrite | None:
@@ -35,23 +37,34 @@ def publish(
     fields: Mapping[str, str],
     expected: str,
     key_id: str | None,
-) -> str:
+    state: StoreState | None = None,
+) -> Course[str]:
     """Write what consumers read, by compare-and-set; where that cannot be read, note which key it is.
 
-    Raises what `Recorded.write` does. Twice: a `Conflict`, as there.
+    `state`: what the row says of the place from the intent on. Fails as `Recorded.write` does. Twice: a `Conflict`, as
+    there.
     """
+    write = Write(
+        action=action, publication=publication, place=publication.place, fields=fields, expected=expected, state=state
+    )
     if rotation.reads(publication):
-        return rotation.write(action, publication, publication.place, fields, expected)
-    before = rotation.credential.last_writes
+        version: str = yield write
+        return version
+    before = rotation.credential.last_write(publication.store, publication.ref)
     meant = LastWrite(store=publication.store, ref=publication.ref, key_id=key_id)
-    rotation.credential = rotation.credential.having_written(meant)
     try:
-        version = rotation.write(action, publication, publication.place, fields, expected)
-    except (Conflict, Denied, Permanent, Pause):
-        rotation.credential = replace(rotation.credential, last_writes=before)  # ours is not there
+        version = yield replace(write, last=meant)
+    except (Conflict, Denied, Permanent):
+        _as_before(rotation, publication, before)
         raise
     rotation.credential = rotation.credential.having_written(replace(meant, version=version))
     return version
+
+
+def _as_before(rotation: Recorded, publication: Publication, before: LastWrite | None) -> None:
+    """Ours is not there."""
+    forgotten = rotation.credential.without_write(publication.store, publication.ref)
+    rotation.credential = forgotten if before is None else forgotten.having_written(before)
 
 
 def may_hold(rotation: Recorded, publication: Publication, key_id: str) -> bool:

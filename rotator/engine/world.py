@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from rotator.domain.marks import Marker
 from rotator.domain.secret import Fingerprinter
-from rotator.ports import Calendar, Clock, Consumers, Ids, Journal, Observer, Prober, Provider, Store
+from rotator.ports import Calendar, Clock, Consumers, Ids, Journal, Observer, Prober, Provider, Store, Together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class World:
     prober: Prober
     consumers: Consumers
     observer: Observer
+    together: Together
     marker: Marker
     fingerprinter: Fingerprinter
     timing: Timing = Timing()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TypeVar
 
 from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Credential, Place, PlaceKind, Principal, Publication
@@ -39,6 +40,7 @@ TIMING = Timing()
 NAME = "openai-prod"
 
 Step = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Clock:
@@ -197,6 +199,24 @@ class Store:
             raise self.down
 
 
+class InTurn:
+    """One call after the other, in the order in which they are given. `met`: how many were to be made together."""
+
+    def __init__(self) -> None:
+        self.met: list[int] = []
+
+    def run(self, calls: Sequence[Callable[[], T]]) -> tuple[T | Failure, ...]:
+        self.met.append(len(calls))
+        return tuple(self._made(call) for call in calls)
+
+    @staticmethod
+    def _made(call: Callable[[], T]) -> T | Failure:
+        try:
+            return call()
+        except Failure as failure:
+            return failure
+
+
 class Others:
     """Everything else that a world has: it listens, and answers nothing of interest."""
 
@@ -250,7 +270,7 @@ class SmallWorld:
     trace: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.clock, self.others = Clock(), Others()
+        self.clock, self.others, self.together = Clock(), Others(), InTurn()
         self.journal = TracedJournal(self.trace)
         self.provider = Provider(self.trace, self.strategy)
         self.store = {name: Store(name, self.trace, readable=name not in self.unread) for name in self.stores}
@@ -274,6 +294,7 @@ class SmallWorld:
             prober=self.others,
             consumers=self.others,
             observer=self.others,
+            together=self.together,
             marker=self.marker,
             fingerprinter=self.prints,
             timing=TIMING,

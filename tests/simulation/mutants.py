@@ -65,8 +65,8 @@ MUTANTS = (
         patches=(
             engine(
                 "recorded",
-                "lambda: store.write(place, fields, expected),",
-                "lambda: store.write(place, fields, store.read(place).version),",
+                "return store.write(write.place, write.fields, write.expected)",
+                "return store.write(write.place, write.fields, store.read(write.place).version)",
             ),
         ),
         breaks=("I1", "I3", "drift"),
@@ -85,6 +85,13 @@ MUTANTS = (
         breaks=("I1",),
         seeds=4000,
         world={"focus": "rolling_back", "emergencies": False, "outages": False, "foreign": False, "stall_rate": 0.03},
+    ),
+    Mutant(
+        name="one intent for all",
+        rule="4: of those that are written at the same time, every one is intended and put back",
+        patches=(engine("recorded", "for each in writes:\n", "for each in writes[:1]:\n"),),
+        breaks=("I1", "drift", "progress"),
+        world={"focus": "promoting", "emergencies": False},
     ),
     Mutant(
         name="nothing rewritten",
@@ -287,14 +294,26 @@ MUTANTS = (
         world={"unread": True},
     ),
     Mutant(
+        name="unread written beside the others",
+        rule="unread: what cannot be read waits until the others, who are written at the same time, are read back",
+        patches=(
+            engine(
+                "promoting",
+                "for among in (places.keepers, places.written_last):",
+                "for among in (places.not_left_behind,):",
+            ),
+        ),
+        breaks=("written last",),
+        world={"unread": True},
+    ),
+    Mutant(
         name="unread not put back",
         rule="unread: rolling back writes the old value again there, too",
         patches=(
             engine(
                 "rolling_back",
-                "        if rotation.row.store(publication.store, publication.ref).expected is not None:",
-                "        if not rotation.reads(publication):\n            continue\n"
-                "        if rotation.row.store(publication.store, publication.ref).expected is not None:",
+                "rotation.row.store(each.store, each.ref).expected is not None]",
+                "rotation.row.store(each.store, each.ref).expected is not None and rotation.reads(each)]",
             ),
         ),
         breaks=("I1", "progress", "drift"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
@@ -20,6 +21,8 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 FOREVER = float("inf")
 STALLS = (30.0, 30.0, 90.0, 90.0, 200.0, 7_200.0, 129_600.0)
 """Seconds that an actor may be stopped anywhere: from half a lease to 36 hours."""
+LATEST = 110.0
+"""Seconds after which a request lands whose sender is gone."""
 
 
 class Crash(BaseException):
@@ -37,6 +40,8 @@ class Actor:
     `at`: seconds of virtual time before which it does not go on; `idle`: it waits for a row that is due. `background`:
     what it does every few hours keeps no world going. `commits`: the steps of its last two commits, which tell what it
     can have seen before an effect; `began`: when its step did.
+
+    `part_of`: the actor of whose process this is another thread, with one request to make; `parts` are under way.
     """
 
     name: str
@@ -55,6 +60,8 @@ class Actor:
     commits: list[int] = field(default_factory=lambda: [0, 0])
     began: int = 0
     committed_at: float = 0.0
+    part_of: Actor | None = None
+    parts: list[Actor] = field(default_factory=list)
 
 
 class Schedule:
@@ -88,10 +95,15 @@ class Schedule:
         if actor is self.script:
             return
         if actor.faulty and not self.calm and self.random.random() < self._stall_rate * weight:
-            seconds = self.random.choice(STALLS)
-            actor.at, actor.stalled = self.now + seconds, True
-            self.tell("stalls", f"{seconds:.0f}s")
+            self._stall(actor, self.random.choice(STALLS))
         self._give_way()
+
+    def _stall(self, actor: Actor, seconds: float) -> None:
+        """One thread waits for a slow server, or its whole process is stopped."""
+        self.tell("stalls", f"{seconds:.0f}s")
+        stopped = actor.part_of is not None and self.random.random() < 0.5
+        for each in actor.part_of.parts if actor.part_of is not None and stopped else (actor,):
+            each.at, each.stalled = self.now + seconds, True
 
     def sleep(self, seconds: float) -> None:
         """Do nothing for so long."""
@@ -103,6 +115,14 @@ class Schedule:
         self.current.idle = True
         self._give_way()
         self.current.idle = False
+
+    def side_by_side(self, bodies: list[Callable[[], None]]) -> None:
+        """Do each in an actor of its own, all of the same process; return when all are over. A crash is of them all."""
+        me = self.current
+        me.parts = [self.add(replace(me, body=each, run=None, part_of=me, parts=[])) for each in bodies]
+        while me.parts:
+            me.at = FOREVER
+            self._give_way()
 
     def _give_way(self) -> None:
         assert self._hub is not None
@@ -176,14 +196,39 @@ class Schedule:
         try:
             actor.run.switch()
         except Crash:
-            actor.run = None
-            actor.at, actor.idle = self.now + 5.0, False
-            self.tell("starts again")
+            self._crashed(actor)
         else:
             if actor.run.dead:
-                self.drop([actor])
+                self._ended(actor)
         finally:
             self.current = self.script
+
+    def _ended(self, actor: Actor) -> None:
+        self.drop([actor])
+        whole = actor.part_of
+        if whole is not None and actor in whole.parts:
+            whole.parts.remove(actor)
+            whole.at = FOREVER if whole.parts else self.now
+
+    def _crashed(self, actor: Actor) -> None:
+        """The process is gone with all its threads; what one had sent may land yet."""
+        whole = actor.part_of or actor
+        parts, whole.parts = whole.parts, []
+        for part in parts:
+            self._leave(part, lands=part is not actor and part.run is not None and self.random.random() < 0.5)
+        if actor.part_of is not None and whole.run is not None:
+            with suppress(Crash):
+                whole.run.throw(Crash)
+        whole.run = None
+        whole.at, whole.idle = self.now + 5.0, False
+        self.tell("starts again")
+
+    def _leave(self, part: Actor, *, lands: bool) -> None:
+        if not lands:
+            self.drop([part])
+            return
+        part.faulty = False
+        part.at = min(part.at, self.now + self.random.random() * LATEST)
 
     def _jump(self, wake: Callable[[Actor], float], between: Callable[[float], bool]) -> bool:
         """To the next moment at which somebody has something to do; False if that is never."""

@@ -30,6 +30,7 @@ from rotator.testing.simulator.person import Person
 from rotator.testing.simulator.provider import PREFIX, SimulatedProvider
 from rotator.testing.simulator.schedule import START, Actor, Schedule
 from rotator.testing.simulator.store import HANDS_OVER, SimulatedStore
+from rotator.testing.simulator.together import SimulatedTogether
 
 CREDENTIAL = "app"
 RECONCILED_EVERY = 6 * 3600.0
@@ -201,6 +202,7 @@ class Simulated:
             prober=self.provider,
             consumers=consumers,
             observer=surroundings,
+            together=SimulatedTogether(self.schedule),
             marker=CachingMarker(name, hmac.digest(b"installation", name.encode(), "sha256")),
             fingerprinter=fingerprinter,
             timing=Timing(),
