@@ -33,6 +33,9 @@ from rotator.domain.failures import Failure
 from rotator.engine.world import Timing, World
 from rotator.ports import Clock, Consumers, Ids, Journal, Observer, Provider, Store
 
+BESIDE, LEAST_BESIDE = 2, 16
+"""Threads that ask several stores at the same time: so many for each rotation in flight, and at least."""
+
 
 @dataclass(kw_only=True)
 class Assembly:
@@ -60,7 +63,7 @@ class Assembly:
         self._stores: dict[str, Store] = {}
         self._worlds: dict[str, World] = {}
         self._prober = HttpProber(self.timing.request)
-        self._together = Threads(self.config.parallel)
+        self._together = Threads(max(LEAST_BESIDE, BESIDE * self.config.parallel))
         if for_replicas(self.config.state):
             self.clock = DatabaseClock(self.clock)
 

@@ -267,6 +267,7 @@ MUTANTS = (
         breaks=("I1",),
         strategies=("overlap", "dual", "unmarked"),
         seeds=4000,
+        world={"focus": "containing"},
     ),
     Mutant(
         name="one list is enough",
