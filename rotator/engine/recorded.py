@@ -257,23 +257,12 @@ class Recorded:
 
         Raises `LeaseOver` when one could not begin in time; then nothing more may be done under this claim.
         """
-        self._intend(*(each.intent for each in writes), writes=writes, heed=heed)
-        answers = self.world.together.run([self._sending(each) for each in writes])
-        for write, answer in zip(writes, answers, strict=True):
-            result = type(answer).__name__.lower() if isinstance(answer, Failure) else "ok"
-            self._outcome(write.action, write.subject, result)
-        return answers
+        sends = [self._sending(each) for each in writes]
+        return self._effects([each.intent for each in writes], sends, writes=writes, heed=heed)
 
     def _sending(self, write: Write) -> Callable[[], str]:
-        """The effect by itself. It may have to wait for a thread, so it looks at the lease once more."""
-        store, clock, expires = self.world.stores[write.publication.store], self.world.clock, self._expires
-
-        def send() -> str:
-            if clock.boottime() > expires:
-                raise LeaseOver
-            return store.write(write.place, write.fields, write.expected)
-
-        return send
+        store = self.world.stores[write.publication.store]
+        return lambda: store.write(write.place, write.fields, write.expected)
 
     def remove(self, action: str, publication: Publication, place: Place, expected: str) -> None:
         """Remove a place."""
@@ -328,14 +317,38 @@ class Recorded:
         return answers
 
     def _effect(self, action: str, subject: str, effect: Callable[[], T], *, heed: bool = True, **detail: str) -> T:
-        self._intend(Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail), heed=heed)
-        try:
-            result = effect()
-        except Failure as failure:
-            self._outcome(action, subject, type(failure).__name__.lower())
-            raise
-        self._outcome(action, subject, "ok")
-        return result
+        intent = Event(kind=EventKind.INTENT, action=action, subject=subject, detail=detail)
+        (answer,) = self._effects([intent], [effect], heed=heed)
+        if isinstance(answer, Failure):
+            raise answer
+        return answer
+
+    def _effects(
+        self,
+        intents: Sequence[Event],
+        effects: Sequence[Callable[[], T]],
+        *,
+        writes: Sequence[Write] = (),
+        heed: bool = True,
+    ) -> tuple[T | Failure, ...]:
+        """Every effect at the same time, behind one commit of all intents; what became of each goes into the trail."""
+        self._intend(*intents, writes=writes, heed=heed)
+        answers = self.world.together.run([self._in_time(each) for each in effects])
+        for intent, answer in zip(intents, answers, strict=True):
+            result = type(answer).__name__.lower() if isinstance(answer, Failure) else "ok"
+            self._outcome(intent.action, intent.subject, result)
+        return answers
+
+    def _in_time(self, effect: Callable[[], T]) -> Callable[[], T]:
+        """The effect, which may have to wait for a thread: it looks at the lease once more."""
+        clock, expires = self.world.clock, self._expires
+
+        def act() -> T:
+            if clock.boottime() > expires:
+                raise LeaseOver
+            return effect()
+
+        return act
 
     def _intend(self, *intents: Event, writes: Sequence[Write] = (), heed: bool = True) -> None:
         """Commit intents, with what the row says of these writes; between this and the effect stands nothing."""

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,22 +45,26 @@ class Death:
             os.kill(os.getpid(), self.number)
 
     def install(self) -> None:
-        """Wrap every effect of the engine."""
-        original = Recorded._effect
+        """Wrap every effect of the engine. Writes that go to several stores at the same time are one."""
+        original = Recorded._effects
 
-        def effect(recorded: Recorded, action: str, subject: str, do: Callable[[], Any], **detail: Any) -> Any:
+        def effects(recorded: Recorded, intents: Any, does: Sequence[Callable[[], Any]], **how: Any) -> Any:
             self.count += 1
             self.reached("before intent")
+            return original(recorded, intents, [self.around(each) for each in does], **how)
 
-            def done() -> Any:
-                self.reached("before effect")
-                result = do()
-                self.reached("after effect")
-                return result
+        Recorded._effects = effects  # type: ignore[method-assign,assignment]
 
-            return original(recorded, action, subject, done, **detail)
+    def around(self, do: Callable[[], Any]) -> Callable[[], Any]:
+        """The effect itself."""
 
-        Recorded._effect = effect  # type: ignore[method-assign,assignment]
+        def done() -> Any:
+            self.reached("before effect")
+            result = do()
+            self.reached("after effect")
+            return result
+
+        return done
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,17 +79,20 @@ class Engine:
 
     def install(self) -> None:
         """Wrap every effect and every step."""
-        original = Recorded._effect
+        original = Recorded._effects
 
-        def effect(recorded: Recorded, action: str, subject: str, do: Callable[[], Any], **detail: Any) -> Any:
+        def effects(recorded: Recorded, intents: Any, does: Sequence[Callable[[], Any]], **how: Any) -> Any:
             name = recorded.spec.name
-            number = self._effects[name]
-            self._effects[name] += 1
-            return original(recorded, action, subject, lambda: self._around(name, "effect", number, do), **detail)
+            return original(recorded, intents, [self._counted(name, each) for each in does], **how)
 
-        Recorded._effect = effect  # type: ignore[method-assign,assignment]
+        Recorded._effects = effects  # type: ignore[method-assign,assignment]
         for phase, row in saga.TABLE.items():
             saga.TABLE[phase] = replace(row, step=self._step(phase, row.step))
+
+    def _counted(self, name: str, do: Callable[[], Any]) -> Callable[[], Any]:
+        number = self._effects[name]
+        self._effects[name] += 1
+        return lambda: self._around(name, "effect", number, do)
 
     def _step(self, phase: Phase, step: saga.Step) -> saga.Step:
         def wrapped(recorded: Recorded) -> Any:

@@ -65,8 +65,8 @@ MUTANTS = (
         patches=(
             engine(
                 "recorded",
-                "return store.write(write.place, write.fields, write.expected)",
-                "return store.write(write.place, write.fields, store.read(write.place).version)",
+                "return lambda: store.write(write.place, write.fields, write.expected)",
+                "return lambda: store.write(write.place, write.fields, store.read(write.place).version)",
             ),
         ),
         breaks=("I1", "I3", "drift"),
