@@ -463,10 +463,9 @@ MUTANTS = (
             ),
         ),
         breaks=("acknowledged",),
-        strategies=("overlap",),
-        first=800,
+        strategies=("two-slots",),
         seeds=4000,
-        world={"focus": "live"},
+        world={"focus": "live", "stall_rate": 0.01, "fault_rate": 0.0},
     ),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -271,7 +271,8 @@ class Invariants:
         """Rule 11: what fails transiently before the pivot gives up within a day."""
         if row.failing_since is None or row.beyond_pivot or row.rules.emergency or row.phase not in BEFORE_PIVOT:
             return
-        failing = (self._schedule.instant() - row.failing_since).total_seconds()
+        decided = min(self._schedule.instant(), row.next_at)  # who stalls between deciding and committing is not late
+        failing = (decided - row.failing_since).total_seconds()
         if row.owner is None and row.attempts and failing > Timing().give_up.total_seconds() + 600:
             self.broken("rule 11", row.id, row.phase.value, "goes on failing after", failing)
 
