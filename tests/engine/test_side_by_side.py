@@ -11,13 +11,15 @@ from time import monotonic, sleep
 import pytest
 
 from rotator.adapters.together import Threads
-from rotator.domain.credential import Place, PlaceKind
+from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.failures import Conflict, Denied, Failure, LeaseOver, Permanent, Transient
 from rotator.domain.keys import KeyState
 from rotator.domain.records import EventKind, LastWrite, Verb
 from rotator.domain.rotation import Mode, OldKey, Phase
 from rotator.engine import places, promoting, side_by_side, staging
 from rotator.engine.recorded import Recorded
+from rotator.engine.requests import Course
+from rotator.engine.unread import publish
 from rotator.engine.worker import Worker
 from rotator.ports import Change
 from tests.engine.small_world import NAME, TIMING, SmallWorld, Store
@@ -159,6 +161,22 @@ def test_all_look_then_one_commit_intends_all_then_all_write_then_all_are_read_b
     commits = [step for step in small.trace if step[0] == "commit"]
     assert commits == [("commit", *["intent promote"] * 3)]
     assert small.together.met == [3, 3, 3]
+
+
+def test_nobody_writes_before_everybody_has_looked_however_often() -> None:
+    small = world("a", "b")
+    rotation = minted(small)
+
+    def looks(publication: Publication, times: int) -> Course[str]:
+        for _ in range(times):
+            found = yield from places.look(rotation, publication)
+        return (yield from publish(rotation, "promote", publication, {"API_KEY": "x"}, found.version, "k2"))
+
+    courses = [looks(each, times) for each, times in zip(small.spec.publish, (1, 3), strict=True)]
+    assert side_by_side.together(rotation, courses) == ("a4", "b2")
+    assert steps(small, "read", "write") == ["read a", *["read b"] * 3, "write a", "write b"]
+    assert small.effects() == ["write", "write"]
+    assert [step[1:] for step in small.trace if step[0] == "commit"] == [("intent promote", "intent promote")]
 
 
 def test_what_each_place_expected_is_durable_when_the_first_write_begins() -> None:
