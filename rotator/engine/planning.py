@@ -159,11 +159,21 @@ def old_key_ids(rotation: Recorded, listed: Sequence[Key]) -> set[str]:
 
 
 def secured(rotation: Recorded, old: OldKey) -> OldKey:
-    """The old key, its value in a `previous` place if it can be had at all."""
+    """The old key, its value in a `previous` place if it can be had at all.
+
+    Containing waits for no store: what is not kept yet is kept before a promotion overwrites it.
+    """
     if old.kept_in is not None or old.proof is not None:
         return old
-    value = places.find_value(rotation, rotation.known[old.key_id])
-    return old if value is None else places.keep(rotation, old, value)
+    try:
+        value = places.find_value(rotation, rotation.known[old.key_id])
+        return old if value is None else places.keep(rotation, old, value)
+    except (Transient, Denied, Permanent, Conflict) as failure:
+        if not rotation.row.rules.contains:
+            raise
+        rotation.purge(failure)
+        rotation.note("not kept yet", old.key_id, why=failure.message)
+        return replace(old, had=True)
 
 
 def choose_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
