@@ -145,7 +145,7 @@ def fix_old_keys(rotation: Recorded, listed: Sequence[Key]) -> None:
         old = rotation.row.old_key(key_id)
         if old is None:
             old = OldKey(key_id=key_id, fingerprint=rotation.known[key_id].fingerprint)
-        rotation.row = rotation.row.with_old_key(secured(rotation, old))
+        rotation.row = rotation.row.with_old_key(secured_for_now(rotation, old))
     rotation.update(fixed=True)
 
 
@@ -158,22 +158,24 @@ def old_key_ids(rotation: Recorded, listed: Sequence[Key]) -> set[str]:
     return (alive(rotation, ()) | listed_ids) - {rotation.row.new_key}
 
 
-def secured(rotation: Recorded, old: OldKey) -> OldKey:
-    """The old key, its value in a `previous` place if it can be had at all.
-
-    Containing waits for no store: what is not kept yet is kept before a promotion overwrites it.
-    """
-    if old.kept_in is not None or old.proof is not None:
-        return old
+def secured_for_now(rotation: Recorded, old: OldKey) -> OldKey:
+    """As `secured`, but where every key is disabled first, no store is waited for: it is secured right after that."""
     try:
-        value = places.find_value(rotation, rotation.known[old.key_id])
-        return old if value is None else places.keep(rotation, old, value)
+        return secured(rotation, old)
     except (Transient, Denied, Permanent, Conflict) as failure:
         if not rotation.row.rules.contains:
             raise
         rotation.purge(failure)
         rotation.note("not kept yet", old.key_id, why=failure.message)
-        return replace(old, had=True)
+        return old
+
+
+def secured(rotation: Recorded, old: OldKey) -> OldKey:
+    """The old key, its value in a `previous` place if it can be had at all."""
+    if old.kept_in is not None or old.proof is not None:
+        return old
+    value = places.find_value(rotation, rotation.known[old.key_id])
+    return old if value is None else places.keep(rotation, old, value)
 
 
 def choose_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:

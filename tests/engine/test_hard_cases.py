@@ -254,6 +254,7 @@ def test_a_value_that_no_store_keeps_now_keeps_no_stolen_key_alive(containing: S
     for name, store in containing.store.items():
         store.write = writes[name]  # type: ignore[method-assign]
     rotation.release()
+    containing.journal.ask(NAME, Verb.RESUME, "mended", containing.clock.now())
     run_for(containing, HOUR)
     row = containing.committed()
     assert row.phase is P.DONE
