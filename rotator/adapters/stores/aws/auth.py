@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rotator.adapters.stores.address import address_in
 from rotator.adapters.stores.aws.access import Source
 from rotator.adapters.stores.aws.imds import ADDRESS, Imds
 from rotator.adapters.stores.aws.profile import Profile
 from rotator.adapters.stores.aws.role import AssumedRole, WebIdentity
 from rotator.adapters.stores.aws.static import Static
 from rotator.adapters.stores.aws.wire import Wire
+from rotator.domain.address import address_in
 from rotator.domain.settings import Settings, SettingsError
 
 Resolve = Callable[[str], str]
