@@ -11,7 +11,6 @@ Not there: the credentials of ECS tasks and of EKS Pod Identity, SSO, and profil
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from rotator.adapters.stores.aws.access import Source
@@ -20,10 +19,9 @@ from rotator.adapters.stores.aws.profile import Profile
 from rotator.adapters.stores.aws.role import AssumedRole, WebIdentity
 from rotator.adapters.stores.aws.static import Static
 from rotator.adapters.stores.aws.wire import Wire
+from rotator.adapters.stores.resolving import Resolve
 from rotator.domain.address import address_in
 from rotator.domain.settings import Settings, SettingsError
-
-Resolve = Callable[[str], str]
 
 METHODS = ("irsa", "imds", "profile", "static", "role")
 KNOWN = (
