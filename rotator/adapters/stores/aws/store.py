@@ -293,7 +293,7 @@ def _checked(place: Place, text: str) -> str:
     try:
         (json_text.values if _shared(place) else json_text.whole_values)(text)
     except Permanent:
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     else:
         return text
     hint = "store a JSON object in it, or publish to another reference; a plain string has no fields"
