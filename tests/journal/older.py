@@ -11,7 +11,7 @@ from rotator.domain.records import CredentialRow, KnownKey, Origin, Request, Ver
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.domain.trail import START, chained, close
 from rotator.testing.journal_contract import SIGNER
-from rotator.testing.journal_contract.commits import filled
+from rotator.testing.journal_contract.full import filled
 from rotator.testing.journal_contract.values import NEVER, NOW, SECOND, event, rotation
 
 LATER = ("last_writes", "priority", "unread")

@@ -20,7 +20,7 @@ from rotator.domain.records import CredentialRow, KnownKey, Origin
 from rotator.domain.rotation import Phase
 from rotator.ports import Change
 from rotator.testing.journal_contract import SIGNER
-from rotator.testing.journal_contract.commits import filled
+from rotator.testing.journal_contract.full import filled
 from rotator.testing.journal_contract.values import NOTHING, NOW, SECOND, begun, claimed, noting
 from tests.journal.places import as_nobody, open_directory
 
