@@ -174,7 +174,8 @@ def test_an_extension_is_no_other_application(postgres_database: Database) -> No
     if available == [[0]]:
         pytest.skip("this PostgreSQL has no pg_stat_statements")
     postgres_database.execute("create extension pg_stat_statements")
-    opened(postgres_database).close()
+    with opened(postgres_database) as journal:
+        assert journal.rotations() == ()
 
 
 def test_a_newer_journal_is_refused_and_stays_as_it_is(journal_database: Database) -> None:
