@@ -179,8 +179,8 @@ def _without_empty_words(parsed: argparse.Namespace) -> argparse.Namespace:
 
     for action in getattr(parsed, "actions", ()):
         given = getattr(parsed, action.dest, None)
-        if action.dest != "reason" and (given == "" or (isinstance(given, list) and "" in given)):
-            what = action.option_strings[0] if action.option_strings else action.metavar or action.dest
+        what = action.option_strings[0] if action.option_strings else action.metavar
+        if what not in (None, "--reason") and (given == "" or (isinstance(given, list) and "" in given)):
             raise Told(f"an empty word is given as {what}", "is a variable not set?")
     return parsed
 

@@ -124,6 +124,11 @@ def test_a_word_that_is_empty_is_never_taken_for_none(scene: Scene, words: list[
     assert not (scene.folder / "rotator.db").exists()
 
 
+def test_a_word_too_many_is_told_as_such_even_if_it_is_empty(scene: Scene) -> None:
+    for words in (["provide", NAME, ""], ["acknowledge", NAME, "web", ""]):
+        assert "is not taken from the command line" in _two_lines(scene.say(*words))[0]
+
+
 def test_a_reason_may_be_left_empty(scene: Scene) -> None:
     assert scene.say("hold", NAME, "--reason", "").code == 0
 
