@@ -165,7 +165,7 @@ def test_a_config_is_not_shown_with_its_settings(folder: Folder) -> None:
 
 
 def test_the_good_config_is_good(folder: Folder) -> None:
-    folder.load(GOOD)
+    assert set(folder.load(GOOD).credentials) == {"one", "two"}
 
 
 RANDOM = "Xk29fLq8Zr41Vt77Ab"

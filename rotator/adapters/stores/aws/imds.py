@@ -36,7 +36,7 @@ class Imds:
             found = json.loads(text)
             return session_keys(found, "Token")
         except (ValueError, KeyError, TypeError):
-            pass
+            pass  # raised below: beneath this handler the error would carry what was read as its context
         hint = "look at the instance's profile and its role's trust policy"
         raise Denied("the instance metadata service gave no keys", hint, permission="an instance profile with a role")
 

@@ -46,7 +46,7 @@ class Sts:
         try:
             return session_keys(answer.body["Credentials"])
         except (KeyError, TypeError, ValueError):
-            pass
+            pass  # raised below: beneath this handler the error would carry what was read as its context
         raise Transient(f"{self.where} gave no keys", "look at what is in between")
 
 
