@@ -81,7 +81,12 @@ def test_the_environment_decides_nothing(postgres_database: Database, monkeypatc
     opened(postgres_database).close()
     address = address_of(url_of(postgres_database, user="somebody"))
     assert address.parameters["sslmode"] == "prefer"
-    assert address.parameters["passfile"] == "/dev/null"
+    assert address.parameters["passfile"] == "/dev/null/none"
+
+
+def test_nothing_is_written_past_us(postgres_database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    refused(CannotOpen, url_of(postgres_database))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_tls_is_as_the_url_says(postgres_database: Database) -> None:
