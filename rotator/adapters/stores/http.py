@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted

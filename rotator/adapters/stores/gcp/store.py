@@ -31,7 +31,7 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp import documents, policy
 from rotator.adapters.stores.gcp.auth import auth_from
 from rotator.adapters.stores.gcp.client import GcpClient

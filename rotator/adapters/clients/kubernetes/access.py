@@ -1,4 +1,4 @@
-"""How the kubernetes store finds its API server and proves who it is. No token is ever in a message or a repr.
+"""How an API server is found and who we are is proven. No token is ever in a message or a repr.
 
 What a pod is given: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from rotator.adapters.stores.kubernetes.answers import Need
-from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.adapters.clients.kubernetes.answers import Need
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.domain.failures import Denied
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rotator.adapters.stores.kubernetes.access import Server, checked_address, sendable, text_of_file
-from rotator.adapters.stores.kubernetes.answers import Need
+from rotator.adapters.clients.kubernetes.access import Server, checked_address, sendable, text_of_file
+from rotator.adapters.clients.kubernetes.answers import Need
 from rotator.domain.failures import Denied, Permanent
 from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
