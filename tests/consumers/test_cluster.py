@@ -168,14 +168,17 @@ def test_an_object_of_another_form_breaks_nothing(cluster: Cluster, way: str, sp
     assert "did not take our annotation" in failure.message
 
 
-def test_a_group_that_nobody_installed_is_suspected(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(Fault(404, b"404 page not found\n"), Transient), (refusal(404), Permanent)]
+)
+def test_a_group_that_nobody_installed_is_suspected(cluster: Cluster, fault: Fault, kind: type[Failure]) -> None:
     def absent(*_: object) -> None:
-        raise Fault(404, b"404 page not found\n")
+        raise fault
 
     with cluster.server.hook(absent):
         failure = cluster.tell("external_secret")
-    assert isinstance(failure, Transient)
-    assert "whether `kubectl api-versions` has external-secrets.io/v1" in failure.hint
+    assert isinstance(failure, kind)
+    assert "see whether `kubectl api-versions` has external-secrets.io/v1" in failure.hint
 
 
 def test_a_throttle_says_when_to_come_back(cluster: Cluster) -> None:

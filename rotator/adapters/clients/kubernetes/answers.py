@@ -165,7 +165,7 @@ def _absent(refusal: _Refusal) -> Failure:
         message = f"{refusal.kubernetes} has no namespace {need.namespace}"
         return Permanent(message, f"`kubectl create namespace {need.namespace}`, or mend the reference")
     message = f"{refusal.kubernetes} knows no {need.resource.kind}s there"
-    return Permanent(message, "look at `address`: it may lack a path")
+    return Permanent(message, "look at `address`: it may lack a path" + _not_installed(need.resource))
 
 
 def _stale(refusal: _Refusal) -> Failure:
@@ -222,11 +222,15 @@ def _redirect(refusal: _Refusal) -> Failure:
 
 def _no_kubernetes(refusal: _Refusal) -> Failure:
     message = f"something that is not kubernetes answered {refusal.answer.status} at {refusal.address}"
-    hint, resource = "look at what is in between", refusal.need.resource
-    if refusal.answer.status == 404 and resource.group:
-        # The API server itself answers in bare text for a group that nobody installed.
-        hint += f", and whether `kubectl api-versions` has {resource.group}/{resource.version}"
-    return Transient(message, hint)
+    # The API server itself answers in bare text for a group that nobody installed.
+    perhaps = _not_installed(refusal.need.resource) if refusal.answer.status == 404 else ""
+    return Transient(message, "look at what is in between" + perhaps)
+
+
+def _not_installed(resource: Resource) -> str:
+    """What else may be wrong, for the end of a hint."""
+    version = f"{resource.group}/{resource.version}"
+    return f", or see whether `kubectl api-versions` has {version}" if resource.group else ""
 
 
 def _other(refusal: _Refusal) -> Failure:
