@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 
 MOST_BYTES = 4 * 1024 * 1024

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rotator.adapters.clients.resolving import Resolve
 from rotator.adapters.stores.aws.access import Source
 from rotator.adapters.stores.aws.imds import ADDRESS, Imds
 from rotator.adapters.stores.aws.profile import Profile
 from rotator.adapters.stores.aws.role import AssumedRole, WebIdentity
 from rotator.adapters.stores.aws.static import Static
 from rotator.adapters.stores.aws.wire import Wire
-from rotator.adapters.stores.resolving import Resolve
 from rotator.domain.address import address_in
 from rotator.domain.settings import Settings, SettingsError
 

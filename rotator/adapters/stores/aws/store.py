@@ -39,6 +39,7 @@ from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores import json_text
 from rotator.adapters.stores.aws.answers import BAD_PARAMETER, BAD_REQUEST, EXISTS, NOT_FOUND, Answer, Need
 from rotator.adapters.stores.aws.auth import source_in
@@ -48,7 +49,6 @@ from rotator.adapters.stores.aws.policy import least_policy
 from rotator.adapters.stores.aws.secret_names import PRIVATE_KINDS, arn, name_of, place_of, prefix
 from rotator.adapters.stores.aws.settings import kms_key_in, private_in, region_in
 from rotator.adapters.stores.aws.wire import Wire
-from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.names import check_values
 from rotator.domain.address import address_in
 from rotator.domain.credential import Place, PlaceKind

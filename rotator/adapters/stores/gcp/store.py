@@ -30,7 +30,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp import documents, policy
 from rotator.adapters.stores.gcp.auth import auth_from
 from rotator.adapters.stores.gcp.client import GcpClient

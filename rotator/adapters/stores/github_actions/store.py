@@ -25,7 +25,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.github_actions.app import auth_from
 from rotator.adapters.stores.github_actions.sealing import sealed
 from rotator.adapters.stores.http import Api, Need, segments

@@ -34,7 +34,7 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.http import Api, Need, segments
 from rotator.adapters.stores.names import components
 from rotator.adapters.stores.tokens import TokenAt

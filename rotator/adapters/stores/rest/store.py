@@ -27,7 +27,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.http import Api, Need
 from rotator.adapters.stores.names import LARGEST_VALUES, components
 from rotator.adapters.stores.rest.description import (
