@@ -23,6 +23,7 @@ BREACHES: Final = {
     "policy": ("rotator/policy/planted.py", "import rotator.ports"),
     "engine": ("rotator/engine/planted.py", "import cryptography"),
     "adapters": ("rotator/adapters/calendar.py", "import rotator.adapters.stores"),
+    "kubernetes": ("rotator/adapters/stores/planted.py", "import rotator.adapters.clients.kubernetes.client"),
     "wiring": ("rotator/cli/planted.py", "import rotator.adapters.stores"),
     "sdk": ("rotator/sdk/planted.py", "import rotator.policy"),
     "config": ("rotator/config/planted.py", "import rotator.sdk"),

@@ -50,7 +50,7 @@ def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None, *, em
     """Find out which key consumers read now and let the journal know it. Twice: the same, and what changed since.
 
     `key_id`: which one it is, where nobody else can tell. `emergency`: one store that can be read is enough.
-    Raises `ConfigError` and `Failure`.
+    Raises `ConfigError` and `Failure`; `Fenced` where a rotation is open, or somebody else adopts at this very moment.
     """
     world = patient(assembly.world_of(spec))
     read = read_now(spec, world, key_id, emergency=emergency)

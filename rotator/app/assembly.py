@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rotator.adapters.calendar import CronCalendar
-from rotator.adapters.consumers.kinds import Teller
+from rotator.adapters.consumers.kinds import Teller, Tools
 from rotator.adapters.journal.location import for_replicas
 from rotator.adapters.journal.postgres.clock import DatabaseClock
 from rotator.adapters.limits import Bucket, LimitedProvider, SharedBucket
@@ -19,7 +19,7 @@ from rotator.adapters.machine import MachineClock, RandomIds
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
 from rotator.adapters.together import Threads
-from rotator.app.consumers import make_consumers, make_teller
+from rotator.app.consumers import make_consumers, make_teller, tools_of
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.missing import MissingStore
@@ -207,11 +207,16 @@ class Assembly:
     def _consumers_of(self, spec: Credential) -> Consumers:
         """Raises `ConfigError` where one cannot be told as the config says; that keeps no stolen key alive."""
         named = [self.config.consumers[name] for name in spec.consumers if name in self.config.consumers]
-        return make_consumers(named, self._resolve_text, self.timing.request, lenient=self.emergency)
+        return make_consumers(named, self._telling, lenient=self.emergency)
 
     def teller(self, config: ConsumerConfig) -> Teller | None:
         """How a consumer is told; None for one that reads by itself. Raises `ConfigError`."""
-        return make_teller(config, self._resolve_text, self.timing.request)
+        return make_teller(config, self._telling)
+
+    @cached_property
+    def _telling(self) -> Tools:
+        """What every way of telling is made with."""
+        return tools_of(self._resolve_text, self.timing.request)
 
     def _stores_of(self, spec: Credential) -> dict[str, Store]:
         made: dict[str, Store] = {}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rotator.adapters.consumers.kinds import TellsLeastRole
 from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
 from rotator.app.reporting import WRITTEN
 from rotator.config.errors import ConfigError
+from rotator.config.values import ConsumerConfig
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Disabling
@@ -154,7 +156,7 @@ def _worth_knowing(spec: Credential, world: World) -> Iterator[Finding]:
 
 
 def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]:
-    """For each provider and store, the least that its credential must be allowed to do; a finding where none tells."""
+    """The least that each provider's, store's and consumer's credential must be allowed; a finding where none tells."""
     for spec in assembly.config.credentials.values():
         try:
             text = assembly.provider(spec.provider).capabilities(spec.principal).least_permission
@@ -164,6 +166,19 @@ def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]
             yield f"{spec.provider} for {spec.name}", text or "not stated by the driver"
     for name in assembly.config.stores:
         yield from _least_policy(assembly, name)
+    for config in assembly.config.consumers.values():
+        yield from _least_role(assembly, config)
+
+
+def _least_role(assembly: Assembly, config: ConsumerConfig) -> Iterator[tuple[str, str] | Finding]:
+    """What telling a consumer needs, where that is a permission of somebody's."""
+    try:
+        teller = assembly.teller(config)
+    except (ConfigError, Failure) as error:
+        yield Finding(subject=config.name, ok=False, text=error.message, hint=error.hint)
+    else:
+        if teller is not None and isinstance(teller.by, TellsLeastRole):
+            yield config.name, teller.by.least_role()
 
 
 def _least_policy(assembly: Assembly, name: str) -> Iterator[tuple[str, str] | Finding]:

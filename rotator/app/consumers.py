@@ -28,25 +28,23 @@ class Untellable:
         return (self._why.message,)
 
 
-def make_consumers(
-    configs: Iterable[ConsumerConfig], resolve: Callable[[str], str], timeout: timedelta, *, lenient: bool = False
-) -> Telling:
+def make_consumers(configs: Iterable[ConsumerConfig], tools: Tools, *, lenient: bool = False) -> Telling:
     """The port for these. Raises `ConfigError`, but lenient."""
     tellers: dict[str, Teller] = {}
     for config in configs:
         try:
-            teller = make_teller(config, resolve, timeout)
+            teller = make_teller(config, tools)
         except ConfigError as why:
             if not lenient:
                 raise
             teller = Teller(kind="nothing", spread=timedelta(0), by=Untellable(why))
         if teller is not None:
             tellers[config.name] = teller
-    return Telling(tellers, timeout)
+    return Telling(tellers, tools.timeout)
 
 
-def make_teller(config: ConsumerConfig, resolve: Callable[[str], str], timeout: timedelta) -> Teller | None:
-    """How this one is told; None for one that reads by itself. Raises `ConfigError`."""
+def tools_of(resolve: Callable[[str], str], timeout: timedelta) -> Tools:
+    """What telling is given. `resolve` may raise `ConfigError`."""
 
     def resolved(reference: str) -> str:
         try:
@@ -55,8 +53,13 @@ def make_teller(config: ConsumerConfig, resolve: Callable[[str], str], timeout: 
             message, hint = error.message, error.hint
         raise Transient(f"its secret: {message}", hint)
 
+    return Tools(resolve=resolved, timeout=timeout)
+
+
+def make_teller(config: ConsumerConfig, tools: Tools) -> Teller | None:
+    """How this one is told; None for one that reads by itself. Raises `ConfigError`."""
     try:
-        return kinds.make_teller(config.reload, Tools(resolve=resolved, timeout=timeout))
+        return kinds.make_teller(config.reload, tools)
     except SettingsError as error:
         message, hint = error.message, error.hint
     raise ConfigError(f"{config.where}: {config.name}: {message}", hint)

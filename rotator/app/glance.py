@@ -49,7 +49,7 @@ def glance(config: str | None, state: str | None, name: str | None = None) -> Gl
     url = state or os.environ.get("ROTATOR_STATE") or _state(document)
     if for_replicas(url):
         return _at_replicas(path, url, names, _consumers(entries, name), name)
-    if not path_of(url, base).exists():
+    if not _is_there(path_of(url, base)):
         return Glance(now=now, names=names)
     with look_at(url, base=base) as journal:
         return Glance(
@@ -61,6 +61,18 @@ def glance(config: str | None, state: str | None, name: str | None = None) -> Gl
             past=journal.rotations(name, limit=REMEMBERED) if name is not None else (),
             older=journal.older_than_world(),
         )
+
+
+def _is_there(journal: Path) -> bool:
+    """Whether somebody made it already. Raises `ConfigError` where nobody can, because a slip is no fresh start."""
+    try:
+        if journal.exists():
+            return True
+        if journal.parent.is_dir():
+            return False
+    except OSError as error:
+        raise ConfigError(f"{journal} cannot be looked at: {error.strerror}", "check its permissions") from None
+    raise ConfigError(f"there is no directory {journal.parent}", "make it, or name another place as state")
 
 
 def _consumers(entries: object, name: str | None) -> tuple[str, ...]:

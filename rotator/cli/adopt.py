@@ -7,7 +7,9 @@ import sys
 
 from rotator.app.adopting import adopt
 from rotator.cli.context import assembled, named
+from rotator.cli.errors import Told
 from rotator.cli.terminal import clean, terminal
+from rotator.domain.failures import Fenced
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -20,7 +22,11 @@ def run(args: argparse.Namespace) -> int:
     """Adopt; says which other keys live, because an unknown old key must not stay alive in silence."""
     out = terminal(sys.stdout, no_color=args.no_color)
     with assembled(args) as assembly:
-        result = adopt(assembly, named(assembly.config, args.name), args.key_id)
+        try:
+            result = adopt(assembly, named(assembly.config, args.name), args.key_id)
+        except Fenced:
+            hint = f"`rotator status {args.name}` shows where it stands"
+            raise Told(f"a rotation of {args.name} is open", hint) from None
         for remark in result.remarks():
             assembly.told.alert("adopted", args.name, remark)
     if result.key_id is None:

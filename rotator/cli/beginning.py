@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
@@ -13,7 +14,7 @@ from rotator.cli import emergency
 from rotator.cli.errors import Told
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
-from rotator.domain.failures import Failure
+from rotator.domain.failures import Failure, Fenced
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.policy.reasons import Reason, worded
@@ -69,9 +70,13 @@ class Beginning:
     def _begin_one(self, spec: Credential) -> Rotation:
         journal = self._assembly.journal
         if journal.credential(spec.name).current is None and journal.open_rotation(spec.name) is None:
+            self._adopt(spec)
+        return self._manual(spec) if self._mode is Mode.MANUAL else self._emergency(spec)
+
+    def _adopt(self, spec: Credential) -> None:
+        with suppress(Fenced):  # somebody else adopted it meanwhile, or began: what he began is gone on with
             for remark in adopt(self._assembly, spec, emergency=self._mode is not Mode.MANUAL).remarks():
                 self._assembly.told.alert("adopted", spec.name, remark)
-        return self._manual(spec) if self._mode is Mode.MANUAL else self._emergency(spec)
 
     def _manual(self, spec: Credential) -> Rotation:
         journal, ids, clock = self._assembly.journal, self._assembly.ids, self._assembly.clock

@@ -11,6 +11,7 @@ from datetime import datetime
 from rotator.app.reporting import report
 from rotator.cli import words
 from rotator.cli.context import assembled, named
+from rotator.cli.errors import Told
 from rotator.cli.terminal import Terminal, table, terminal
 from rotator.domain.rotation import Rotation
 
@@ -18,15 +19,17 @@ from rotator.domain.rotation import Rotation
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """Whose, and how many."""
     parser.add_argument("name", nargs="?", metavar="NAME")
-    parser.add_argument("--limit", type=int, default=50, metavar="N")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="how many at the most (50)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print them."""
+    if args.limit < 1:
+        raise Told("--limit is out of range", "write a number from 1 on")
     with assembled(args, lenient=True) as assembly:
         name = named(assembly.config, args.name).name if args.name else None
-        rows = assembly.journal.rotations(name, limit=max(1, args.limit))
+        rows = assembly.journal.rotations(name, limit=args.limit)
         now = assembly.clock.now()
     if args.json:
         print(json.dumps(report(rows, selected=len({row.credential for row in rows})), indent=2, ensure_ascii=False))

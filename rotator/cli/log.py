@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ from rotator.cli.terminal import terminal
 from rotator.domain.records import ChainedEvent
 from rotator.domain.times import format_time
 
+_DIGEST = re.compile("[0-9a-f]{64}")
 BATCH = 1000
 """Events read at a time: a trail may be longer than memory."""
 
@@ -25,6 +27,11 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify exits 3 when something was rewritten, removed or cut off."""
+    if args.action == "export" and args.head is not None:
+        raise Told("--head is for verify alone", "`rotator log export` writes everything")
+    if args.head is not None and not _DIGEST.fullmatch(args.head):
+        # else a slip of the pen would be told as a trail that somebody cut off
+        raise Told("--head is no digest", "write the 64 characters that `rotator log verify` shows behind head")
     return verify(args) if args.action == "verify" else export(args)
 
 

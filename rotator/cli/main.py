@@ -160,9 +160,10 @@ class Parser(argparse.ArgumentParser):
 
         parsed, strange = self.parse_known_args(args, namespace)
         if not strange:
-            return parsed
+            return _without_empty_words(parsed)
         word = strange[0].partition("=")[0]
-        found = difflib.get_close_matches(word, getattr(parsed, "options", ()), n=1)
+        options = [each for action in getattr(parsed, "actions", ()) for each in action.option_strings]
+        found = difflib.get_close_matches(word, options, n=1)
         if not word.startswith("-"):
             raise Told(f"one argument too many: {word!r}", self._help(parsed))
         raise Told(f"there is no option {word}", f"did you mean {found[0]}?" if found else self._help(parsed))
@@ -170,6 +171,18 @@ class Parser(argparse.ArgumentParser):
     def _help(self, parsed: argparse.Namespace) -> str:
         shown = getattr(parsed, "shown", self.prog)
         return f"see `{shown} --help`"
+
+
+def _without_empty_words(parsed: argparse.Namespace) -> argparse.Namespace:
+    """What was typed. A word that is empty comes from a variable that is not set: never is it taken for none given."""
+    from rotator.cli.errors import Told
+
+    for action in getattr(parsed, "actions", ()):
+        given = getattr(parsed, action.dest, None)
+        what = action.option_strings[0] if action.option_strings else action.metavar
+        if what not in (None, "--reason") and (given == "" or (isinstance(given, list) and "" in given)):
+            raise Told(f"an empty word is given as {what}", "is a variable not set?")
+    return parsed
 
 
 def build(prog: str, arguments: Sequence[str]) -> Parser:
@@ -201,8 +214,8 @@ def build(prog: str, arguments: Sequence[str]) -> Parser:
             command = importlib.import_module(f"rotator.cli.{module}")
             command.options(sub, verb)
             common(sub)
-            options = [word for action in sub._actions for word in action.option_strings]
-            sub.set_defaults(run=command.run, verb=verb, prog=prog, shown=shown, options=options, help=sub.print_help)
+            actions = sub._actions
+            sub.set_defaults(run=command.run, verb=verb, prog=prog, shown=shown, actions=actions, help=sub.print_help)
     return parser
 
 

@@ -19,6 +19,8 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print them."""
+    if args.action == "list" and args.name is not None:
+        raise Told("list shows all drivers", f"`rotator plugins show {args.name}` shows one")
     drivers, out = installed(), terminal(sys.stdout, no_color=args.no_color)
     if args.action == "list":
         cells = [[each.kind, each.name, each.distribution, each.module] for each in drivers]

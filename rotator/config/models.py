@@ -184,7 +184,8 @@ class ConsumerEntry(Strict):
     lockfiles: list[Text] = []
     """Which packages it has."""
     reload: dict[str, JsonValue] = {}
-    """How it is told: {webhook: URL, secret: REFERENCE}, {signal: PID-FILE} or {command: [PROGRAM, ARGUMENT]};
+    """How it is told: {webhook: URL, secret: REFERENCE}, {signal: PID-FILE}, {command: [PROGRAM, ARGUMENT]},
+    {deployment: NAMESPACE/NAME, auth: {…}} or {external_secret: NAMESPACE/NAME, auth: {…}};
 
     spread: 30s tells those who have it one after the other. Left out, it reads by itself.
     """

@@ -18,6 +18,8 @@ _NAME = re.compile(
     r"secret_access_key|credentials?)",
     re.IGNORECASE,
 )
+_OBJECTS = frozenset({"external_secret"})
+"""What is called a secret and is the name of one, which is none."""
 
 
 def masked(text: str) -> str:
@@ -38,7 +40,7 @@ def dotted(path: tuple[object, ...]) -> str:
 
 def must_refer(name: str) -> bool:
     """Whether a setting of this name holds a reference, because what it refers to is a secret."""
-    return _NAME.fullmatch(name) is not None
+    return name not in _OBJECTS and _NAME.fullmatch(name) is not None
 
 
 def secret_settings(value: Any, path: Steps, *, named: bool = False) -> Iterator[tuple[Steps, Any]]:

@@ -7,14 +7,22 @@ from dataclasses import replace
 from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.keys import Disabling, KeyState
 from rotator.domain.rotation import OldKey
+from rotator.engine.planning import secured
 from rotator.engine.recorded import Recorded
 
 
 def contain(rotation: Recorded) -> None:
-    """Disable each old key; rule 6 does not ask here, because the outage was accepted. Without disable: nothing."""
+    """Disable each old key, then secure the values that no store would keep before."""
     if rotation.capabilities.disabling is Disabling.NONE:
         rotation.note("cannot contain", rotation.spec.provider)
-        return
+    else:
+        disable_all(rotation)
+    for old in rotation.row.old_keys:
+        rotation.row = rotation.row.with_old_key(secured(rotation, old))
+
+
+def disable_all(rotation: Recorded) -> None:
+    """Disable each old key; rule 6 does not ask here, because the outage was accepted."""
     rotation.update(outage=True)
     rotation.credential = replace(rotation.credential, outage=True)
     first: Failure | None = None

@@ -146,7 +146,7 @@ def fix_old_keys(rotation: Recorded, listed: Sequence[Key]) -> None:
         old = rotation.row.old_key(key_id)
         if old is None:
             old = OldKey(key_id=key_id, fingerprint=rotation.known[key_id].fingerprint)
-        rotation.row = rotation.row.with_old_key(secured(rotation, old))
+        rotation.row = rotation.row.with_old_key(secured_for_now(rotation, old))
     rotation.update(fixed=True)
 
 
@@ -157,6 +157,18 @@ def old_key_ids(rotation: Recorded, listed: Sequence[Key]) -> set[str]:
     # Also one that is believed dead and still listed: the list may lag, or whoever deleted it was wrong.
     listed_ids = {key.id for key in listed if key.live and belongs(rotation, key)}
     return (alive(rotation, ()) | listed_ids) - {rotation.row.new_key}
+
+
+def secured_for_now(rotation: Recorded, old: OldKey) -> OldKey:
+    """As `secured`, but where every key is disabled first, no store is waited for: it is secured right after that."""
+    try:
+        return secured(rotation, old)
+    except (Transient, Denied, Permanent, Conflict) as failure:
+        if not rotation.row.rules.contains:
+            raise
+        rotation.purge(failure)
+        rotation.note("not kept yet", old.key_id, why=failure.message)
+        return old
 
 
 def secured(rotation: Recorded, old: OldKey) -> OldKey:

@@ -25,15 +25,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
+from rotator.domain.address import checked_address
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
-from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
 from rotator.sdk.transport import Lost, Reply, Unsent, exchange
 
@@ -92,32 +91,9 @@ class BaseUrl:
     @classmethod
     def parse(cls, text: str) -> BaseUrl:
         """Read `https://host[:port][/path]`; `http` only to this machine itself. Raises `SettingsError`."""
-        hint = "write it like https://api.example.com"
-        parts = _split(text)
-        if parts is None or not parts.hostname or parts.scheme not in ("http", "https"):
-            raise SettingsError("base_url is no address of a server", hint)
-        if parts.username is not None or parts.query or parts.fragment:
-            raise SettingsError("base_url is more than an address", hint)
-        host = parts.hostname
-        if parts.scheme == "http" and not _is_here(host):
-            raise SettingsError(f"base_url: {quoted(host)} is asked without encryption", "write https://")
-        return cls(text.rstrip("/"), parts.scheme, host, parts.port, parts.path.rstrip("/"))
-
-
-def _split(text: str) -> SplitResult | None:
-    try:
+        text = checked_address(text, "base_url", "https://api.example.com")
         parts = urlsplit(text)
-        _ = parts.port  # read here, because reading it may raise
-    except ValueError:
-        return None
-    return parts if _SENDABLE.fullmatch(text) and " " not in text else None
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return cls(text, parts.scheme, str(parts.hostname), parts.port, parts.path)
 
 
 @dataclass(frozen=True, slots=True)

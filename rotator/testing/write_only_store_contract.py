@@ -18,8 +18,9 @@ import pytest
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.ports import ABSENT, Store
-from rotator.testing.store_contract import VALUES, LoseAnswer, at_once, secret_free
-from rotator.testing.wired import WiredStore
+from rotator.testing.store_contract.given import GivenStore, LoseAnswer
+from rotator.testing.store_contract.values import VALUES
+from rotator.testing.store_contract.watching import at_once, secret_free
 
 
 class Reader(Protocol):
@@ -34,15 +35,10 @@ class Reader(Protocol):
         ...
 
 
-class WriteOnlyStoreContract:
+class WriteOnlyStoreContract(GivenStore):
     """For every store whose capabilities say `readable=False`."""
 
     REFUSED: ClassVar[frozenset[str]] = frozenset({"half of a character", "too long", "long"})
-
-    @pytest.fixture
-    def store(self) -> Store:
-        """The driver under test."""
-        raise NotImplementedError
 
     @pytest.fixture
     def reader(self) -> Reader:
@@ -50,19 +46,9 @@ class WriteOnlyStoreContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def lose_answer(self) -> LoseAnswer:
-        """A store on the same place whose next change takes effect, within the context, while its answer is lost."""
-        pytest.skip("answers of this store cannot be lost")
-
-    @pytest.fixture
     def ref(self) -> str:
         """Where nothing is."""
         return "acme/api"
-
-    @pytest.fixture
-    def wired(self, store: Store) -> Store:
-        """The driver behind the codec."""
-        return WiredStore(store)
 
     @pytest.fixture
     def place(self, ref: str) -> Place:

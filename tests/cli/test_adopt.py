@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,27 @@ def test_the_key_that_consumers_read_becomes_the_current_one_and_nothing_is_chan
 
 def test_twice_is_the_same(scene: Scene) -> None:
     assert scene.say("adopt", NAME) == scene.say("adopt", NAME)
+
+
+def test_while_a_rotation_is_open_nothing_is_adopted(scene: Scene) -> None:
+    scene.policy(overlap="1h")
+    assert scene.say("rotate", NAME).code == 0
+    before = scene.json("status")
+    answer = scene.say("adopt", NAME)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.lines[0] == f"rotator: a rotation of {NAME} is open"
+    assert answer.lines[1] == f"hint: `rotator status {NAME}` shows where it stands"
+    assert scene.json("status") == before
+
+
+def test_who_begins_to_rotate_while_another_does_joins_him(scene: Scene) -> None:
+    """Each finds that nothing is adopted yet, and all but one come too late to adopt it."""
+    scene.keyserver.tell(latency=0.2)
+    scene.policy(overlap="1h")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: scene.run("rotate", NAME), range(4)))
+    assert [answer.code for answer in answers] == [0] * 4, answers
+    assert len(scene.alive) == 2
 
 
 def test_other_living_keys_of_an_exclusive_principal_are_named(scene: Scene) -> None:

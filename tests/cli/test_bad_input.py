@@ -100,6 +100,44 @@ def test_every_verb_answers_a_misspelt_name_with_the_nearest(scene: Scene, verb:
     assert lines == ["rotator: there is no credential 'llm-prd'", "hint: did you mean llm-prod?"]
 
 
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["hold", ""], "NAME"),
+        (["resume", ""], "NAME"),
+        (["history", ""], "NAME"),
+        (["status", ""], "NAME"),
+        (["rotate", ""], "NAME"),
+        (["rotate", NAME, "--provider", ""], "--provider"),
+        (["rotate", NAME, "--state", ""], "--state"),
+        (["status", "--state="], "--state"),
+        (["status", "--config", ""], "--config"),
+        (["adopt", NAME, "--key-id", ""], "--key-id"),
+        (["init", "--from", ""], "--from"),
+    ],
+)
+def test_a_word_that_is_empty_is_never_taken_for_none(scene: Scene, words: list[str], what: str) -> None:
+    """Else `hold "$NAME"` holds whatever is stuck, and `--state "$URL"` means another journal."""
+    lines = _two_lines(scene.say(*words))
+    assert lines[0].endswith(f": an empty word is given as {what}")
+    assert lines[1] == "hint: is a variable not set?"
+    assert not (scene.folder / "rotator.db").exists()
+
+
+def test_a_word_too_many_is_told_as_such_even_if_it_is_empty(scene: Scene) -> None:
+    for words in (["provide", NAME, ""], ["acknowledge", NAME, "web", ""]):
+        assert "is not taken from the command line" in _two_lines(scene.say(*words))[0]
+
+
+def test_a_reason_may_be_left_empty(scene: Scene) -> None:
+    assert scene.say("hold", NAME, "--reason", "").code == 0
+
+
+@pytest.mark.parametrize("limit", ["0", "-5", "x", "1.5"])
+def test_a_history_of_less_than_one_is_refused(scene: Scene, limit: str) -> None:
+    assert "--limit" in _two_lines(scene.say("history", "--limit", limit))[0]
+
+
 def test_a_config_in_the_working_directory_counts_only_once_it_is_trusted(scene: Scene) -> None:
     bare = ["status", "--no-color"]
     answer = _here(scene, *bare)

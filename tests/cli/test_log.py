@@ -50,6 +50,17 @@ def test_a_trail_cut_off_at_its_end_is_found_by_its_head(rotated: Scene) -> None
     assert rotated.say("log", "verify", "--head", head).code == 3
 
 
+@pytest.mark.parametrize("head", ["zz", "0" * 63, "0" * 65, "A" * 64])
+def test_a_head_that_is_no_digest_is_bad_usage_and_no_alarm(rotated: Scene, head: str) -> None:
+    answer = rotated.say("log", "verify", "--head", head)
+    assert (answer.code, answer.out, answer.lines[0]) == (2, "", "rotator: --head is no digest")
+
+
+def test_an_export_takes_no_head(rotated: Scene) -> None:
+    answer = rotated.say("log", "export", "--head", "0" * 64)
+    assert (answer.code, answer.out, answer.lines[0]) == (2, "", "rotator: --head is for verify alone")
+
+
 def test_a_head_that_was_never_written_is_found(rotated: Scene) -> None:
     assert rotated.say("log", "verify", "--head", "0" * 64).code == 3
 

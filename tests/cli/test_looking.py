@@ -135,6 +135,9 @@ def test_plugins_are_listed_and_shown_and_misspelt_ones_told(scene: Scene) -> No
     assert answer.code == 2
     assert answer.lines == ["rotator: there is no driver 'keysrver'", "hint: did you mean keyserver?"]
     assert scene.say("plugins", "show").code == 2
+    answer = scene.say("plugins", "list", "keyserver")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.lines[1] == "hint: `rotator plugins show keyserver` shows one"
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from rotator.app.glance import glance
+from rotator.config.errors import ConfigError
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, Scene, make
 from tests.cli.shape import check_report
+from tests.journal.places import as_nobody, open_directory
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 
@@ -20,6 +23,24 @@ def test_without_a_journal_status_says_not_adopted_and_makes_none(scene: Scene) 
     assert "not adopted yet" in answer.out
     assert not (scene.folder / "rotator.db").exists()
     assert len(scene.keyserver.log) == 0
+
+
+def test_a_state_where_no_journal_can_ever_be_is_told_and_not_taken_for_a_fresh_start(scene: Scene) -> None:
+    for state in ("sqlite:///no/such/rotator.db", "sqlite:///rotator.yaml/rotator.db"):
+        answer = scene.say("status", "--state", state)
+        assert (answer.code, answer.out, len(answer.lines)) == (2, "", 2)
+        assert "there is no directory" in answer.lines[0]
+
+
+def test_a_journal_that_may_not_be_looked_at_is_told() -> None:
+    with open_directory() as directory:
+        config, closed = directory / "rotator.yaml", directory / "closed"
+        config.write_text(f"state: sqlite:///{closed}/rotator.db\ncredentials: {{}}\n")
+        config.chmod(0o644)
+        closed.mkdir(mode=0o700)
+        assert glance(str(config), None).names == set()
+        with as_nobody(), pytest.raises(ConfigError, match="cannot be looked at"):
+            glance(str(config), None)
 
 
 def test_status_asks_no_provider(scene: Scene) -> None:

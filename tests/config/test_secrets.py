@@ -154,7 +154,10 @@ def test_what_looks_random_may_not(word: str) -> None:
     assert word not in masked(f"the word {word} here")
 
 
-@pytest.mark.parametrize(("name", "secret"), [("token", True), ("DB_PASSWORD", True), ("tokens_per_minute", False)])
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("token", True), ("DB_PASSWORD", True), ("tokens_per_minute", False), ("external_secret", False)],
+)
 def test_settings_that_must_refer_are_known_by_their_names(name: str, secret: bool) -> None:
     assert must_refer(name) is secret
 
@@ -165,7 +168,7 @@ def test_a_config_is_not_shown_with_its_settings(folder: Folder) -> None:
 
 
 def test_the_good_config_is_good(folder: Folder) -> None:
-    folder.load(GOOD)
+    assert set(folder.load(GOOD).credentials) == {"one", "two"}
 
 
 RANDOM = "Xk29fLq8Zr41Vt77Ab"

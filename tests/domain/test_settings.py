@@ -110,6 +110,8 @@ def test_what_is_wrong_within_a_table_is_named_with_the_table() -> None:
 
 def test_a_table_that_was_read_is_not_complained_about() -> None:
     read = Settings({"auth": {}})
+    with pytest.raises(SettingsError, match="'auth' is not known"):
+        read.finish()
     read.table("auth", ("method",))
     read.finish()
 

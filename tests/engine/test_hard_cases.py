@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from rotator.domain.credential import Place, PlaceKind, Principal
-from rotator.domain.failures import Ambiguous, Conflict, Denied, Transient
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import UNMARKED, Disabling, KeyState, Verdict
 from rotator.domain.records import EventKind, KnownKey, Origin, Verb
 from rotator.domain.rotation import Mode, Phase, Proof, StoreState
@@ -236,16 +236,38 @@ def test_an_emergency_that_supersedes_leaves_its_trace_before_it_writes_anything
 def test_a_trace_that_no_store_takes_keeps_no_stolen_key_alive(containing: SmallWorld) -> None:
     rotation = containing.begin(Mode.CONTAIN_FIRST, exposure_end=START)
     for store in containing.store.values():
-        store.write = refusing(store.write)  # type: ignore[method-assign,assignment]
+        store.write = refusing(store.write, PlaceKind.PENDING, failure=Denied("read only"))  # type: ignore[method-assign,assignment]
     advance(rotation)
     advance(rotation)
     assert containing.provider.held["k1"].state is KeyState.DISABLED
 
 
-def refusing(write: Callable[[Place, Mapping[str, str], str], str]) -> Callable[[Place, Mapping[str, str], str], str]:
+@pytest.mark.parametrize("failure", [Denied("read only"), Transient("sealed"), Permanent("too many versions")])
+def test_a_value_that_no_store_keeps_now_keeps_no_stolen_key_alive(containing: SmallWorld, failure: Failure) -> None:
+    rotation = containing.begin(Mode.CONTAIN_FIRST, exposure_end=START)
+    writes = {name: store.write for name, store in containing.store.items()}
+    for store in containing.store.values():
+        store.write = refusing(store.write, PlaceKind.PENDING, PlaceKind.PREVIOUS, failure=failure)  # type: ignore[method-assign,assignment]
+    advance(rotation)
+    advance(rotation)
+    assert containing.provider.held["k1"].state is KeyState.DISABLED
+    for name, store in containing.store.items():
+        store.write = writes[name]  # type: ignore[method-assign]
+    rotation.release()
+    containing.journal.ask(NAME, Verb.RESUME, "mended", containing.clock.now())
+    run_for(containing, HOUR)
+    row = containing.committed()
+    assert row.phase is P.DONE
+    assert [old.proof for old in row.old_keys] == [Proof.REFUSED]
+
+
+Write = Callable[[Place, Mapping[str, str], str], str]
+
+
+def refusing(write: Write, *kinds: PlaceKind, failure: Failure) -> Write:
     def refuses(place: Place, fields: Mapping[str, str], expected: str) -> str:
-        if place.kind is PlaceKind.PENDING:
-            raise Denied("read only")
+        if place.kind in kinds:
+            raise failure
         return write(place, fields, expected)
 
     return refuses

@@ -190,6 +190,23 @@ def test_kubectl_restarts_a_deployment_and_changes_one_container_of_two(
     assert run("get", "deployment", "app", "-o", "jsonpath={.metadata.generation}") == "3"
 
 
+@pytest.mark.parametrize("resource", ["StatefulSet", "DaemonSet"])
+def test_kubectl_restarts_its_neighbours_too(run: Run, resource: str) -> None:
+    run(*APPLY, stdin=DEPLOYMENT.replace("Deployment", resource))
+    run("rollout", "restart", f"{resource.lower()}/app")
+    assert run("get", resource, "app", "-o", "jsonpath={.metadata.generation}") == "2"
+
+
+def test_an_annotation_is_text_with_a_name_that_one_may_have(run: Run) -> None:
+    run(*APPLY, stdin=DEPLOYMENT)
+    patch = '{"spec": {"template": {"metadata": {"annotations": {%s}}}}}'
+    for key in ("a b", "a/b/c", "/a", "a/", "ends.", "x" * 64, "A/b"):
+        text = patch % f'"{key}": "1"'
+        run("patch", "deployment", "app", "--type=merge", "-p", text, fails="Invalid value")
+    run("patch", "deployment", "app", "--type=merge", "-p", patch % '"rotator/a": 1', fails="cannot be handled")
+    run("patch", "deployment", "app", "--type=merge", "-p", patch % f'"rotator/{"x" * 63}": "1"')
+
+
 def test_kubectl_asks_for_a_sync_of_an_external_secret(run: Run) -> None:
     run(*APPLY, stdin=EXTERNAL_SECRET)
     run("annotate", "externalsecret", "app", "force-sync=1")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rotator.adapters.journal import rows
 from rotator.adapters.journal.errors import InUse
 from rotator.adapters.journal.lock import exclusively
 from rotator.adapters.journal.migrating import upgrade
@@ -21,44 +18,11 @@ from rotator.adapters.journal.sqlite import SqliteJournal
 from rotator.adapters.journal.verifying import Intact, verify_log
 from rotator.adapters.journal.version import HEAD
 from rotator.domain.failures import Permanent
-from rotator.domain.records import CredentialRow, KnownKey, Origin, Request, Verb
-from rotator.domain.rotation import Mode, Phase, Rotation
-from rotator.domain.trail import START, chained, close
+from rotator.domain.rotation import Phase, Rotation
 from rotator.ports import Change
 from rotator.testing.journal_contract import SIGNER
-from rotator.testing.journal_contract.commits import filled
-from rotator.testing.journal_contract.values import LEASE, NEVER, NOTHING, NOW, SECOND, at_once, event, noting, rotation
-
-
-def readable(row: Rotation) -> Rotation:
-    """The row as it was when every place could be read."""
-    return replace(row, stores=tuple(replace(each, unread=False) for each in row.stores))
-
-
-CREDENTIALS = (
-    CredentialRow(name="done", next_due=NOW, fence=4, spec="5d"),
-    CredentialRow(name="full", current="k1", next_due=NOW, fence=1, drift=("aws:a",), held=True, held_why="audit"),
-    CredentialRow(name="manual", next_due=NOW, fence=1),
-    CredentialRow(name="parked", fence=1),
-    CredentialRow(name="stolen", next_due=NOW, fence=2),
-)
-ROTATIONS = (
-    rotation("r1", "done", phase=Phase.DONE, ended_at=NOW, fence=5),
-    replace(readable(filled(rotation("r2", "full", fence=3, owner="a process that died"))), consumers=()),
-    rotation("r3", "manual", mode=Mode.MANUAL, fence=1),
-    rotation("r4", "parked", phase=Phase.STUCK, parked_from=Phase.LIVE, next_at=NEVER, fence=2),
-    rotation("r5", "stolen", mode=Mode.COMPROMISE, next_at=NOW + SECOND, fence=7),
-)
-KEYS = (
-    KnownKey(key_id="k1", credential="full", origin=Origin.ADOPTED, since=NOW),
-    KnownKey(key_id="k2", credential="full", origin=Origin.MINTED, since=NOW, rotation="r2", fingerprint="ab"),
-)
-ROLLBACK = Request(id=1, credential="manual", verb=Verb.ROLLBACK, why="bad key", at=NOW)
-
-
-def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> None:
-    names = ", ".join(values)
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join(':' + name for name in values)})", values)
+from rotator.testing.journal_contract.values import LEASE, NOTHING, NOW, SECOND, at_once, noting, rotation
+from tests.journal.older import CREDENTIALS, KEYS, ROLLBACK, ROTATIONS, first_rows
 
 
 @pytest.fixture
@@ -68,30 +32,10 @@ def older(tmp_path: Path) -> Path:
     connection = connect(path, SECOND)
     connection.execute("PRAGMA journal_mode = WAL")
     upgrade(connection, "0001")
-    for credential in CREDENTIALS:
-        values = rows.CREDENTIAL.encode(credential)
-        del values["last_writes"]
-        insert(connection, "credential", values)
-    for key in KEYS:
-        insert(connection, "key", rows.KEY.encode(key))
-    for row in ROTATIONS:
-        values = rows.encode_rotation(row)
-        del values["priority"]
-        insert(connection, "rotation", values)
-        for table, shape, parts in (
-            ("old_key", rows.OLD_KEY, row.old_keys),
-            ("place_state", rows.PLACE_STATE, row.stores),
-        ):
-            for position, part in enumerate(parts):
-                encoded: dict[str, Any] = shape.encode(part)  # type: ignore[arg-type]
-                encoded.pop("unread", None)
-                insert(connection, table, {"rotation": row.id, "position": position, **encoded})
-    insert(connection, "request", rows.REQUEST.encode(ROLLBACK))
-    link = chained("r2", 1, NOW, 3, event("mint"), START)
-    insert(connection, "event", rows.encode_event(link))
-    closed = close(None, NOW, {"r2": link.digest}, SIGNER)
-    insert(connection, "checkpoint", {**rows.CHECKPOINT.encode(closed), "last_event": 1})
-    insert(connection, "meta", {"name": "remembered: reconciled at", "value": "yesterday"})
+    for table, values in first_rows():
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
     connection.close()
     return path
 

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rotator.adapters.journal import rows
 from rotator.adapters.journal.errors import CannotOpen, InUse, Newer, NoJournalYet, NotAJournal, NotWritable, Older
 from rotator.adapters.journal.migrating import upgrade_postgres
 from rotator.adapters.journal.postgres.address import address_of
@@ -25,8 +23,8 @@ from rotator.adapters.machine import MachineClock
 from rotator.app import journals
 from rotator.domain.failures import Failure, Permanent, Transient
 from rotator.testing.journal_contract.values import NOTHING, NOW, at_once, begun, noting, rotation
+from tests.journal.older import CREDENTIALS, KEYS, ROLLBACK, ROTATIONS, first_rows
 from tests.journal.on_postgres import REQUEST, opened, url_of
-from tests.journal.test_migration import CREDENTIALS, KEYS, ROLLBACK, ROTATIONS
 from tests.servers import Unavailable, postgres
 from tests.servers.postgres import Database
 from tests.servers.process import reserved_port
@@ -83,7 +81,12 @@ def test_the_environment_decides_nothing(postgres_database: Database, monkeypatc
     opened(postgres_database).close()
     address = address_of(url_of(postgres_database, user="somebody"))
     assert address.parameters["sslmode"] == "prefer"
-    assert address.parameters["passfile"] == "/dev/null"
+    assert address.parameters["passfile"] == "/dev/null/none"
+
+
+def test_nothing_is_written_past_us(postgres_database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    refused(CannotOpen, url_of(postgres_database))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_tls_is_as_the_url_says(postgres_database: Database) -> None:
@@ -176,7 +179,8 @@ def test_an_extension_is_no_other_application(postgres_database: Database) -> No
     if available == [[0]]:
         pytest.skip("this PostgreSQL has no pg_stat_statements")
     postgres_database.execute("create extension pg_stat_statements")
-    opened(postgres_database).close()
+    with opened(postgres_database) as journal:
+        assert journal.rotations() == ()
 
 
 def test_a_newer_journal_is_refused_and_stays_as_it_is(journal_database: Database) -> None:
@@ -245,32 +249,11 @@ def older(postgres_database: Database) -> Database:
     address = address_of(url_of(postgres_database), lambda: postgres_database.password)
     with connect(address, REQUEST) as connection:
         upgrade_postgres(connection, lambda: True, "0001")
-        for credential in CREDENTIALS:
-            values = rows.CREDENTIAL.encode(credential)
-            del values["last_writes"]
-            _insert(connection, "credential", values)
-        for key in KEYS:
-            _insert(connection, "key", rows.KEY.encode(key))
-        for row in ROTATIONS:
-            columns = rows.encode_rotation(row)
-            del columns["priority"]
-            _insert(connection, "rotation", columns)
-            for part, encoder, parts in (
-                ("old_key", rows.OLD_KEY, row.old_keys),
-                ("place_state", rows.PLACE_STATE, row.stores),
-            ):
-                for position, each in enumerate(parts):
-                    encoded: dict[str, Any] = encoder.encode(each)  # type: ignore[arg-type]
-                    encoded.pop("unread", None)
-                    _insert(connection, part, {"rotation": row.id, "position": position, **encoded})
-        _insert(connection, "request", {**rows.REQUEST.encode(ROLLBACK)})
+        for table, values in first_rows():
+            names = ", ".join(f'"{name}"' for name in values)
+            marks = ", ".join(f"%({name})s" for name in values)
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
     return postgres_database
-
-
-def _insert(connection: Any, table: str, values: dict[str, Any]) -> None:
-    names = ", ".join(f'"{name}"' for name in values)
-    marks = ", ".join(f"%({name})s" for name in values)
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
 
 
 def version(database: Database) -> object:
@@ -284,10 +267,14 @@ def test_an_older_journal_is_migrated_and_its_open_rotations_go_on(older: Databa
         assert journal.rotations() == tuple(reversed(ROTATIONS))
         assert journal.credentials() == CREDENTIALS
         assert journal.keys("full") == KEYS
+        assert len(journal.events()) == len(journal.checkpoints()) == 1
+        assert journal.recall("reconciled at") == "yesterday"
         claimed = journal.claim(owner="anna", now=NOW, lease=timedelta(seconds=60), limit=9)
         # By the database's clock, which is later: all of them are due, the most urgent first.
         assert [row.id for row in claimed] == ["r2", "r5", "r3"]
         assert journal.commit(claimed[-1], NOW, NOTHING, heed=True) == (ROLLBACK,)
+        assert journal.commit(claimed[0], NOW, noting("goes_on")) == ()
+        assert [each.event.action for each in journal.events("r2")] == ["mint", "goes_on"]
         assert not journal.begin(rotation("r6", "parked"), NOTHING)
 
 

@@ -20,7 +20,7 @@ from rotator.domain.records import CredentialRow, KnownKey, Origin
 from rotator.domain.rotation import Phase
 from rotator.ports import Change
 from rotator.testing.journal_contract import SIGNER
-from rotator.testing.journal_contract.commits import filled
+from rotator.testing.journal_contract.full import filled
 from rotator.testing.journal_contract.values import NOTHING, NOW, SECOND, begun, claimed, noting
 from tests.journal.places import as_nobody, open_directory
 
@@ -126,7 +126,9 @@ def test_what_is_not_there_is_not_made(path: Path) -> None:
 
 def test_a_relative_path_is_relative_to_the_config(path: Path) -> None:
     open_journal("sqlite:///rotator.db", base=path.parent).close()
-    look_at("sqlite:///rotator.db", base=path.parent).close()
+    assert path.is_file()
+    with look_at("sqlite:///rotator.db", base=path.parent) as look:
+        assert look.rotations() == ()
 
 
 def test_an_older_journal_is_told_and_not_migrated(path: Path) -> None:

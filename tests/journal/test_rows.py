@@ -14,7 +14,7 @@ from rotator.adapters.journal import rows
 from rotator.domain.records import ChainedEvent, Event, EventKind
 from rotator.domain.rotation import Mode, Rotation
 from rotator.domain.secret import Secret
-from rotator.testing.journal_contract.commits import filled
+from rotator.testing.journal_contract.full import filled
 from rotator.testing.journal_contract.values import NOW, rotation
 
 PLAIN = [rows.CREDENTIAL, rows.KEY, rows.OLD_KEY, rows.PLACE_STATE, rows.REQUEST, rows.SIGHTING, rows.CHECKPOINT]

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws import AwsStore
 from rotator.adapters.stores.aws.access import Access, Keys
 from rotator.adapters.stores.aws.answers import Need
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Denied, Failure, Transient
 from rotator.domain.settings import SettingsError
 from rotator.ports import ABSENT

@@ -39,7 +39,7 @@ def gcp(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Ite
     """A fresh server; afterwards nothing that was logged, at whatever level, shows a secret."""
     with serving(request.param) as gcp, caplog.at_level(logging.DEBUG):
         yield gcp
-    logged = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    logged = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.get_records("call"))
     assert [form for form in forms(gcp) if form in logged] == []
 
 

@@ -83,4 +83,4 @@ def test_a_federation_config_that_is_there_is_not_read_yet(tmp_path: Path) -> No
     config = tmp_path / "config.json"
     config.write_text("no json")
     auth = {"method": "workload_identity_federation", "config": str(config)}
-    GcpStore.from_settings("mine", {**GCP, "auth": auth}, never, TIMEOUT)
+    assert "googleapis.com" in repr(GcpStore.from_settings("mine", {**GCP, "auth": auth}, never, TIMEOUT))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.github_actions import GithubActionsStore
 from rotator.adapters.stores.github_actions.app import AppAuth, bearer
 from rotator.domain.credential import Place, PlaceKind

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from rotator.adapters.clients.kubernetes.access import in_cluster
 from rotator.adapters.stores.kubernetes import KubernetesStore
-from rotator.adapters.stores.kubernetes.access import in_cluster
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Denied, Permanent, Transient
 from rotator.domain.settings import Settings, SettingsError
@@ -35,7 +35,9 @@ def cluster(kubernetes_server: KubernetesServer, tmp_path: Path, caplog: pytest.
     cluster = Cluster(kubernetes_server, tmp_path, {HIDDEN, kubernetes_server.admin})
     with caplog.at_level(logging.DEBUG):
         yield cluster
-    assert [secret for secret in cluster.secrets if secret in caplog.text] == []
+    # Not `caplog.text`, which is empty by now.
+    logged = "".join(f"{each.getMessage()} {vars(each)}" for each in caplog.get_records("call"))
+    assert [secret for secret in cluster.secrets if secret in logged] == []
 
 
 # -- tokens ------------------------------------------------------------------------------------------------------------

@@ -270,7 +270,7 @@ def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of
 
 
 def test_an_answer_without_end_is_cut_off(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rotator.adapters.stores.kubernetes.client.MOST_BYTES", 100_000)
+    monkeypatch.setattr("rotator.adapters.clients.kubernetes.client.MOST_BYTES", 100_000)
     cluster.server.put_secret("team", "app", stringData={"THEIRS": "x" * 200_000})
     store = cluster.store()
     for _ in range(2):

@@ -8,18 +8,13 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from rotator.domain import settings
+from rotator.domain.settings import SettingsError
 from rotator.domain.times import UnreadableError, parse_duration
 
+__all__ = ["Settings", "SettingsError"]
+
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*:.+", re.DOTALL)
-
-
-class SettingsError(Exception):
-    """The settings cannot be used: `message` says which, `hint` what to write. Neither holds a value."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 class Settings:
@@ -85,6 +80,14 @@ class Settings:
                 return found
             hint = f"write at most {most.total_seconds():g}s"
         raise SettingsError(f"reload.{key} is no duration that is possible here", hint)
+
+    def some(self, *keys: str) -> dict[str, object]:
+        """What is said of these."""
+        return {key: self._values[key] for key in keys if key in self}
+
+    def given(self, *keys: str) -> settings.Settings:
+        """The same, as a driver reads its own."""
+        return settings.Settings(self.some(*keys), keys, "reload.")
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None

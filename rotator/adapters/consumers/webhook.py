@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import ipaddress
 import ssl
 import threading
 import time
@@ -27,6 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from rotator.adapters.consumers.news import body, identity
 from rotator.adapters.consumers.settings import Settings, SettingsError
+from rotator.domain.address import is_here
 from rotator.domain.consumers import Heard, News
 from rotator.domain.failures import Failure, Permanent, Transient
 
@@ -199,15 +199,6 @@ def _endpoint(text: str) -> SplitResult:
         raise SettingsError("reload.webhook holds a name or password", "leave it out; the webhook is signed instead")
     if not url.hostname or url.scheme not in ("http", "https") or url.fragment or port == 0 or not text.isascii():
         raise SettingsError("reload.webhook is no URL", "write it like https://agents.internal/rotated")
-    if url.scheme == "http" and not _loopback(url.hostname):
+    if url.scheme == "http" and not is_here(url.hostname):
         raise SettingsError("reload.webhook is not encrypted", "write https://; http is for this machine alone")
     return url
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -15,17 +15,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
-from rotator.domain.settings import Settings, SettingsError
-from rotator.domain.times import quoted
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of one answer: a list of all variables of a project may be long."""
@@ -191,30 +188,6 @@ def _content(response: BaseHTTPResponse, deadline: Deadline, host: str) -> bytes
 def segments(*names: str) -> str:
     """A path of these names, each quoted as one."""
     return "".join("/" + quote(name, safe="") for name in names)
-
-
-def base_url(given: Settings, name: str = "base_url", default: str | None = None) -> str:
-    """An address like https://api.example.com/v4; `http` to this machine alone. Raises `SettingsError`."""
-    text, hint = given.text(name, default).rstrip("/"), "write it like https://api.example.com"
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # read here, because reading it may raise
-    except ValueError:
-        raise SettingsError(f"{name} is no address of a server", hint) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError(f"{name} is no address of a server", hint)
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SettingsError(f"{name} is more than an address", hint)
-    if parts.scheme == "http" and not _is_here(parts.hostname):
-        raise SettingsError(f"{name}: {quoted(parts.hostname)} is asked without encryption", "write https://")
-    return text
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _manager() -> PoolManager:

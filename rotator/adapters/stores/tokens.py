@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 
-from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.domain.failures import Denied
 
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")

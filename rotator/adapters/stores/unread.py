@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.names import check_values
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Permanent

@@ -375,7 +375,13 @@ class Script:
         return "backup"
 
     def _forget_untold(self, estate: Estate) -> None:
-        """Of an emergency that was lost with the journal before it changed anything, nothing in the world can tell."""
+        """The exposure ends go back to those of the copy, unless a rotation that was lost with the journal can be seen.
+
+        It can by a value of its own in a store, as it is now, or by a key that it minted. Excused is more than an
+        emergency that had not begun: one that had disabled or deleted keys and no more; and one that had joined a
+        rotation of the copy, whatever it did since, because its commands stand in that row alone. Where one lost
+        rotation can be seen nothing is excused, for no credential: rebuilding has to find it.
+        """
         lost = {row.id for row in estate.journal.inner.rotations()} - {row.id for row in self._saved.rotations()}
         written = {held.by.rotation for store in estate.stores.values() for held in store.held.values()}
         minted = {key.rotation for key in self.world.provider.keys_by_id.values()}

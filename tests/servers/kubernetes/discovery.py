@@ -18,7 +18,7 @@ def answer(path: str) -> Object | None:
         return {
             "kind": "APIGroupList",
             "apiVersion": "v1",
-            "groups": [_group(each) for each in RESOURCES if each.group],
+            "groups": list({each.group: _group(each) for each in RESOURCES if each.group}.values()),
         }
     way = path.removeprefix("/apis/").removeprefix("/api/")
     rows = [each for each in RESOURCES if each.api_version == way]

@@ -36,10 +36,12 @@ class Resource:
 SECRETS = Resource(group="", version="v1", plural="secrets", kind="Secret", short="")
 NAMESPACES = Resource(group="", version="v1", plural="namespaces", kind="Namespace", short="ns", namespaced=False)
 DEPLOYMENTS = Resource(group="apps", version="v1", plural="deployments", kind="Deployment", short="deploy")
+STATEFUL_SETS = Resource(group="apps", version="v1", plural="statefulsets", kind="StatefulSet", short="sts")
+DAEMON_SETS = Resource(group="apps", version="v1", plural="daemonsets", kind="DaemonSet", short="ds")
 EXTERNAL_SECRETS = Resource(
     group="external-secrets.io", version="v1", plural="externalsecrets", kind="ExternalSecret", short="es", custom=True
 )
-RESOURCES = (SECRETS, NAMESPACES, DEPLOYMENTS, EXTERNAL_SECRETS)
+RESOURCES = (SECRETS, NAMESPACES, DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, EXTERNAL_SECRETS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,16 @@ import yaml
 from tests.servers.kubernetes import discovery, managers, protobuf
 from tests.servers.kubernetes.access import Access
 from tests.servers.kubernetes.authority import Authority
-from tests.servers.kubernetes.objects import NAMESPACES, RESOURCES, SECRETS, Call, Object, Refusal, bad_request
+from tests.servers.kubernetes.objects import (
+    NAMESPACES,
+    RESOURCES,
+    SECRETS,
+    Call,
+    Object,
+    Refusal,
+    Resource,
+    bad_request,
+)
 from tests.servers.kubernetes.patches import BY_TYPE
 from tests.servers.kubernetes.storage import Hook, Storage
 
@@ -71,11 +80,19 @@ class KubernetesServer:
 
     def secret(self, namespace: str, name: str) -> Object | None:
         """A Secret as it is kept, past all access."""
-        return self.storage.find(self._call("get", namespace, name))
+        return self.object(SECRETS, namespace, name)
+
+    def object(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """An object as it is kept, past all access."""
+        return self.storage.find(self._call("get", resource, namespace, name))
 
     def put_secret(self, namespace: str, name: str, **members: Any) -> Object:
         """Make or replace a Secret as some other tool would; `stringData`, `type`, `immutable`, `metadata`, …"""
-        call = self._call("update", namespace, name)
+        return self.put(SECRETS, namespace, name, **members)
+
+    def put(self, resource: Resource, namespace: str, name: str, **members: Any) -> Object:
+        """Make or replace an object as some other tool would."""
+        call = self._call("update", resource, namespace, name)
         given = {"metadata": {"name": name}, **members}
         if self.storage.find(call) is None:
             return self.storage.create(call, given)
@@ -97,9 +114,9 @@ class KubernetesServer:
             self.storage.hooks.remove(hook)
 
     @staticmethod
-    def _call(verb: str, namespace: str, name: str) -> Call:
+    def _call(verb: str, resource: Resource, namespace: str, name: str) -> Call:
         query = {"fieldManager": "somebody"}
-        return Call(verb=verb, resource=SECRETS, namespace=namespace, name=name, user="test", query=query)
+        return Call(verb=verb, resource=resource, namespace=namespace, name=name, user="test", query=query)
 
     def answer(self, sent: Sent) -> tuple[int, Object]:
         """Do what was asked. Raises `Fault`."""

@@ -95,8 +95,6 @@ class Storage:
             for key in _KEPT:
                 if key in before["metadata"]:
                     after["metadata"][key] = before["metadata"][key]
-            if after.get("spec") != before.get("spec"):
-                after["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
             return self._keep(call, before, after)
 
     def delete(self, call: Call, preconditions: Mapping[str, Any]) -> Object:
@@ -156,6 +154,8 @@ class Storage:
         if call.resource is SECRETS:
             validation.normalise(after)
         self._admit(call, after)
+        if before is not None and after.get("spec") != before.get("spec"):
+            after["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
         validation.check_metadata(call, after)
         if call.resource is SECRETS:
             validation.check_secret(call.name, before, after)

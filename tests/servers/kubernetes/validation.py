@@ -1,4 +1,8 @@
-"""What an API server checks of Secrets: https://kubernetes.io/docs/concepts/configuration/secret/."""
+"""What an API server checks of Secrets, and of everybody's names, labels and annotations.
+
+https://kubernetes.io/docs/concepts/configuration/secret/ and
+https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/#syntax-and-character-set
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from tests.servers.kubernetes.objects import SECRETS, Call, Object, bad_request,
 LARGEST = 1024 * 1024
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
@@ -33,15 +38,27 @@ def normalise(after: Object) -> None:
 
 
 def check_metadata(call: Call, after: Object) -> None:
-    """Raises `Refusal` for a name or a label that cannot be one."""
+    """Raises `Refusal` for a name, a label or an annotation that cannot be one."""
     metadata = after["metadata"]
     if not _NAME.fullmatch(metadata["name"]):
         raise invalid(call.resource, metadata["name"], "metadata.name", "Invalid value")
     for key, text in (metadata.get("labels") or {}).items():
         if not _LABEL_VALUE.fullmatch(text):
             raise invalid(call.resource, metadata["name"], f"metadata.labels[{key}]", "must be no more than 63 bytes")
-    if sum(len(text.encode()) for text in (metadata.get("annotations") or {}).values()) > 256 * 1024:
-        raise invalid(call.resource, metadata["name"], "metadata.annotations", "Too long")
+    template = ((after.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    for where, each in (("metadata", metadata), ("spec.template.metadata", template)):
+        _check_annotations(call, metadata["name"], f"{where}.annotations", each.get("annotations") or {})
+
+
+def _check_annotations(call: Call, name: str, where: str, annotations: Mapping[str, Any]) -> None:
+    if not all(isinstance(text, str) for text in annotations.values()):
+        raise bad_request(f"{call.resource.kind} in version {call.resource.version} cannot be handled: no string")
+    for key in annotations:
+        prefix, slash, last = key.rpartition("/")
+        if not _QUALIFIED.fullmatch(last) or (slash and not _NAME.fullmatch(prefix)):
+            raise invalid(call.resource, name, where, f"Invalid value: {key!r}")
+    if sum(len(text.encode()) for text in annotations.values()) > 256 * 1024:
+        raise invalid(call.resource, name, where, "Too long")
 
 
 def check_secret(name: str, before: Object | None, after: Object) -> None:

@@ -12,7 +12,7 @@ from rotator.domain.times import quoted
 _SETTLED = {
     # Else libpq asks the environment: PGSSLMODE=disable, say, or a password file that this config does not name.
     "sslmode": "prefer",
-    "passfile": os.devnull,
+    "passfile": f"{os.devnull}/none",  # of a file that is there and is none libpq warns on stderr
     "options": "",
     "client_encoding": "utf8",
     "application_name": "rotator",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.answers import Need
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Failure, Transient
 
 EARLY = timedelta(minutes=5)

@@ -11,19 +11,17 @@ Not there: the credentials of ECS tasks and of EKS Pod Identity, SSO, and profil
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from rotator.adapters.stores.address import address_in
+from rotator.adapters.clients.resolving import Resolve
 from rotator.adapters.stores.aws.access import Source
 from rotator.adapters.stores.aws.imds import ADDRESS, Imds
 from rotator.adapters.stores.aws.profile import Profile
 from rotator.adapters.stores.aws.role import AssumedRole, WebIdentity
 from rotator.adapters.stores.aws.static import Static
 from rotator.adapters.stores.aws.wire import Wire
+from rotator.domain.address import address_in
 from rotator.domain.settings import Settings, SettingsError
-
-Resolve = Callable[[str], str]
 
 METHODS = ("irsa", "imds", "profile", "static", "role")
 KNOWN = (

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Collection
 from typing import Any
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.access import Access, Source
 from rotator.adapters.stores.aws.answers import EXPIRED, UNKNOWN_KEY, Answer, Need, failure_of
 from rotator.adapters.stores.aws.wire import Wire
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Transient
 
 PROOF = {"ListSecrets": "SecretList"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.access import Keys
 from rotator.adapters.stores.aws.answers import Need, refused_keys
 from rotator.adapters.stores.aws.sessions import session_keys
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Denied, Failure, Transient
 
 ADDRESS = "http://169.254.169.254"
@@ -36,7 +36,7 @@ class Imds:
             found = json.loads(text)
             return session_keys(found, "Token")
         except (ValueError, KeyError, TypeError):
-            pass
+            pass  # raised below: beneath this handler the error would carry what was read as its context
         hint = "look at the instance's profile and its role's trust policy"
         raise Denied("the instance metadata service gave no keys", hint, permission="an instance profile with a role")
 

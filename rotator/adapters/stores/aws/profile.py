@@ -14,10 +14,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.access import Keys
 from rotator.adapters.stores.aws.answers import Need, refused_keys
 from rotator.adapters.stores.aws.sessions import session_keys
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Denied, Failure, Transient
 from rotator.domain.times import quoted
 

@@ -10,11 +10,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.access import Access, Keys, Source
 from rotator.adapters.stores.aws.answers import EXPIRED, UNKNOWN_KEY, Answer, Need, failure_of, refused_keys
 from rotator.adapters.stores.aws.sessions import session_keys
 from rotator.adapters.stores.aws.wire import Wire
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Denied, Failure, Transient
 
 ROLE_VARIABLE, TOKEN_VARIABLE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
@@ -46,7 +46,7 @@ class Sts:
         try:
             return session_keys(answer.body["Credentials"])
         except (KeyError, TypeError, ValueError):
-            pass
+            pass  # raised below: beneath this handler the error would carry what was read as its context
         raise Transient(f"{self.where} gave no keys", "look at what is in between")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.adapters.stores.aws.access import Keys
 from rotator.adapters.stores.aws.answers import Need, refused_keys
-from rotator.adapters.stores.deadline import Deadline
-from rotator.adapters.stores.resolving import Resolve, resolved
 from rotator.domain.failures import Failure
 
 

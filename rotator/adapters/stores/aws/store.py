@@ -39,8 +39,8 @@ from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores import json_text
-from rotator.adapters.stores.address import address_in
 from rotator.adapters.stores.aws.answers import BAD_PARAMETER, BAD_REQUEST, EXISTS, NOT_FOUND, Answer, Need
 from rotator.adapters.stores.aws.auth import source_in
 from rotator.adapters.stores.aws.client import AwsClient
@@ -49,8 +49,8 @@ from rotator.adapters.stores.aws.policy import least_policy
 from rotator.adapters.stores.aws.secret_names import PRIVATE_KINDS, arn, name_of, place_of, prefix
 from rotator.adapters.stores.aws.settings import kms_key_in, private_in, region_in
 from rotator.adapters.stores.aws.wire import Wire
-from rotator.adapters.stores.deadline import Deadline
 from rotator.adapters.stores.names import check_values
+from rotator.domain.address import address_in
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.settings import Settings, SettingsError
@@ -293,7 +293,7 @@ def _checked(place: Place, text: str) -> str:
     try:
         (json_text.values if _shared(place) else json_text.whole_values)(text)
     except Permanent:
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     else:
         return text
     hint = "store a JSON object in it, or publish to another reference; a plain string has no fields"

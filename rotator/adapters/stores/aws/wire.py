@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.answers import Answer
-from rotator.adapters.stores.deadline import Deadline
 from rotator.domain.failures import Permanent, Transient
 
 CONNECTIONS = 64

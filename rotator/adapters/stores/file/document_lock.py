@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.file.beneath import Directory, failing_as
 
 SEED_BYTES = 32

@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.file.beneath import Directory
 from rotator.adapters.stores.file.document_lock import locked, read_seed, version_of
 from rotator.adapters.stores.file.documents import DOTENV, JSON, WHOLE, Document, Format, Look, TextDocument

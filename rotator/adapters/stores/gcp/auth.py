@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.adapters.stores.gcp.answers import Need
 from rotator.adapters.stores.gcp.rest import Ask, Reply
-from rotator.adapters.stores.resolving import Resolve, resolved
 from rotator.domain.failures import Denied, Failure, Transient
 from rotator.domain.settings import Settings, SettingsError
 

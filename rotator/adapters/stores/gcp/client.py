@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp.answers import UNAUTHENTICATED, Need, Refusal, failure_of
 from rotator.adapters.stores.gcp.auth import Auth
 from rotator.adapters.stores.gcp.rest import Ask, RefusedError, asking, lost, new_session

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp import documents
 from rotator.adapters.stores.gcp.marks import Marks
 from rotator.adapters.stores.gcp.resources import KIND, Token, changed, marks_of

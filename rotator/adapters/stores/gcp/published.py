@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp import documents, pruning
 from rotator.adapters.stores.gcp.marks import FIRST, WRITING, Marks
 from rotator.adapters.stores.gcp.resources import Token, changed

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp.answers import EXISTS, NOT_FOUND, PRECONDITION, Need, Refusal, failure_of
 from rotator.adapters.stores.gcp.checksum import crc32c
 from rotator.adapters.stores.gcp.client import GcpClient

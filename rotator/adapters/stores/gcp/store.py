@@ -28,10 +28,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from importlib.util import find_spec
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp import documents, policy
 from rotator.adapters.stores.gcp.auth import auth_from
 from rotator.adapters.stores.gcp.client import GcpClient
@@ -40,9 +39,9 @@ from rotator.adapters.stores.gcp.published import Published
 from rotator.adapters.stores.gcp.resources import OF, REF, Resources, Token, changed, private_prefix
 from rotator.adapters.stores.gcp.secrets import LATEST, Secrets
 from rotator.adapters.stores.names import check_values, text_of
+from rotator.domain.address import address_in
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.settings import Settings, SettingsError
-from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
 KNOWN = ("project", "location", "alias", "auth", "transport", "endpoint")
@@ -179,23 +178,8 @@ def _alias(given: Settings) -> str:
 
 def _endpoint(given: Settings, location: str | None) -> str:
     default = f"secretmanager.{location}.rep.googleapis.com" if location else "secretmanager.googleapis.com"
-    endpoint, hint = given.text("endpoint", f"https://{default}").rstrip("/"), f"write it like https://{default}"
-    try:
-        parts = urlsplit(endpoint)
-        _ = parts.port  # read here, because reading it may raise
-    except ValueError:
-        raise SettingsError("endpoint is no address of a server", hint) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("endpoint is no address of a server", hint)
-    if parts.username is not None or parts.path or parts.query or parts.fragment:
-        raise SettingsError("endpoint is more than an address", hint)
-    if parts.scheme == "http" and not _is_here(parts.hostname):
-        raise SettingsError(f"endpoint: {quoted(parts.hostname)} is asked without encryption", "write https://")
+    like = f"https://{default}"
+    endpoint = address_in(given, "endpoint", like, default=like)
+    if urlsplit(endpoint).path:
+        raise SettingsError("endpoint is more than an address", f"write it like {like}")
     return endpoint
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -16,9 +16,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.adapters.stores.http import Api, Headers, Need, segments
-from rotator.adapters.stores.resolving import Resolve, resolved
 from rotator.adapters.stores.tokens import TokenAt
 from rotator.domain.failures import Denied, Transient
 from rotator.domain.settings import Settings

@@ -18,7 +18,7 @@ def sealed(public_key: str, text: str) -> str:
     try:
         key = PublicKey(b64decode(public_key, validate=True))
     except (ValueError, TypeError, CryptoError):
-        pass
+        pass  # raised below: beneath this handler the error would carry what was read as its context
     else:
         return b64encode(SealedBox(key).encrypt(text.encode())).decode()
     raise Transient("the public key that GitHub gave is none", "look at what is in between")

@@ -25,12 +25,13 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.github_actions.app import auth_from
 from rotator.adapters.stores.github_actions.sealing import sealed
-from rotator.adapters.stores.http import Api, Need, base_url, segments
+from rotator.adapters.stores.http import Api, Need, segments
 from rotator.adapters.stores.names import components
 from rotator.adapters.stores.unread import UnreadStore
+from rotator.domain.address import address_in
 from rotator.domain.failures import Permanent, Transient
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
@@ -54,7 +55,7 @@ class GithubActionsStore(UnreadStore):
         given = Settings(settings, KNOWN)
         if find_spec("nacl") is None:
             raise SettingsError("pynacl is not installed", "pip install 'rotator[github]'")
-        address = base_url(given, default="https://api.github.com")
+        address = address_in(given, "base_url", "https://api.github.com", default="https://api.github.com")
         visibility = given.choice("visibility", ("private", "all"), "private")
         api = Api(address, auth_from(given, address, resolve))
         return cls(Secrets(api, visibility), f"GitHub at {api.host}", LARGEST, timeout)

@@ -34,11 +34,12 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
-from rotator.adapters.stores.deadline import Deadline
-from rotator.adapters.stores.http import Api, Need, base_url, segments
+from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.stores.http import Api, Need, segments
 from rotator.adapters.stores.names import components
 from rotator.adapters.stores.tokens import TokenAt
 from rotator.adapters.stores.unread import UnreadStore
+from rotator.domain.address import address_in
 from rotator.domain.failures import Permanent
 from rotator.domain.settings import Settings
 from rotator.domain.times import quoted
@@ -65,7 +66,7 @@ class GitlabCiStore(UnreadStore):
         given = Settings(settings, KNOWN)
         token = TokenAt(given.reference("token"), resolve)
         api = Api(
-            base_url(given, default="https://gitlab.com/api/v4"),
+            address_in(given, "base_url", "https://gitlab.com/api/v4", default="https://gitlab.com/api/v4"),
             lambda refused, _: {"PRIVATE-TOKEN": token.get(anew=refused)},
         )
         made = Made(

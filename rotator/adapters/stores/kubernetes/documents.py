@@ -12,14 +12,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rotator.adapters.stores.kubernetes.answers import immutable, too_large
+from rotator.adapters.clients.kubernetes.answers import immutable, too_large
+from rotator.adapters.clients.kubernetes.client import MANAGER
+from rotator.adapters.clients.kubernetes.resources import is_name, is_namespace
 from rotator.adapters.stores.names import components
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Permanent, Transient
 from rotator.domain.times import quoted
 
-MANAGER = "rotator"
-"""Our field manager, and the domain of our labels and annotations."""
 REF, KIND, OF = f"{MANAGER}/ref", f"{MANAGER}/kind", f"{MANAGER}/of"
 WRITE = f"{MANAGER}/write"
 """An annotation that is new with every write: the API server gives no new version to an object that did not change."""
@@ -29,8 +29,6 @@ MADE = f"{MANAGER}/made"
 LARGEST_SECRET = 1024 * 1024
 """Bytes of all values: https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size"""
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _FIELD = re.compile(r"[A-Za-z0-9._-]{1,253}")
 
 _FIELDS_OF_TYPE: Mapping[str, tuple[str, ...]] = {
@@ -64,15 +62,10 @@ def spot_of(ref: str, namespace: str | None, private: str) -> Spot:
     parts = components(ref, private)
     if len(parts) == 1 and namespace is not None:
         parts = components(f"{namespace}/{ref}", private)
-    if len(parts) != 2 or not _LABEL.fullmatch(parts[0]) or not _NAME.fullmatch(parts[1]) or ".." in parts[1]:
+    if len(parts) != 2 or not is_namespace(parts[0]) or not is_name(parts[1]):
         hint = "write namespace/name, in lower-case letters, digits, dashes and dots"
         raise Permanent(f"{quoted(ref)} is no reference to a Secret", hint)
     return Spot(namespace=parts[0], name=parts[1])
-
-
-def is_namespace(text: str) -> bool:
-    """Whether a namespace can have this name."""
-    return _LABEL.fullmatch(text) is not None
 
 
 def private_name(spot: Spot, kind: PlaceKind, of: str) -> str:

@@ -9,7 +9,8 @@ import json
 from collections import defaultdict
 from collections.abc import Collection
 
-from rotator.adapters.stores.kubernetes.documents import MANAGER, Spot
+from rotator.adapters.clients.kubernetes.client import MANAGER
+from rotator.adapters.stores.kubernetes.documents import Spot
 
 _HEAD = """\
 apiVersion: rbac.authorization.k8s.io/v1

@@ -28,16 +28,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from rotator.adapters.stores.deadline import Deadline
-from rotator.adapters.stores.kubernetes.access import Auth, TokenAuth, checked_address, in_cluster
-from rotator.adapters.stores.kubernetes.answers import Need
-from rotator.adapters.stores.kubernetes.client import KubernetesClient, Request
+from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.clients.kubernetes.answers import Need
+from rotator.adapters.clients.kubernetes.client import MANAGER, MERGE_PATCH, KubernetesClient, Request
+from rotator.adapters.clients.kubernetes.resources import is_namespace
+from rotator.adapters.clients.kubernetes.settings import ACCESS, auth_of
 from rotator.adapters.stores.kubernetes.documents import (
     KIND,
-    MANAGER,
     OF,
     REF,
     Document,
@@ -45,13 +44,11 @@ from rotator.adapters.stores.kubernetes.documents import (
     check_names,
     encoded,
     fresh_annotations,
-    is_namespace,
     label_of,
     new_secret,
     private_name,
     spot_of,
 )
-from rotator.adapters.stores.kubernetes.kubeconfig import Kubeconfig
 from rotator.adapters.stores.kubernetes.policy import least_roles
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values
 from rotator.domain.credential import Place, PlaceKind
@@ -60,7 +57,7 @@ from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
-KNOWN = ("address", "ca", "auth", "namespace", "private_namespace")
+KNOWN = (*ACCESS, "namespace", "private_namespace")
 PAGE = 500
 """Entries of a list in one answer."""
 _ONLY_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -88,7 +85,7 @@ class KubernetesStore:
         if namespace == private:
             message = "namespace and private_namespace are the same"
             raise SettingsError(message, "keep pending and previous values where no consumer reads")
-        return cls(KubernetesClient(_auth(given, resolve)), namespace, private, timeout)
+        return cls(KubernetesClient(auth_of(given, resolve)), namespace, private, timeout)
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. A Secret has no older versions."""
@@ -181,7 +178,7 @@ class KubernetesStore:
             method="PATCH",
             query={"fieldManager": MANAGER},
             body={"metadata": metadata, "data": data},
-            sends="application/merge-patch+json",
+            sends=MERGE_PATCH,
         )
         answer = self._client.ask(request, deadline)
         if not answer.ok:
@@ -255,30 +252,3 @@ def _namespace(given: Settings, key: str, default: str | None) -> str:
     if not is_namespace(namespace):
         raise SettingsError(f"{key} is no name of a namespace", "write lower-case letters, digits and dashes")
     return namespace
-
-
-def _auth(given: Settings, resolve: Callable[[str], str]) -> Auth:
-    auth = given.table("auth", ("method", "directory", "file", "context", "token"))
-    method = auth.choice("method", ("in-cluster", "kubeconfig", "token"))
-    if method == "token":
-        auth.only("method", "token")
-        return TokenAuth(
-            checked_address(given.text("address"), "address"), _ca(given), auth.reference("token"), resolve
-        )
-    for key in ("address", "ca"):
-        if given.has(key):
-            raise SettingsError(f"{key} does not belong here", f"auth.method {method} knows its own")
-    if method == "in-cluster":
-        auth.only("method", "directory")
-        return in_cluster(auth)
-    auth.only("method", "file", "context")
-    kubeconfig = Kubeconfig(auth.path("file"), auth.text("context") if auth.has("context") else None)
-    kubeconfig.check()
-    return kubeconfig
-
-
-def _ca(given: Settings) -> Path | None:
-    ca = given.path("ca") if given.has("ca") else None
-    if ca is not None and not ca.is_file():
-        raise SettingsError(f"ca: there is no file {ca}", "name the certificate of the cluster's authority in PEM form")
-    return ca

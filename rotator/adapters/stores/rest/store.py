@@ -27,8 +27,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from rotator.adapters.stores.deadline import Deadline
-from rotator.adapters.stores.http import Api, Need, base_url
+from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.stores.http import Api, Need
 from rotator.adapters.stores.names import LARGEST_VALUES, components
 from rotator.adapters.stores.rest.description import (
     Description,
@@ -41,6 +41,7 @@ from rotator.adapters.stores.rest.description import (
 from rotator.adapters.stores.rest.templates import pointed
 from rotator.adapters.stores.tokens import TokenAt
 from rotator.adapters.stores.unread import UnreadStore
+from rotator.domain.address import address_in
 from rotator.domain.failures import Permanent, Transient
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
@@ -66,7 +67,8 @@ class RestStore(UnreadStore):
         if not _HEADER.fullmatch(header) or shape.count("{token}") != 1:
             raise SettingsError("auth is no header", 'write auth: {header: …, format: "Bearer {token}", token: …}')
         token = TokenAt(auth.reference("token"), resolve)
-        api = Api(base_url(given), lambda refused, _: {header: shape.replace("{token}", token.get(anew=refused))})
+        address = address_in(given, "base_url", "https://api.example.com")
+        api = Api(address, lambda refused, _: {header: shape.replace("{token}", token.get(anew=refused))})
         most = given.whole("max_bytes", 1, LARGEST_VALUES)
         return cls(Described(api, read_description(given)), api.host, most, timeout)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
 from rotator.adapters.stores.vault.auth import AUTH_KEYS
 from rotator.adapters.stores.vault.client import Server
+from rotator.domain.address import address_in
 from rotator.domain.settings import Settings, SettingsError
-from rotator.domain.times import quoted
 
 KNOWN = ("address", "mount", "namespace", "auth", "private", "ca")
 
@@ -20,7 +17,7 @@ def server_from(given: Settings) -> Server:
         raise SettingsError(f"ca: there is no file {ca}", "name the certificate of Vault's authority in PEM form")
     auth = given.table("auth", AUTH_KEYS)
     return Server(
-        address=_address(given),
+        address=address_in(given, "address", "https://vault.internal:8200"),
         namespace=path_from(given, "namespace", None) if given.has("namespace") else None,
         auth_namespace=_auth_namespace(auth) if auth.has("namespace") else None,
         ca=ca,
@@ -37,26 +34,3 @@ def path_from(given: Settings, key: str, default: str | None) -> str:
 
 def _auth_namespace(auth: Settings) -> str:
     return "" if auth.text("namespace") == "/" else path_from(auth, "namespace", None)
-
-
-def _address(given: Settings) -> str:
-    address, hint = given.text("address").rstrip("/"), "write it like https://vault.internal:8200"
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # read here, because reading it may raise
-    except ValueError:
-        raise SettingsError("address is no address of a server", hint) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("address is no address of a server", hint)
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SettingsError("address is more than an address", hint)
-    if parts.scheme == "http" and not _is_here(parts.hostname):
-        raise SettingsError(f"address: {quoted(parts.hostname)} is asked without encryption", "write https://")
-    return address
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

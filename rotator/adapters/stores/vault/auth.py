@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.adapters.stores.vault.answers import Answer, Need, failure_of
 from rotator.adapters.stores.vault.lease import Channel, Lease, granted, look_up, told, unlimited
 from rotator.adapters.stores.vault.wrapped import PlainSecretId, SecretId, WrappedSecretId

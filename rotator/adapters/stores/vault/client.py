@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.vault.answers import Answer, Need, denied, failure_of
 from rotator.adapters.stores.vault.auth import Auth
 from rotator.adapters.stores.vault.indexes import HEADER, Indexes

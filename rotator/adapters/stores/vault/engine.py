@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.vault.answers import Need
 from rotator.adapters.stores.vault.client import VaultClient
 from rotator.domain.failures import Denied, Permanent

@@ -45,7 +45,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from rotator.adapters.stores.deadline import Deadline
+from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
 from rotator.adapters.stores.vault.address import KNOWN, path_from, server_from
 from rotator.adapters.stores.vault.answers import Answer, Need

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.adapters.stores.vault.answers import Answer, Need, failure_of
 from rotator.adapters.stores.vault.lease import Channel
 from rotator.domain.failures import Denied, Transient

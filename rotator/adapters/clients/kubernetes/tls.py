@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rotator.adapters.stores.kubernetes.access import Server
+from rotator.adapters.clients.kubernetes.access import Server
 from rotator.domain.failures import Permanent
 
 

@@ -1,4 +1,4 @@
-"""How the kubernetes store finds its API server and proves who it is. No token is ever in a message or a repr.
+"""How an API server is found and who we are is proven. No token is ever in a message or a repr.
 
 What a pod is given: https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
 """
@@ -10,19 +10,19 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from rotator.adapters.stores.kubernetes.answers import Need
-from rotator.adapters.stores.resolving import Resolve, resolved
+from rotator.adapters.clients.kubernetes.answers import Need
+from rotator.adapters.clients.resolving import Resolve, resolved
+from rotator.domain.address import checked_address
 from rotator.domain.failures import Denied
 from rotator.domain.settings import Settings, SettingsError
-from rotator.domain.times import quoted
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 LARGEST_FILE = 1024 * 1024
+LIKE = "https://kubernetes.internal:6443"
+"""The example to follow."""
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -122,31 +122,7 @@ def in_cluster(auth: Settings, environment: Mapping[str, str] = os.environ) -> I
         raise SettingsError(message, "write method: kubeconfig or token")
     directory = auth.path("directory") if auth.has("directory") else SERVICE_ACCOUNT
     shown = f"[{host}]" if ":" in host else host
-    return InCluster(directory, checked_address(f"https://{shown}:{port}", "KUBERNETES_SERVICE_HOST"))
-
-
-def checked_address(address: str, key: str) -> str:
-    """The address without its last slash. Raises `SettingsError` unless it is https, or on this machine."""
-    address, hint = address.rstrip("/"), "write it like https://kubernetes.internal:6443"
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # read here, because reading it may raise
-    except ValueError:
-        raise SettingsError(f"{key} is no address of a server", hint) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
-        raise SettingsError(f"{key} is no address of a server", hint)
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SettingsError(f"{key} is more than an address", hint)
-    if parts.scheme == "http" and not _is_here(parts.hostname):
-        raise SettingsError(f"{key}: {quoted(parts.hostname)} is asked without encryption", "write https://")
-    return address
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return InCluster(directory, checked_address(f"https://{shown}:{port}", "KUBERNETES_SERVICE_HOST", LIKE))
 
 
 def text_of_file(path: Path) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rotator.adapters.stores.kubernetes.access import Server, checked_address, sendable, text_of_file
-from rotator.adapters.stores.kubernetes.answers import Need
+from rotator.adapters.clients.kubernetes.access import LIKE, Server, sendable, text_of_file
+from rotator.adapters.clients.kubernetes.answers import Need
+from rotator.domain.address import checked_address
 from rotator.domain.failures import Denied, Permanent
 from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
@@ -88,7 +89,7 @@ class Kubeconfig:
         if (certificate is None) != (key is None):
             raise self._wrong("has a client certificate without its key, or the key alone", "write both")
         return Server(
-            address=checked_address(self._text(cluster, "server") or "", f"{self._file}: server"),
+            address=checked_address(self._text(cluster, "server") or "", f"{self._file}: server", LIKE),
             ca=ca,
             certificate=(certificate, key) if certificate is not None and key is not None else None,
             name=self._text(cluster, "tls-server-name"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from rotator.adapters.clients.kubernetes.resources import SECRETS, Resource
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 
 _DENIER = re.compile(
@@ -25,16 +26,17 @@ _UNREACHABLE = re.compile(r'failed calling webhook "([a-z0-9.-]{1,253})"')
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a request needs a role to grant: a verb on Secrets of a namespace, or on one of them."""
+    """What a request needs a role to grant: a verb on a namespace's objects of one kind, or on one of them."""
 
     verb: str
     namespace: str
     name: str = ""
+    resource: Resource = SECRETS
 
     @property
-    def resource(self) -> str:
+    def subject(self) -> str:
         """As `kubectl auth can-i` wants it."""
-        return f"secrets/{self.name}" if self.name else "secrets"
+        return f"{self.resource.full_name}/{self.name}" if self.name else self.resource.full_name
 
     @property
     def where(self) -> str:
@@ -42,7 +44,7 @@ class Need:
         return f"{self.namespace}/{self.name}" if self.name else f"namespace {self.namespace}"
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.resource} in namespace {self.namespace}"
+        return f"{self.verb} {self.subject} in namespace {self.namespace}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,11 +61,6 @@ class Answer:
         return 200 <= self.status < 300 and bool(self.document)
 
     @property
-    def missing(self) -> bool:
-        """Whether there is no such Secret; another 404 says nothing of it."""
-        return self.status == 404 and self.about == "secrets"
-
-    @property
     def of_kubernetes(self) -> bool:
         """Whether a refusal is the API server's own."""
         return self.document.get("kind") == "Status"
@@ -78,6 +75,10 @@ class Answer:
     def about(self) -> str:
         """The resource that a refusal is about, in the plural."""
         return str(self.details.get("kind", ""))
+
+    def misses(self, need: Need) -> bool:
+        """Whether there is no such object; another 404 says nothing of it."""
+        return self.status == 404 and self.about == need.resource.plural
 
     @property
     def message(self) -> str:
@@ -151,30 +152,33 @@ def _denied(refusal: _Refusal) -> Failure:
     if "exceeded quota" in answer.message:
         message = f"a resource quota of the namespace {need.namespace} does not let us {need}"
         return Permanent(message, f"`kubectl describe quota --namespace {need.namespace}`")
-    asked = f"kubectl auth can-i {need.verb} {need.resource} --namespace {need.namespace}"
+    asked = f"kubectl auth can-i {need.verb} {need.subject} --namespace {need.namespace}"
     hint = f"`{asked}` asks the same; `rotator check --policy` prints the least role"
     return Denied(f"{refusal.kubernetes} does not let us {need}", hint, permission=str(need))
 
 
 def _absent(refusal: _Refusal) -> Failure:
     need, about = refusal.need, refusal.answer.about
-    if about == "secrets":
+    if about == need.resource.plural:
         return _stale(refusal)
     if about == "namespaces":
         message = f"{refusal.kubernetes} has no namespace {need.namespace}"
         return Permanent(message, f"`kubectl create namespace {need.namespace}`, or mend the reference")
-    return Permanent(f"{refusal.kubernetes} knows no Secrets there", "look at `address`: it may lack a path")
+    message = f"{refusal.kubernetes} knows no {need.resource.kind}s there"
+    return Permanent(message, "look at `address`: it may lack a path" + _not_installed(need.resource))
 
 
 def _stale(refusal: _Refusal) -> Failure:
-    if refusal.answer.about not in ("secrets", ""):
-        # What the server itself updates beside our Secret, a quota's count for instance.
+    if refusal.answer.about not in (refusal.need.resource.plural, ""):
+        # What the server itself updates beside our object, a quota's count for instance.
         return Transient(f"{refusal.kubernetes} was busy with {refusal.need.where}", "it is tried again")
     return Conflict(f"{refusal.need.where} is not what was read any more", "look again")
 
 
 def _invalid(refusal: _Refusal) -> Failure:
     where, message = refusal.need.where, refusal.answer.message
+    if refusal.need.resource != SECRETS:
+        return Permanent(f"{refusal.kubernetes} refuses {where} as invalid", "look at its audit log")
     if "field is immutable when `immutable` is set" in message:
         return immutable(where)
     if "Too long" in message:
@@ -195,7 +199,7 @@ def too_large(where: str) -> Permanent:
 
 
 def _too_large(refusal: _Refusal) -> Failure:
-    return too_large(refusal.need.where)
+    return too_large(refusal.need.where) if refusal.need.resource == SECRETS else _other(refusal)
 
 
 def _limited(refusal: _Refusal) -> Failure:
@@ -218,7 +222,15 @@ def _redirect(refusal: _Refusal) -> Failure:
 
 def _no_kubernetes(refusal: _Refusal) -> Failure:
     message = f"something that is not kubernetes answered {refusal.answer.status} at {refusal.address}"
-    return Transient(message, "look at what is in between")
+    # The API server itself answers in bare text for a group that nobody installed.
+    perhaps = _not_installed(refusal.need.resource) if refusal.answer.status == 404 else ""
+    return Transient(message, "look at what is in between" + perhaps)
+
+
+def _not_installed(resource: Resource) -> str:
+    """What else may be wrong, for the end of a hint."""
+    version = f"{resource.group}/{resource.version}"
+    return f", or see whether `kubectl api-versions` has {version}" if resource.group else ""
 
 
 def _other(refusal: _Refusal) -> Failure:

@@ -15,12 +15,15 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from rotator.adapters.stores.deadline import Deadline
-from rotator.adapters.stores.kubernetes.access import Auth, Server
-from rotator.adapters.stores.kubernetes.answers import Answer, Need, answer_of, failure_of
-from rotator.adapters.stores.kubernetes.tls import context_for
+from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.clients.kubernetes.access import Auth, Server
+from rotator.adapters.clients.kubernetes.answers import Answer, Need, answer_of, failure_of
+from rotator.adapters.clients.kubernetes.tls import context_for
 from rotator.domain.failures import Transient
 
+MANAGER = "rotator"
+"""Our field manager, and the domain of our labels and annotations."""
+MERGE_PATCH = "application/merge-patch+json"
 CONNECTIONS = 64
 """As many as the engine has threads."""
 MOST_BYTES = 16 * 1024 * 1024
@@ -30,7 +33,7 @@ CHUNK = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request about Secrets, and what it needs a role to grant."""
+    """One request about objects, and what it needs a role to grant."""
 
     need: Need
     method: str
@@ -42,7 +45,8 @@ class Request:
     @property
     def target(self) -> str:
         """The path and query; names were checked to be names, which need no quoting."""
-        path = f"/api/v1/namespaces/{self.need.namespace}/secrets"
+        resource = self.need.resource
+        path = f"{resource.root}/namespaces/{self.need.namespace}/{resource.plural}"
         path += f"/{self.need.name}" if self.need.name else ""
         return path + (f"?{urlencode(self.query)}" if self.query else "")
 
@@ -57,7 +61,7 @@ class KubernetesClient:
         self._pool: Any = None
 
     def ask(self, request: Request, deadline: Deadline) -> Answer:
-        """Send one request and return its answer: a success, or that there is no such Secret.
+        """Send one request and return its answer: a success, or that there is no such object.
 
         Raises Transient, Denied (naming what is needed), Conflict and Permanent for every other one.
         """
@@ -68,7 +72,7 @@ class KubernetesClient:
             another = self._auth.token(anew=True)
             if another is not None and another != token:
                 answer = self._send(self._auth.server(), another, request, deadline)
-        if answer.ok or answer.missing:
+        if answer.ok or answer.misses(request.need):
             return answer
         if answer.status == 401 and answer.of_kubernetes:
             raise self._auth.refused(request.need, server.address)
