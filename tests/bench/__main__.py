@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.bench import idle, journal, rotations, startup
+from tests.bench import idle, journal, rotations, startup, stores
 from tests.bench.figures import Figure
 
 BENCHES: dict[str, Callable[[], Iterable[Figure]]] = {
     "rotations": rotations.run,
+    "stores": stores.run,
     "journal": journal.run,
     "idle": idle.run,
     "startup": startup.run,
