@@ -1,4 +1,4 @@
-"""One credential in five stores, each as fast as it is: how long consumers are divided, against the slowest's own write.
+"""One credential in five stores, each as fast as it is: how long consumers are divided, over the slowest write.
 
 The stores are file stores, so every write is one and is durable, held up by what a write and a read of a store take.
 """
