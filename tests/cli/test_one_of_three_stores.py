@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
 from rotator.config.installation import new_installation
 from tests.cli.scene import NAME, Scene
-from tests.cli.three_stores import GCP_SECRET, REFS, Three, let_in, published_to_three
+from tests.cli.spoilt_stores import CALLED, CASES, MISSING, Case, in_mid_promotion
+from tests.cli.three_stores import REFS, Three, let_in, published_to_three
 from tests.servers import aws, kubernetes, secret_manager
 from tests.servers.aws import AwsServer
 from tests.servers.kubernetes import KubernetesServer
-from tests.servers.kubernetes.objects import SECRETS, Call, Object, Refusal
-from tests.servers.secret_manager.service import Moment, RefusedError
+from tests.servers.kubernetes.objects import Call, Object
 from tests.stores.gcp_access import Gcp, serving
+from tests.testing.keyserver_client import call_as
 
 pytestmark = [
     pytest.mark.stand_in(each) for each in ("API provider: keyserver", aws.NAME, secret_manager.NAME, kubernetes.NAME)
@@ -34,137 +33,6 @@ def gcp() -> Iterator[Gcp]:
 @pytest.fixture
 def three(scene: Scene, aws_server: AwsServer, gcp: Gcp, kubernetes_server: KubernetesServer) -> Three:
     return published_to_three(scene, aws_server, gcp, kubernetes_server)
-
-
-Change = Callable[[Three], object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """How a store is spoilt, and what is said of it; `mend` None: its document is put back as it was."""
-
-    store: str
-    spoil: Change
-    says: tuple[str, ...]
-    mend: Change | None = None
-
-
-def of_gcp(code: str, text: str, method: str = "AddSecretVersion") -> Change:
-    """Refuse every such request for the published secret."""
-
-    def hook(moment: Moment, asked: str, request: object) -> None:
-        if (moment, asked) == ("before", method) and getattr(request, "parent", "") == GCP_SECRET:
-            raise RefusedError(code, text)
-
-    return lambda three: three.gcp.service.hooks.append(hook)
-
-
-def of_kubernetes(verb: str) -> Change:
-    """Refuse this verb for the published Secret."""
-
-    def hook(call: Call, _: Object | None) -> None:
-        if (call.verb, call.name) == (verb, "app"):
-            raise Refusal(403, "Forbidden", f'secrets "app" is forbidden: User "r" cannot {verb} resource "secrets"')
-
-    return lambda three: three.cluster.storage.hooks.append(hook)
-
-
-def of_aws(operation: str, code: str, message: str) -> Change:
-    """Refuse all of these but the first, which is that of our own pending value."""
-    return lambda three: three.aws.refuse(operation, code, message, times=1000, skip=1)
-
-
-def put_binary_on_aws(three: Three) -> None:
-    three.aws.client().put_secret_value(SecretId=REFS["aws"], SecretBinary=b"\xff\xfe")
-
-
-def make_again(three: Three) -> None:
-    """As the hint says: delete the Secret and make it again."""
-    document = three.on_cluster()
-    remove_secret(three)
-    three.cluster.put_secret("team", "app", stringData=document)
-
-
-def remove_secret(three: Three) -> None:
-    """As `kubectl delete` does."""
-    call = Call(verb="delete", resource=SECRETS, namespace="team", name="app", user="test")
-    three.cluster.storage.delete(call, {})
-
-
-def fill(store: str, size: int) -> Change:
-    """Leave no room for a field of ours, which is not there yet."""
-    return lambda three: three.put(store, {"OTHER": "x" * size})
-
-
-CALLED = {
-    "aws": ("prod/llm",),
-    "gcp": ("prod/llm", "prod--llm"),
-    "kubernetes": ("team/app", "secrets/app in namespace team"),
-}
-"""What a reference is called in the words of its store."""
-
-CASES = {
-    "aws: scheduled for deletion": Case(
-        store="aws",
-        spoil=lambda three: three.aws.client().delete_secret(SecretId=REFS["aws"], RecoveryWindowInDays=7),
-        says=("scheduled for deletion", "restore-secret"),
-        mend=lambda three: three.aws.client().restore_secret(SecretId=REFS["aws"]),
-    ),
-    "aws: another type": Case(
-        store="aws",
-        spoil=lambda three: three.aws.client().put_secret_value(SecretId=REFS["aws"], SecretString="[1]"),
-        says=("JSON",),
-    ),
-    "aws: binary": Case(store="aws", spoil=put_binary_on_aws, says=("binary",)),
-    "aws: permission": Case(
-        store="aws",
-        spoil=of_aws("PutSecretValue", "AccessDeniedException", "User: x is not authorized"),
-        says=("secretsmanager:PutSecretValue",),
-        mend=lambda three: three.aws.obey(),
-    ),
-    "aws: KMS": Case(
-        store="aws",
-        spoil=of_aws("PutSecretValue", "EncryptionFailure", "the key is disabled"),
-        says=("KMS",),
-        mend=lambda three: three.aws.obey(),
-    ),
-    "aws: too large": Case(store="aws", spoil=fill("aws", 65_500), says=("bytes",)),
-    "gcp: another type": Case(store="gcp", spoil=lambda three: three.gcp.add(b"[1]", GCP_SECRET), says=("JSON",)),
-    "gcp: binary": Case(store="gcp", spoil=lambda three: three.gcp.add(b"\xff\xfe\x00", GCP_SECRET), says=("JSON",)),
-    "gcp: permission": Case(
-        store="gcp",
-        spoil=of_gcp("PERMISSION_DENIED", "Permission 'secretmanager.versions.add' denied"),
-        says=("secretmanager.versions.add",),
-        mend=lambda three: three.gcp.service.hooks.clear(),
-    ),
-    "gcp: KMS": Case(
-        store="gcp",
-        spoil=of_gcp("FAILED_PRECONDITION", "Cloud KMS key projects/p/cryptoKeys/k is disabled"),
-        says=("KMS",),
-        mend=lambda three: three.gcp.service.hooks.clear(),
-    ),
-    "gcp: too large": Case(store="gcp", spoil=fill("gcp", 65_500), says=("bytes",)),
-    "kubernetes: permission": Case(
-        store="kubernetes",
-        spoil=of_kubernetes("patch"),
-        says=("patch",),
-        mend=lambda three: three.cluster.storage.hooks.clear(),
-    ),
-    "kubernetes: immutable": Case(
-        store="kubernetes",
-        spoil=lambda three: three.cluster.put_secret("team", "app", immutable=True),
-        says=("immutable",),
-        mend=make_again,
-    ),
-    "kubernetes: binary": Case(
-        store="kubernetes",
-        spoil=lambda three: three.cluster.put_secret(
-            "team", "app", data={"API_KEY": base64.b64encode(b"\xff\xfe").decode()}
-        ),
-        says=("text",),
-    ),
-    "kubernetes: too large": Case(store="kubernetes", spoil=fill("kubernetes", 1_048_550), says=("1 MiB",)),
-}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -206,13 +74,6 @@ def ended(three: Three, old: str) -> None:
     assert three.hidden() == []
 
 
-MISSING: dict[str, Change] = {
-    "aws": lambda three: three.aws.client().delete_secret(SecretId=REFS["aws"], ForceDeleteWithoutRecovery=True),
-    "gcp": lambda three: three.gcp.ask("DeleteSecret", name=GCP_SECRET),
-    "kubernetes": remove_secret,
-}
-
-
 @pytest.mark.parametrize("store", REFS)
 def test_a_secret_that_is_missing_is_made_and_holds_our_field_alone(three: Three, store: str) -> None:
     old = three.documents()[store]["API_KEY"]
@@ -232,31 +93,6 @@ def test_a_field_that_is_missing_is_written_beside_the_others(three: Three, stor
     answer = three.scene.say("rotate", NAME, "--wait")
     assert answer.code == 0, answer.err
     ended(three, old)
-
-
-def in_mid_promotion(three: Three, store: str, act: Callable[[], object]) -> None:
-    """Act once, as soon as the rotator begins to write what consumers of this store read."""
-    left = [act]
-
-    def once() -> None:
-        for each in left:
-            left.clear()
-            each()
-
-    def at_gcp(moment: Moment, asked: str, request: object) -> None:
-        if (moment, asked, getattr(request, "parent", "")) == ("before", "AddSecretVersion", GCP_SECRET):
-            once()
-
-    def at_kubernetes(call: Call, _: Object | None) -> None:
-        if (call.verb, call.name) == ("patch", "app"):
-            once()
-
-    if store == "aws":  # its first is our own pending value's
-        three.aws.interrupt("PutSecretValue", lambda: three.aws.interrupt("PutSecretValue", once))
-    elif store == "gcp":
-        three.gcp.service.hooks.append(at_gcp)
-    else:
-        three.cluster.storage.hooks.append(at_kubernetes)
 
 
 @pytest.mark.parametrize("store", REFS)
@@ -306,6 +142,32 @@ def test_what_a_stranger_writes_in_our_field_stays_and_the_other_stores_get_the_
     assert three.works(*found)
     drift = three.scene.say("reconcile")
     assert f"{store}:{REFS[store]}" in drift.out + drift.err, drift
+
+
+@pytest.mark.parametrize("store", REFS)
+def test_two_credentials_in_the_same_documents_rotate_at_the_same_time_while_a_colleague_edits(
+    three: Three, store: str
+) -> None:
+    three.share("other-prod", "OTHER_KEY")
+    old = {text for name, text in three.documents()["aws"].items() if name != "OTHER"}
+
+    def edit() -> None:
+        three.put(store, {**three.documents()[store], "OTHER": "theirs, changed"})
+
+    in_mid_promotion(three, store, edit, credentials=2)
+    answer = three.scene.say("rotate", NAME, "other-prod", "--wait")
+    assert answer.code == 0, answer.err
+    documents = three.documents()
+    assert documents[store].get("OTHER") == "theirs, changed"
+    assert {name: found["OTHER"] for name, found in documents.items() if name != store} == {
+        name: "theirs" for name in REFS if name != store
+    }
+    for field, principal in (("API_KEY", NAME), ("OTHER_KEY", "other-prod")):
+        (key,) = {found[field] for found in documents.values()}
+        assert key not in old
+        assert call_as(three.scene.keyserver.url, key) == 200
+        assert len(three.scene.keyserver.live(principal)) == 1
+    assert three.hidden() == []
 
 
 @pytest.fixture

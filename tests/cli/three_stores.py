@@ -60,6 +60,17 @@ class Three:
         data = {name: base64.b64encode(text.encode()).decode() for name, text in fields.items()}
         self.cluster.put_secret(*REFS["kubernetes"].split("/"), data=data)
 
+    def share(self, name: str, field: str) -> None:
+        """Let the same documents hold another credential, in another field."""
+        value = self.scene.keyserver.seed_key(name)[1]
+        for store, document in self.documents().items():
+            self.put(store, {**document, field: value})
+        publish = [{"store": store, "ref": ref, "fields": {field: "{secret}"}} for store, ref in REFS.items()]
+        config = json.loads(self.scene.config.read_text())
+        principal = {"principal": name, "exclusive": True}
+        made = {**config["credentials"][NAME], "principal": principal, "publish": publish}
+        self.scene.rewrite(credentials={**config["credentials"], name: made})
+
     def raw(self, store: str) -> str:
         """What is there, whatever it is; for an AWS secret that waits for its deletion as well."""
         if store == "aws":
