@@ -66,7 +66,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not rows:
         return
     terminalreporter.section("tested on")
-    heads = {name: f"{name} {_versions(row)}".strip() for name, row in rows.items()}
+    heads = {name: heading(name, row) for name, row in rows.items()}
     width = max(len(head) for head in heads.values())
     terminalreporter.write_line(" " * width + "".join(f"{column:>10}" for column in COLUMNS))
     for name, row in sorted(rows.items()):
@@ -96,11 +96,11 @@ def _versions_asked(item: pytest.Item) -> dict[str, str]:
     return {} if given is None else {postgres.NAME: given.version}
 
 
-def _versions(row: Row) -> str:
-    """Which; where it is more than one, with so many tests of each."""
+def heading(name: str, row: Row) -> str:
+    """A server and its version; where it ran in more than one, with so many tests of each."""
     if len(row.versions) < 2:
-        return "".join(row.versions)
-    return ", ".join(f"{version} ({count})" for version, count in sorted(row.versions.items()))
+        return " ".join([name, *row.versions])
+    return f"{name} " + ", ".join(f"{version} ({count})" for version, count in sorted(row.versions.items()))
 
 
 def _entries(
