@@ -107,14 +107,14 @@ def run() -> Iterator[Figure]:
             seen.append((max(ended for _, ended in spans) - min(ended for _, ended in spans)) / slowest[-1])
     note = f"median of {ROTATIONS}; the slowest of {len(WRITES)} takes {statistics.median(slowest) * 1000:.0f} ms"
     yield Figure(
-        name="stores: first promotion begun to last done, over slowest write",
+        name="stores: first promotion to last, over the slowest write",
         value=statistics.median(divided),
         unit="×",
         aim=1.5,
         note=note,
     )
     yield Figure(
-        name="stores: while consumers are divided, over slowest write", value=statistics.median(seen), unit="×", aim=1.5
+        name="stores: consumers divided, over the slowest write", value=statistics.median(seen), unit="×", aim=1.5
     )
     yield Figure(name="stores: a whole rotation without overlap", value=statistics.median(walls), unit="s")
 
