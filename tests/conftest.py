@@ -45,6 +45,19 @@ def postgres_database(postgres_server: PostgresServer) -> Iterator[Database]:
         yield database
 
 
+# Where the machine's own PostgreSQL is older than 16, `CREATEROLE` means two things on the two.
+@pytest.fixture(scope="session", params=("first", "second") if postgres.second_binaries() else ("first",))
+def each_postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """`postgres_server`, and where there are binaries of another version a server of that, one after the other."""
+    if request.param == "first":
+        yield request.getfixturevalue("postgres_server")
+        return
+    with ExitStack() as ending:
+        server = postgres.start(binaries=postgres.second_binaries())
+        ending.callback(server.stop)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def openbao_server() -> Iterator[OpenBaoServer]:
     """The unsealed server of this test process, in memory; skips where there is no binary."""

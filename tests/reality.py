@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,6 +21,7 @@ PROPERTY = "tested on"
 REQUIRED = "ROTATOR_REQUIRE_REAL"
 SERVER_OF_FIXTURE = {
     "postgres_server": postgres.NAME,
+    "each_postgres_server": postgres.NAME,
     "openbao_server": openbao.NAME,
     "openbao_on_disk": openbao.NAME,
     "kubectl": kubectl.NAME,
@@ -32,9 +33,9 @@ COLUMNS = ("real", "stand-in", "skipped")
 
 @dataclass(slots=True)
 class Row:
-    """One server in the table: the versions started, tests by column, and why tests were skipped."""
+    """One server in the table: tests by version and by column, and why tests were skipped."""
 
-    versions: set[str] = field(default_factory=set)
+    versions: Counter[str] = field(default_factory=Counter)
     tests: Counter[str] = field(default_factory=Counter)
     reasons: set[str] = field(default_factory=set)
 
@@ -50,7 +51,11 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, but {REQUIRED}=1 asks for {', '.join(really)}: {_reason(report.longrepr)}"
     if call.when == "call" or (call.when == "setup" and not report.passed):
-        entries = [*_entries("real", really, report), *_entries("stand-in", _stood_in_for(item), report)]
+        versions = servers.started | _versions_asked(item)
+        entries = [
+            *_entries("real", really, report, versions),
+            *_entries("stand-in", _stood_in_for(item), report, versions),
+        ]
         report.user_properties = [*report.user_properties, *((PROPERTY, entry) for entry in entries)]
     return report
 
@@ -61,7 +66,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not rows:
         return
     terminalreporter.section("tested on")
-    heads = {name: f"{name} {', '.join(sorted(row.versions))}".strip() for name, row in rows.items()}
+    heads = {name: heading(name, row) for name, row in rows.items()}
     width = max(len(head) for head in heads.values())
     terminalreporter.write_line(" " * width + "".join(f"{column:>10}" for column in COLUMNS))
     for name, row in sorted(rows.items()):
@@ -85,9 +90,24 @@ def _marked(item: pytest.Item, marker: str) -> set[str]:
     return {SPELLING.get(name.lower(), name) for name in names}
 
 
-def _entries(column: str, names: set[str] | list[str], report: pytest.TestReport) -> Iterator[dict[str, str]]:
+def _versions_asked(item: pytest.Item) -> dict[str, str]:
+    """Of a server that runs in two versions, the one that this test was given."""
+    given = getattr(item, "funcargs", {}).get("each_postgres_server")
+    return {} if given is None else {postgres.NAME: given.version}
+
+
+def heading(name: str, row: Row) -> str:
+    """A server and its version; where it ran in more than one, with so many tests of each."""
+    if len(row.versions) < 2:
+        return " ".join([name, *row.versions])
+    return f"{name} " + ", ".join(f"{version} ({count})" for version, count in sorted(row.versions.items()))
+
+
+def _entries(
+    column: str, names: set[str] | list[str], report: pytest.TestReport, versions: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
     for name in sorted(names):
-        entry = {"server": name, "column": column, "version": servers.started.get(name, ""), "reason": ""}
+        entry = {"server": name, "column": column, "version": versions.get(name, ""), "reason": ""}
         yield entry | ({"column": "skipped", "reason": _reason(report.longrepr)} if _was_skipped(report) else {})
 
 
@@ -109,7 +129,7 @@ def _rows(terminalreporter: pytest.TerminalReporter) -> dict[str, Row]:
             for key, entry in getattr(report, "user_properties", ()):
                 if key == PROPERTY:
                     row = rows[entry["server"]]
-                    row.versions |= {entry["version"]} - {""}
+                    row.versions.update({entry["version"]} - {""})
                     row.tests[entry["column"]] += 1
                     row.reasons |= {entry["reason"]} - {""}
     return rows

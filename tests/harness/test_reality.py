@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.reality import Row, heading
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -86,3 +89,10 @@ def test_what_may_fail_and_does_is_not_taken_for_a_skip(tmp_path: Path) -> None:
     done = run(tmp_path, "-k", "test_expected_to_fail", ROTATOR_REQUIRE_REAL="1")
     assert done.returncode == 0, done.stdout
     assert "1 xfailed" in done.stdout
+
+
+def test_of_a_server_in_two_versions_it_says_how_many_tests_ran_on_each() -> None:
+    row = Row(versions=Counter({"17.10": 2, "15.18": 3}))
+    assert heading("PostgreSQL", row) == "PostgreSQL 15.18 (3), 17.10 (2)"
+    assert heading("PostgreSQL", Row(versions=Counter({"15.18": 3}))) == "PostgreSQL 15.18"
+    assert heading("a provider", Row()) == "a provider"

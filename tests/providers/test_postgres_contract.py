@@ -9,22 +9,16 @@ import pytest
 
 from rotator.sdk import Principal, Provider
 from rotator.testing.provider_contract import LoseAnswer, SlotContract
-from tests.providers.postgres_setup import ADMIN_PASSWORD, SERVERS, Arena, arena, serving
+from tests.providers.postgres_setup import ADMIN_PASSWORD, Arena, arena
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.real("PostgreSQL")
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    with serving(request.param, request) as started:
-        yield started
-
-
 @pytest.fixture
-def pg(server: PostgresServer) -> Iterator[Arena]:
-    with arena(server) as made:
+def pg(each_postgres_server: PostgresServer) -> Iterator[Arena]:
+    with arena(each_postgres_server) as made:
         yield made
 
 

@@ -9,21 +9,15 @@ import pytest
 from pg8000.native import identifier
 
 from rotator.sdk import Denied, KeyState, Principal, Verdict
-from tests.providers.postgres_setup import ADMIN_PASSWORD, SERVERS, Arena, alive, arena, mint, request, serving
+from tests.providers.postgres_setup import ADMIN_PASSWORD, Arena, alive, arena, mint, request
 from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.real("PostgreSQL")
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    with serving(request.param, request) as started:
-        yield started
-
-
 @pytest.fixture
-def pg(server: PostgresServer) -> Iterator[Arena]:
-    with arena(server) as made:
+def pg(each_postgres_server: PostgresServer) -> Iterator[Arena]:
+    with arena(each_postgres_server) as made:
         yield made
 
 

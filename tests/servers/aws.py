@@ -195,6 +195,20 @@ class AwsServer:
             secret = secretsmanager_backends[ACCOUNT][REGION].secrets[name]
             return {version: list(found["version_stages"]) for version, found in secret.versions.items()}
 
+    def held(self, name: str) -> tuple[str | None, bytes | None]:
+        """The text or the bytes labelled AWSCURRENT, also of a secret that waits for its deletion."""
+        from moto.secretsmanager.models import secretsmanager_backends
+
+        with self._lock:
+            versions = secretsmanager_backends[ACCOUNT][REGION].secrets[name].versions.values()
+            (found,) = [version for version in versions if "AWSCURRENT" in version["version_stages"]]
+            return found.get("secret_string"), found.get("secret_binary")
+
+    def obey(self) -> None:
+        """Answer everything as ever again, whatever was ordered."""
+        with self._lock:
+            self._refusals.clear()
+
     def names(self) -> list[str]:
         """All secrets, those that wait for their deletion as well."""
         from moto.secretsmanager.models import secretsmanager_backends

