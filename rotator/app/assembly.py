@@ -16,6 +16,7 @@ from rotator.adapters.journal.postgres.clock import DatabaseClock
 from rotator.adapters.limits import Bucket, LimitedProvider, SharedBucket
 from rotator.adapters.logged import logged
 from rotator.adapters.machine import MachineClock, RandomIds
+from rotator.adapters.named import Named
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
 from rotator.adapters.together import Threads
@@ -223,7 +224,7 @@ class Assembly:
         missing: dict[str, ConfigError] = {}
         for name in dict.fromkeys(each.store for each in spec.publish):
             try:
-                made[name] = self.store(name)
+                made[name] = Named(name, self.store(name))
             except ConfigError as error:
                 missing[name] = error
         if missing and not (self.emergency and made):

@@ -16,6 +16,8 @@ from rotator.domain.keys import Key
 from rotator.domain.marks import Mark
 from rotator.domain.records import Event, EventKind, KnownKey, Origin
 from rotator.domain.rotation import Mode, Phase, Problem, Rotation
+from rotator.engine.places import of_others
+from rotator.engine.recorded import Recorded
 from rotator.ports import Change
 
 
@@ -54,11 +56,12 @@ def _rebuild_one(assembly: Assembly, spec: Credential) -> list[str]:
     world, now = patient(assembly.world_of(spec)), assembly.clock.now()
     listed = world.provider.keys(spec.principal)
     marks = _marks(assembly, spec, listed)
+    look = Recorded.looking(spec, world)
     pending = {
         place.of
         for publication in spec.publish
         for place in world.stores[publication.store].places(publication.ref)
-        if place.kind is PlaceKind.PENDING
+        if place.kind is PlaceKind.PENDING and not of_others(look, look.read(publication, place))
     }
     lines = _end_open(assembly, spec, now)
     lines += _enter_lost(assembly, spec, marks.values(), pending, now)

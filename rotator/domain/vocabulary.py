@@ -47,6 +47,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "cannot contain": "the provider cannot disable a key",
     "written again": "nobody could tell which key a store that cannot be read holds, so it was overwritten",
     "not kept yet": "no store takes an exposed key's value now; it is contained all the same",
+    "another installation": "a store holds a pending value of another installation of the rotator",
     "left behind": "a store takes no part in this emergency any more",
     "foreign value stays": "a value nobody here wrote was left alone on the way back",
     "stray in use": "a stray was left alone, because somebody has it as current",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from rotator.domain.credential import PlaceKind, Publication
-from rotator.domain.failures import JournalOlder
+from rotator.domain.credential import Place, PlaceKind, Publication
+from rotator.domain.failures import JournalOlder, Permanent
 from rotator.domain.keys import Key, Minter
 from rotator.domain.records import KnownKey, Origin
 from rotator.domain.rotation import Rotation
@@ -135,9 +135,23 @@ def check_journal_age(rotation: Recorded, listed: Iterable[Key]) -> None:
         for place in rotation.world.stores[publication.store].places(publication.ref):
             ours = place.kind is not PlaceKind.PENDING or place.of == rotation.row.id
             if not ours and rotation.world.journal.rotation(place.of) is None:
-                raise _older(f"{publication.store}:{publication.ref} holds a value of a rotation unknown here")
+                _refuse_unknown(rotation, publication, place)
 
     places.on_every_place(rotation, look)
+
+
+def _refuse_unknown(rotation: Recorded, publication: Publication, place: Place) -> None:
+    """A pending place of a rotation that the journal never heard of: another installation's, or ours from later on.
+
+    An emergency goes on beside another installation, whose key consumers may get next.
+    """
+    where = f"{publication.store}:{publication.ref}"
+    if not places.of_others(rotation, rotation.read(publication, place)):
+        raise _older(f"{where} holds a value of a rotation unknown here")
+    rotation.note("another installation", where)
+    if not rotation.row.rules.emergency:
+        hint = f"take {rotation.spec.name} out of one config; what the other one left in {where} goes by hand"
+        raise Permanent(f"another installation of the rotator publishes to {where}, too", hint)
 
 
 def _older(why: str) -> JournalOlder:

@@ -7,8 +7,6 @@ from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transi
 from rotator.engine import places
 from rotator.engine.recorded import Recorded
 
-ESCROW_CHECK = {"key_id": "", "rotation": ""}
-
 
 def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
     """The first store that accepts a write, and the version to expect when the key is saved there."""
@@ -19,7 +17,7 @@ def open_escrow(rotation: Recorded) -> tuple[Publication, str]:
             found = places.private(rotation, publication, place)
             if found.key is not None and found.value is not None and found.key.alive:
                 keep_for_proof(rotation, found)
-            fields = {**ESCROW_CHECK, "rotation": rotation.row.id}
+            fields = {"key_id": "", **places.signature(rotation)}
             return publication, rotation.write("open escrow", publication, place, fields, found.version)
         except (Transient, Denied, Permanent, Conflict) as problem:
             failure = failure or problem

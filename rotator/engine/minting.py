@@ -45,7 +45,7 @@ def mint(rotation: Recorded) -> Phase | Waiting | None:
         minted = rotation.mint(request(rotation, expects))
     except CapFull as refusal:
         raise full_for_good(rotation, refusal) from None
-    fields = places.document(minted.value, minted.key_id, rotation.row.id)
+    fields = places.document(rotation, minted.value, minted.key_id)
     rotation.write("save in escrow", publication, publication.pending(rotation.row.id), fields, version, heed=False)
     return None
 

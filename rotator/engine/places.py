@@ -120,10 +120,21 @@ def document_value(stored: Stored) -> Secret | None:
     return Secret(parts) if parts else None
 
 
-def document(value: Secret, key_id: str, rotation_id: str) -> dict[str, str]:
+def document(rotation: Recorded, value: Secret, key_id: str) -> dict[str, str]:
     """A document of ours for a value."""
     parts = {_VALUE + name: text for name, text in value.parts().items()}
-    return {**parts, "key_id": key_id, "rotation": rotation_id}
+    return {**parts, "key_id": key_id, **signature(rotation)}
+
+
+def signature(rotation: Recorded) -> dict[str, str]:
+    """What every document of ours says of who wrote it."""
+    return {"rotation": rotation.row.id, "installation": rotation.world.marker.installation}
+
+
+def of_others(rotation: Recorded, stored: Stored) -> bool:
+    """Whether another installation says that it wrote a document."""
+    said = (stored.fields or {}).get("installation")
+    return said is not None and said != rotation.world.marker.installation
 
 
 # -- courses (`rotator.engine.side_by_side`) --------------------------------------------------------------------------
@@ -228,12 +239,14 @@ def leave_behind(rotation: Recorded, publication: Publication, why: str) -> None
 
     Permanent when it is the last one that keeps values, because at least one must have the new key.
     """
+    where = f"{publication.store}:{publication.ref}"
+    why = why.removeprefix(f"{where}: ")
     if all(each is publication for each in keepers(rotation)):
-        raise _nowhere(f"{publication.store}:{publication.ref}: {why}, and ")
+        raise _nowhere(f"{where}: {why}, and ")
     state = rotation.row.store(publication.store, publication.ref)
     rotation.row = rotation.row.with_store(replace(state, left_behind=why))
-    rotation.note("left behind", f"{publication.store}:{publication.ref}", why=why)
-    drift = {*rotation.credential.drift, f"{publication.store}:{publication.ref}"}
+    rotation.note("left behind", where, why=why)
+    drift = {*rotation.credential.drift, where}
     rotation.credential = replace(rotation.credential, drift=tuple(sorted(drift)))
 
 
@@ -309,7 +322,7 @@ def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
                 accepted = accepted or worked_once(rotation, old, value)
                 if not accepted:
                     return old
-                fields = document(value, old.key_id, rotation.row.id)
+                fields = document(rotation, value, old.key_id)
                 rotation.write("keep previous", publication, place, fields, found.version)
         except (Transient, Denied, Conflict) as problem:
             failure = failure or problem

@@ -110,7 +110,7 @@ def leave(look: Recorded, value: Secret, key_id: str) -> Left:
         try:
             found = places.private(look, publication, place)
             _refuse_overwriting(look, found, value)
-            fields = places.document(value, key_id, look.row.id)
+            fields = places.document(look, value, key_id)
             version = look.world.stores[publication.store].write(place, fields, found.version)
         except NotTaken:
             raise

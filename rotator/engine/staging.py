@@ -38,7 +38,7 @@ def stage_in(rotation: Recorded, publication: Publication, value: Secret) -> Cou
     assert new_key is not None
     found = yield from places.look_at(rotation, publication, place)
     if found.value != value:
-        fields = places.document(value, new_key, rotation.row.id)
+        fields = places.document(rotation, value, new_key)
         yield Write(action="stage", publication=publication, place=place, fields=fields, expected=found.version)
         found = yield from places.look_at(rotation, publication, place)
     if found.value is None or found.value != value:

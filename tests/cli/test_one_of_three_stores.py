@@ -45,6 +45,7 @@ def test_it_is_said_with_a_hint_and_no_reader_is_left_without_a_key(three: Three
     assert answer.code in (1, 2, 3), said
     assert all(word in said for word in case.says), said
     assert any(name in said for name in CALLED[store]), said
+    assert f"{store}:{REFS[store]}" in said or f"{store}: " in said, said
     assert "\nhint: " in said or " — " in said
     assert three.raw(store) == spoilt
     assert three.works(*(each for each in REFS if each != store))
@@ -187,6 +188,7 @@ def test_two_installations_on_one_place_at_the_same_time_tear_nothing(three: Thr
     for answer in answers:
         said = answer.out + answer.err
         assert answer.code == 0 or any(f"{store}:{ref}" in said for store, ref in REFS.items()), said
+        assert "--rebuild" not in said
     documents = three.documents()
     assert len({document["API_KEY"] for document in documents.values()}) == 1
     assert {document["OTHER"] for document in documents.values()} == {"theirs"}

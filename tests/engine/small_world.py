@@ -38,9 +38,16 @@ from rotator.testing.memory import MemoryJournal
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 TIMING = Timing()
 NAME = "openai-prod"
+INSTALLATION = "prod"
 
 Step = tuple[str, ...]
 T = TypeVar("T")
+
+
+def kept(value: Secret, key_id: str, rotation_id: str) -> dict[str, str]:
+    """A document as the rotator writes it to a pending or previous place."""
+    parts = {f"value.{name}": text for name, text in value.parts().items()}
+    return {**parts, "key_id": key_id, "rotation": rotation_id, "installation": INSTALLATION}
 
 
 class Clock:
@@ -274,7 +281,7 @@ class SmallWorld:
         self.journal = TracedJournal(self.trace)
         self.provider = Provider(self.trace, self.strategy)
         self.store = {name: Store(name, self.trace, readable=name not in self.unread) for name in self.stores}
-        self.marker = Marker("prod", b"m" * 32)
+        self.marker = Marker(INSTALLATION, b"m" * 32)
         self.prints = Fingerprinter(b"f" * 32)
         self.spec = Credential(
             name=NAME,

@@ -16,12 +16,11 @@ from rotator.domain.rotation import Mode, Phase, Proof, Rotation, WaitFor
 from rotator.domain.secret import Secret
 from rotator.engine import handed, providing
 from rotator.engine.handed import NotTaken
-from rotator.engine.places import document
 from rotator.engine.reconciling import reconcile
 from rotator.engine.starting import assume_compromise
 from rotator.engine.worker import Worker
 from rotator.ports import Change
-from tests.engine.small_world import NAME, START, TIMING, SmallWorld
+from tests.engine.small_world import NAME, START, TIMING, SmallWorld, kept
 
 P = Phase
 LAG = timedelta(seconds=30)
@@ -355,7 +354,7 @@ def test_a_value_that_reaches_a_superseded_rotation_late_belongs_all_the_same() 
     compromised(small)
     run_for(small, 4 * LAG)
     place = small.spec.publish[0].pending(row.id)
-    small.store["vault"].put(place, document(made(small, "k2"), "k2", row.id))
+    small.store["vault"].put(place, kept(made(small, "k2"), "k2", row.id))
     fresh = made(small, "k3")
     small.provider.offers = replace(small.provider.offers, identifies=True)
     small.provider.identify = lambda principal, value: "k3"  # type: ignore[method-assign]

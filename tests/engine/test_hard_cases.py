@@ -19,7 +19,7 @@ from rotator.engine.saga import advance
 from rotator.engine.starting import assume_compromise
 from rotator.engine.worker import Worker
 from rotator.ports import Change
-from tests.engine.small_world import NAME, START, TIMING, SmallWorld
+from tests.engine.small_world import INSTALLATION, NAME, START, TIMING, SmallWorld, kept
 
 P = Phase
 SECOND = timedelta(seconds=1)
@@ -271,6 +271,43 @@ def refusing(write: Write, *kinds: PlaceKind, failure: Failure) -> Write:
         return write(place, fields, expected)
 
     return refuses
+
+
+# -- two installations -----------------------------------------------------------------------------------------------
+
+
+def of_another_installation(small: SmallWorld, says: str | None) -> None:
+    """A pending value, as a rotation that the journal does not know leaves it."""
+    document = {**kept(small.provider.values["k1"], "k9", "r9"), "installation": says or ""}
+    small.store["vault"].put(small.spec.publish[0].pending("r9"), {k: v for k, v in document.items() if v})
+
+
+def test_beside_another_installation_nothing_is_made_and_the_journal_is_believed(small: SmallWorld) -> None:
+    of_another_installation(small, "theirs")
+    small.begin()
+    run_for(small, HOUR)
+    row = small.committed()
+    assert row.phase is P.ROLLED_BACK
+    assert row.problem is not None
+    assert row.problem.message == "another installation of the rotator publishes to vault:app, too"
+    assert small.journal.older_than_world() is None
+    assert set(small.provider.held) == {"k1"}
+
+
+def test_an_emergency_goes_on_beside_another_installation(small: SmallWorld) -> None:
+    of_another_installation(small, "theirs")
+    small.begin(Mode.COMPROMISE, exposure_end=START)
+    run_for(small, HOUR)
+    assert small.committed().phase is P.DONE
+    assert "another installation" in {each.event.action for each in small.journal.events(small.committed().id)}
+
+
+@pytest.mark.parametrize("says", [INSTALLATION, None])
+def test_a_value_of_ours_or_of_nobody_that_is_unknown_stops_everything(small: SmallWorld, says: str | None) -> None:
+    of_another_installation(small, says)
+    small.begin()
+    run_for(small, HOUR)
+    assert "vault:app holds a value of a rotation unknown here" in (small.journal.older_than_world() or "")
 
 
 # -- clocks ----------------------------------------------------------------------------------------------------------

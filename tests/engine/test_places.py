@@ -13,7 +13,7 @@ from rotator.domain.secret import Secret
 from rotator.engine import places
 from rotator.engine.recorded import Recorded
 from rotator.ports import Stored
-from tests.engine.small_world import TIMING, SmallWorld
+from tests.engine.small_world import TIMING, SmallWorld, kept
 
 OTHER = Secret({"secret": "sk-somebody-else"})
 
@@ -75,7 +75,7 @@ def test_what_was_found_shows_no_value(small: SmallWorld) -> None:
 
 def test_a_document_gives_back_the_value_and_whose_it_is(small: SmallWorld) -> None:
     value = Secret({"user": "app", "secret": "x", "value.": "odd"})
-    written = places.document(value, "k7", "r1")
+    written = kept(value, "k7", "r1")
     assert places.document_value(Stored(version="1", fields=written)) == value
     assert (written["key_id"], written["rotation"]) == ("k7", "r1")
 
@@ -212,10 +212,10 @@ def test_a_value_is_found_in_whatever_place_has_it(small: SmallWorld) -> None:
     small.store["vault"].held.clear()
     assert known(rotation, "k1") == value
     small.store["file"].held.clear()
-    small.store["file"].put(second.previous("k1"), places.document(value, "k1", "r0"))
+    small.store["file"].put(second.previous("k1"), kept(value, "k1", "r0"))
     assert known(rotation, "k1") == value
     small.store["file"].held.clear()
-    small.store["vault"].put(first.pending(rotation.row.id), places.document(value, "k1", rotation.row.id))
+    small.store["vault"].put(first.pending(rotation.row.id), kept(value, "k1", rotation.row.id))
     assert known(rotation, "k1") == value
     small.store["vault"].held.clear()
     assert known(rotation, "k1") is None
@@ -226,7 +226,7 @@ def test_a_document_under_the_right_name_with_another_value_is_not_that_key_s(sm
     rotation = small.begin()
     for entry in small.spec.publish:
         small.store[entry.store].held.clear()
-        small.store[entry.store].put(entry.previous("k1"), places.document(OTHER, "k1", "r0"))
+        small.store[entry.store].put(entry.previous("k1"), kept(OTHER, "k1", "r0"))
     assert known(rotation, "k1") is None
 
 

@@ -22,7 +22,7 @@ from rotator.engine.requests import Course
 from rotator.engine.unread import publish
 from rotator.engine.worker import Worker
 from rotator.ports import Change
-from tests.engine.small_world import NAME, TIMING, SmallWorld, Store
+from tests.engine.small_world import NAME, TIMING, SmallWorld, Store, kept
 
 P = Phase
 CURRENT = (PlaceKind.CURRENT, "")
@@ -37,7 +37,7 @@ def world(*stores: str, unread: tuple[str, ...] = ()) -> SmallWorld:
     small = SmallWorld(stores=stores, unread=unread)
     value = small.publish("k1")
     first = next(each for each in small.spec.publish if each.store not in unread)
-    small.store[first.store].put(first.previous("k1"), places.document(value, "k1", "r0"))
+    small.store[first.store].put(first.previous("k1"), kept(value, "k1", "r0"))
     row = small.credential()
     for name in unread:
         row = row.having_written(
@@ -58,7 +58,7 @@ def minted(small: SmallWorld, mode: Mode = Mode.SCHEDULED, phase: Phase = P.PROM
     at = {"verified_at": small.clock.now(), "minted_at": small.clock.now()}
     rotation = small.begin(mode, phase=phase, new_key="k2", old_current="k1", old_keys=(old,), fixed=True, **at)
     escrow = next(each for each in small.spec.publish if each.store not in small.unread)
-    fields = places.document(value, "k2", rotation.row.id)
+    fields = kept(value, "k2", rotation.row.id)
     small.store[escrow.store].put(escrow.pending(rotation.row.id), fields)
     small.trace.clear()
     return rotation

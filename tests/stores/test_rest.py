@@ -116,8 +116,24 @@ def test_a_version_that_is_not_where_the_description_says_is_named(server: OneBy
 def test_a_version_that_does_not_move_is_noticed(server: OneByOne) -> None:
     server.fail("GET ", Reply(200, {"meta": {"a/b": 1}}), times=9)
     writer = RestStore(store(server.url)._entries, "the API", 1000, timedelta(seconds=5), sleep=lambda _: None)
-    with pytest.raises(Permanent, match="does not change by writing"):
+    with pytest.raises(Transient, match="does not change by writing"):
         writer.write(CURRENT, {"API_KEY": HIDDEN}, "1")
+
+
+@pytest.mark.parametrize("reply", [Reply(403, {}), Reply(400, {})])
+def test_a_refusal_behind_the_first_field_does_not_say_that_nothing_was_changed(server: OneByOne, reply: Reply) -> None:
+    place, writer = Place(ref="team/web", kind=PlaceKind.CURRENT, fields=("API_KEY", "USER")), store(server.url)
+    server.fail("PUT /team/web/USER", reply)
+    with pytest.raises(Transient, match="API_KEY was changed, and then") as caught:
+        writer.write(place, {"API_KEY": HIDDEN, "USER": "me"}, ABSENT)
+    assert secret_free(caught.value, HIDDEN)
+    version = writer.write(place, {"API_KEY": HIDDEN, "USER": "me"}, writer.read(place).version)
+    server.fail("DELETE /team/web/USER", reply)
+    with pytest.raises(Transient, match="API_KEY was changed, and then"):
+        writer.remove(place, version)
+    server.fail("PUT /team/web/API_KEY", reply)
+    with pytest.raises((Denied, Permanent)):
+        writer.write(place, {"API_KEY": HIDDEN, "USER": "me"}, writer.read(place).version)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ made or removed changes it. Several fields are written one after the other: cons
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Protocol
 
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.names import check_values
 from rotator.domain.credential import Place, PlaceKind
-from rotator.domain.failures import Conflict, Permanent
+from rotator.domain.failures import Conflict, Denied, Permanent, Transient
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
 NONE = "-"
@@ -85,13 +85,12 @@ class UnreadStore:
         deadline = self._deadline()
         self._compare(place, expected, deadline)
         for _ in range(2):
-            for name in sorted(fields):
-                self._entries.put(place.ref, name, fields[name], deadline)
+            self._one_by_one(fields, lambda name: self._entries.put(place.ref, name, fields[name], deadline))
             version = self._version(place, deadline)
             if version not in (expected, ABSENT):
                 return version
             self._sleep(TICK.total_seconds())
-        raise Permanent(f"the version of {place.ref} does not change by writing", f"look what {self._keeper} tells")
+        raise Transient(f"the version of {place.ref} does not change by writing", f"look what {self._keeper} tells")
 
     def remove(self, place: Place, expected: str) -> None:
         """As the port says."""
@@ -100,13 +99,27 @@ class UnreadStore:
         if self._version(place, deadline) == ABSENT:
             return
         self._compare(place, expected, deadline)
-        for name in sorted(place.fields):
-            self._entries.delete(place.ref, name, deadline)
+        self._one_by_one(place.fields, lambda name: self._entries.delete(place.ref, name, deadline))
 
     def places(self, ref: str) -> tuple[Place, ...]:
         """As the port says: none."""
         self._entries.check(ref, "NAME")
         return ()
+
+    @staticmethod
+    def _one_by_one(names: Iterable[str], act: Callable[[str], None]) -> None:
+        """For each in order. A refusal says that nothing was changed, so behind the first it is `Transient`."""
+        changed, halfway = "", None
+        for name in sorted(names):
+            try:
+                act(name)
+            except (Denied, Permanent, Conflict) as refusal:
+                if not changed:
+                    raise
+                halfway = Transient(f"{changed} was changed, and then {refusal.message}", refusal.hint)
+            if halfway is not None:
+                raise halfway
+            changed = name
 
     def _check(self, place: Place, names: object) -> None:
         if place.kind is not PlaceKind.CURRENT:
