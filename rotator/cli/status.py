@@ -99,7 +99,7 @@ def _beneath(seen: Glance, name: str) -> Iterator[str]:
     if credential.held:
         yield clean(f"held: {credential.held_why or 'no reason was given'}")
     if credential.drift:
-        yield clean(f"left behind: {', '.join(credential.drift)}; `rotator reconcile` mends it")
+        yield clean(f"left behind: {', '.join(credential.drift)}; `rotator reconcile` mends it or says how")
 
 
 def _summary(seen: Glance, names: list[str]) -> str:

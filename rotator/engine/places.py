@@ -246,7 +246,12 @@ def leave_behind(rotation: Recorded, publication: Publication, why: str) -> None
     state = rotation.row.store(publication.store, publication.ref)
     rotation.row = rotation.row.with_store(replace(state, left_behind=why))
     rotation.note("left behind", where, why=why)
-    drift = {*rotation.credential.drift, where}
+    mark_drift(rotation, publication)
+
+
+def mark_drift(rotation: Recorded, publication: Publication) -> None:
+    """Let the credential's row say that the place does not hold its current key."""
+    drift = {*rotation.credential.drift, f"{publication.store}:{publication.ref}"}
     rotation.credential = replace(rotation.credential, drift=tuple(sorted(drift)))
 
 

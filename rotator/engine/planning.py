@@ -109,7 +109,8 @@ def refuse_foreign_values(rotation: Recorded) -> None:
 
 
 def foreign(rotation: Recorded, publication: Publication, found: places.Found) -> Permanent:
-    """The refusal to touch a foreign value."""
+    """The refusal to touch a foreign value, which is drift until somebody says whose it is."""
+    places.mark_drift(rotation, publication)
     return Permanent(f"{publication.store}:{publication.ref} {places.FOREIGN}", foreign_hint(rotation, found))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from rotator.domain.credential import Publication
@@ -36,12 +37,12 @@ def promote(rotation: Recorded) -> Waiting | None:
     return None
 
 
-def make_current(rotation: Recorded, key_id: str | None) -> None:
-    """Let the credential's row say which key consumers should read."""
+def make_current(rotation: Recorded, key_id: str | None, drift: Collection[str] = ()) -> None:
+    """Let the credential's row say which key consumers should read. `drift`: where else they do not."""
     behind = {f"{s.store}:{s.ref}" for s in rotation.row.stores if s.left_behind is not None}
-    drift = behind & {f"{each.store}:{each.ref}" for each in rotation.spec.publish}
+    drifted = behind.union(drift) & {f"{each.store}:{each.ref}" for each in rotation.spec.publish}
     rotation.credential = replace(
-        rotation.credential, current=key_id, current_since=rotation.now(), drift=tuple(sorted(drift)), outage=False
+        rotation.credential, current=key_id, current_since=rotation.now(), drift=tuple(sorted(drifted)), outage=False
     )
 
 

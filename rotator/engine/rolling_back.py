@@ -24,8 +24,9 @@ def roll_back(rotation: Recorded) -> None:
         return
     old = old_value(rotation)
     intended = [each for each in rotation.spec.publish if rotation.row.store(each.store, each.ref).expected is not None]
-    side_by_side.together(rotation, [put_back(rotation, each, old) for each in intended])
-    make_current(rotation, rotation.row.old_current)
+    ours = side_by_side.together(rotation, [put_back(rotation, each, old) for each in intended])
+    foreign = {f"{each.store}:{each.ref}" for each, is_ours in zip(intended, ours, strict=True) if not is_ours}
+    make_current(rotation, rotation.row.old_current, drift=foreign)
     known = rotation.known.get(rotation.row.old_current or "")
     if known is not None:
         rotation.credential = replace(rotation.credential, current_since=known.since)
@@ -47,16 +48,16 @@ def old_value(rotation: Recorded) -> Secret | None:
     return value
 
 
-def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -> Course[None]:
-    """One store: the old value as a new version, once, unless a foreign value is current there."""
+def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -> Course[bool]:
+    """One store: the old value as a new version, once; False where a foreign value is current, which stays."""
     found = yield from places.look(rotation, publication)
     state = rotation.row.store(publication.store, publication.ref)
     if found.foreign:
         rotation.note("foreign value stays", f"{publication.store}:{publication.ref}")
-        return
+        return False
     old_key = rotation.row.old_current
     if state.put_back_at is not None and found.holds(old_key, old):  # None: an empty field
-        return
+        return True
     if old is not None:
         yield from publish(rotation, "put back", publication, publication.render(old), found.version, old_key)
     elif not rotation.reads(publication):
@@ -66,3 +67,4 @@ def put_back(rotation: Recorded, publication: Publication, old: Secret | None) -
         empty = dict.fromkeys(publication.fields, "")
         yield from publish(rotation, "put back", publication, empty, found.version, None)
     rotation.row = rotation.row.with_store(replace(state, put_back_at=rotation.now(), promoted_at=None))
+    return True

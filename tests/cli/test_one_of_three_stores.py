@@ -141,6 +141,7 @@ def test_what_a_stranger_writes_in_our_field_stays_and_the_other_stores_get_the_
     assert found.pop(store) == strangers
     assert {document["API_KEY"] for document in found.values()} == {old}
     assert three.works(*found)
+    assert f"left behind: {store}:{REFS[store]};" in three.scene.say("status", NAME).out
     drift = three.scene.say("reconcile")
     assert f"{store}:{REFS[store]}" in drift.out + drift.err, drift
 
