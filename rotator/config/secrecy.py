@@ -35,7 +35,8 @@ def shown(word: object) -> str:
 
 def dotted(path: tuple[object, ...]) -> str:
     """A path as it may be shown: `credentials.openai.publish.0`."""
-    return ".".join(masked(str(step)) for step in path)
+    steps = (masked(str(step)) for step in path)
+    return ".".join(f"'{step}'" if "." in step else step for step in steps)
 
 
 def must_refer(name: str) -> bool:

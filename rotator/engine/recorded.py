@@ -2,8 +2,8 @@
 
 Steps call `write`, `remove`, `mint`, `set_state` and `tell` here. Each commits its intent under the fence, does the
 effect with nothing in between, and notes the outcome. What goes to several places at the same time has all its intents
-in one commit. What a step changes in the row by `update`, in the credential or
-its keys, becomes durable with the next commit, so a crash point lies before or after an effect and nowhere else.
+in one commit. What a step changes in the row by `update`, in the credential or its keys, becomes durable with the next
+commit, so a crash point lies before or after an effect and nowhere else.
 """
 
 from __future__ import annotations

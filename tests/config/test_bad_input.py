@@ -27,6 +27,13 @@ WRONG: dict[str, tuple[str, str, int, str, str]] = {
     "a number where text must be": ("{principal: agents}", "{principal: 5}", 15, "is neither text", "in quotes"),
     "text where a table must be": ("{principal: agents}", "agents", 15, "principal is not a table", "beneath it"),
     "a table where a list must be": (f"[{PLACE}]", "{store: files}", 17, "publish is not a list", "[one, two]"),
+    "something in a name with a full stop": (
+        "  two:\n",
+        "  two.:\n    polcy: standard\n",
+        14,
+        "'polcy' is not known in credentials.'two.'",
+        "did you mean policy?",
+    ),
     "no place at all": (f"[{PLACE}]", "[]", 17, "publish is empty", "at least one"),
     "places left out": (f"    publish: [{PLACE}]\n", "", 13, "credentials.two.publish is missing", "add publish:"),
     "an admin credential left out": ("admin: env:KS_ADMIN, ", "", 4, "providers.ks.admin is missing", "add admin:"),
