@@ -13,10 +13,10 @@ from hashlib import sha256
 from typing import TypeVar
 
 from rotator.domain.consumers import ConsumerState, Happened, Heard, News, Published
-from rotator.domain.failures import Failure, Permanent, Transient
+from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.rotation import Phase, Waiting
 from rotator.engine import acknowledging, picked_up
-from rotator.engine.recorded import Recorded
+from rotator.engine.recorded import Pause, Recorded
 
 T = TypeVar("T")
 
@@ -69,10 +69,17 @@ def tell_rest(rotation: Recorded) -> None:
 
 
 def beside(step: Callable[[Recorded], T]) -> Callable[[Recorded], T]:
-    """The step, and then whoever is still to be told: behind its own work, which may be a stolen key's end."""
+    """The step, and then whoever is still to be told: behind its own work, which may be a stolen key's end.
+
+    Whether it waits or fails: what the consumers should know has happened already.
+    """
 
     def both(rotation: Recorded) -> T:
-        result = step(rotation)
+        try:
+            result = step(rotation)
+        except (Pause, Transient, Denied, Permanent, Conflict):
+            tell_due(rotation)
+            raise
         tell_due(rotation)
         if not isinstance(result, Waiting):
             tell_rest(rotation)

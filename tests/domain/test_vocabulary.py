@@ -26,7 +26,7 @@ def _said(tree: ast.AST) -> Iterator[str]:
 
 
 def _actions(call: ast.Call) -> Iterator[ast.expr]:
-    yield from (each.value for each in call.keywords if each.arg == "action" and _name(call) == "Event")
+    yield from (each.value for each in call.keywords if each.arg == "action" and _name(call) in ("Event", "Write"))
     at = ELSEWHERE.get(_name(call)) if isinstance(call.func, ast.Name) else 0 if _name(call) in FIRST else None
     if at is not None and len(call.args) > (at if _name(call) == "note" else max(at, 1)):
         yield call.args[at]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import pytest
 
 from rotator.domain.acknowledgement import acknowledgement
 from rotator.domain.consumers import ConsumerState, Happened, Heard, PickedUp
-from rotator.domain.failures import Permanent, Transient
+from rotator.domain.failures import Denied, Failure, Permanent, Transient
 from rotator.domain.policy import Policy
 from rotator.domain.records import Request, Verb
 from rotator.domain.rotation import Mode, OldKey, Phase, Rotation, StoreState, WaitFor
@@ -244,6 +245,30 @@ def test_after_a_rollback_they_are_told_again_that_the_old_value_is_back() -> No
     assert names == ("web",)
     assert [(each.store, each.version) for each in second.places] == [("vault", None), ("file", None)]
     assert not world.state("web").acknowledged, "it proved that it has a key that goes away again"
+
+
+@pytest.mark.parametrize("failure", [None, Transient("503"), Denied("no"), Permanent("never")])
+def test_they_are_told_that_the_old_value_is_back_although_the_new_key_cannot_be_withdrawn_now(
+    failure: Failure | None,
+) -> None:
+    world = Told(policy=replace(POLICY, overlap=timedelta(0), min_overlap=timedelta(0)))
+    world.provider.offers = replace(world.provider.offers, list_lag=HOUR)
+    minted = world.clock.now() if failure is None else None
+    rotation = world.promoting(phase=Phase.ROLLING_BACK, ends_as=Phase.ROLLED_BACK, last_mint_at=minted)
+    advance(rotation)
+    assert (rotation.row.phase, world.others.told) == (Phase.WITHDRAWING, [])
+    if failure is not None:
+        world.provider.keys = raising(failure)  # type: ignore[method-assign]
+    advance(rotation)
+    assert rotation.row.phase in (Phase.WITHDRAWING, Phase.STUCK)
+    assert [news.what for _, news in world.others.told] == [Happened.PUT_BACK]
+
+
+def raising(failure: Failure) -> Callable[..., NoReturn]:
+    def fails(*_: object) -> NoReturn:
+        raise failure
+
+    return fails
 
 
 def test_behind_the_pivot_a_stolen_key_dies_before_anybody_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -245,7 +246,7 @@ def test_check_tells_of_a_token_that_will_die_and_how_long_it_has(vault: Vault) 
     dying = vault.store(vault.token(least(vault), ttl="30h", renewable=False))
     (told,) = dying.worth_knowing([PUBLISHED])
     assert "cannot be renewed" in told
-    assert "1d 5h" in told
+    assert re.search("1d [56]h", told)  # in the very second in which it was made it has all 30
     assert vault.store(vault.token(least(vault), ttl="30h")).worth_knowing([PUBLISHED]) == ()
     (root,) = vault.store().worth_knowing([PUBLISHED])
     assert "may do everything" in root

@@ -77,10 +77,10 @@ def test_it_suffices_for_references_that_lie_within_each_other(vault: Vault) -> 
 
 
 def test_a_token_of_the_least_policy_is_renewed(vault: Vault) -> None:
-    store = vault.store(alone(vault, least(vault), ttl="2s"))
-    for _ in range(7):
+    store = vault.store(alone(vault, least(vault), ttl="5s"))
+    for _ in range(8):
         assert store.read(CURRENT).version == ABSENT
-        time.sleep(0.5)
+        time.sleep(0.8)
 
 
 # -- all of it is needed -----------------------------------------------------------------------------------------------
