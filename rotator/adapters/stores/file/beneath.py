@@ -1,6 +1,9 @@
 """Files beneath one directory, reached by descriptors alone: no symbolic link is followed, no `..` is entered.
 
 Every change is durable on return: a temporary file in the same directory, fsync, rename, fsync of the directory.
+
+In as few calls of the system as that takes: in each of them the interpreter's lock goes to another thread, and to get
+it back costs more than most of these calls do.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transi
 
 LARGEST = 16 * 2**20
 """Bytes of a file; a larger one is no document of secrets."""
+CHUNK = 65_536
 
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -55,6 +59,7 @@ class Directory:
         """Takes the descriptor over."""
         self.fd = fd
         self.shown = shown
+        self._status = os.fstat(fd)
 
     @classmethod
     def root(cls, path: Path) -> Directory:
@@ -79,7 +84,7 @@ class Directory:
 
     def must_be_private(self) -> None:
         """Raise Denied unless this directory is ours and nobody else may enter it."""
-        status = os.fstat(self.fd)
+        status = self._status
         if status.st_uid != os.geteuid():
             hint = "run the rotator as that user, or give the directory to ours"
             raise Denied(f"{self.shown} belongs to the user {status.st_uid}", hint, permission=f"own {self.shown}")
@@ -95,11 +100,13 @@ class Directory:
                 fd = os.open(name, _LOOK | os.O_NONBLOCK, dir_fd=self.fd)
             except FileNotFoundError:
                 return None
-            with os.fdopen(fd, "rb") as file:
+            try:
                 status = os.fstat(fd)
                 if not stat.S_ISREG(status.st_mode):
                     raise Permanent(f"{self.path(name)} is no file", "name a regular file")
-                data = file.read(LARGEST + 1)
+                data = read_all(fd, status.st_size)
+            finally:
+                os.close(fd)
         if len(data) > LARGEST:
             raise Permanent(f"{self.path(name)} is larger than {LARGEST // 2**20} MiB", "name a document of secrets")
         return Content(data, status)
@@ -133,21 +140,22 @@ class Directory:
             fd = os.open(
                 name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.fd
             )
-            with os.fdopen(fd, "wb") as file:
+            try:
                 os.fchmod(fd, 0o600)
-                own_like(fd, owner)
-                file.write(data)
-                file.flush()
+                if owner is not None:
+                    own_like(fd, owner)
+                write_all(fd, data)
                 os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def replace(
         self, name: str, data: bytes, owner: os.stat_result | None, before: Callable[[], None] = lambda: None
     ) -> None:
         """Put a file in the place of another at once. `before` runs last: if it raises, nothing has changed."""
         temporary = temporary_name(name)
-        self.discard(temporary)
         try:
-            self.create(temporary, data, owner, self.path(name))
+            self._create_anew(temporary, data, owner, self.path(name))
             before()
             self.rename(temporary, name)
         except BaseException:
@@ -155,6 +163,16 @@ class Directory:
                 self.discard(temporary)
             raise
         self.sync()
+
+    def _create_anew(self, name: str, data: bytes, owner: os.stat_result | None, shown: str) -> None:
+        """As `create`, in the place of what a crash left behind."""
+        try:
+            self.create(name, data, owner, shown)
+        except Conflict:
+            self.discard(name)
+        else:
+            return
+        self.create(name, data, owner, shown)
 
     def rename(self, old: str, new: str) -> None:
         """Rename within this directory, over what is there; durable only after `sync`."""
@@ -215,7 +233,7 @@ class Directory:
         self.close()
 
     def _checked(self) -> Directory:
-        if os.fstat(self.fd).st_mode & stat.S_IWOTH:
+        if self._status.st_mode & stat.S_IWOTH:
             self.close()
             what = f"{self.shown} may be written by everybody"
             raise Denied(what, f"chmod o-w {self.shown}", permission=f"keep others out of {self.shown}")
@@ -227,10 +245,26 @@ def temporary_name(name: str) -> str:
     return f"..rotator-{sha256(name.encode()).hexdigest()[:16]}.tmp"
 
 
-def own_like(fd: int, status: os.stat_result | None) -> None:
+def read_all(fd: int, size: int) -> bytes:
+    """What an open file holds, but not much more than `LARGEST`; in one call if it has the size that it had."""
+    data = os.read(fd, min(size, LARGEST) + 1)
+    if len(data) > size:  # it grew, or its size is not told
+        while len(data) <= LARGEST and (more := os.read(fd, CHUNK)):
+            data += more
+    return data
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write it, in as many calls as that takes."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def own_like(fd: int, status: os.stat_result) -> None:
     """Give an open file to the user and group of another one. Raises PermissionError where we may not."""
     ours = os.fstat(fd)
-    if status is not None and (status.st_uid, status.st_gid) != (ours.st_uid, ours.st_gid):
+    if (status.st_uid, status.st_gid) != (ours.st_uid, ours.st_gid):
         os.fchown(fd, status.st_uid, status.st_gid)
 
 
