@@ -10,7 +10,7 @@ import resource
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -140,6 +140,11 @@ def write_config(folder: Path, server: KeyserverProcess, count: int) -> Path:
         "stores": {"files": {"driver": "file", "root": "store", "format": "json"}},
         "credentials": credentials,
     }
+    return private_files(folder, server, config)
+
+
+def private_files(folder: Path, server: KeyserverProcess, config: Mapping[str, object]) -> Path:
+    """The config, and beside it what it refers to: the keyserver's admin secret and a new installation key."""
     for path, text in (
         (folder / "admin", server.admin),
         (folder / "installation.key", new_installation().text()),

@@ -19,14 +19,13 @@ from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
 from rotator.app.running import Run
-from rotator.config.installation import new_installation
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.rotation import Mode, Phase
 from rotator.engine import starting
 from rotator.ports import Store, StoreCapabilities, Stored
 from rotator.testing.keyserver import Behaviour, KeyserverProcess
 from tests.bench.figures import Figure
-from tests.bench.rotations import CONFIG
+from tests.bench.rotations import CONFIG, private_files
 
 CASES = ((1, 5), (32, 100))
 """How many rotations are in flight, and how many there are: one after the other, and as many as by default."""
@@ -146,11 +145,4 @@ def write_config(folder: Path, server: KeyserverProcess, count: int, parallel: i
         "stores": {name: {"driver": "file", "root": name, "format": "json"} for name in SLOW},
         "credentials": credentials,
     }
-    for path, text in (
-        (folder / "admin", server.admin),
-        (folder / "installation.key", new_installation().text()),
-        (folder / "rotator.yaml", json.dumps(config)),
-    ):
-        path.touch(mode=0o600)
-        path.write_text(text)
-    return folder / "rotator.yaml"
+    return private_files(folder, server, config)
