@@ -58,7 +58,7 @@ def losing(
         "auth": {"method": "token", "token": "env:TOKEN"},
         **more,
     }
-    timeout = timedelta(seconds=0.5 if kind is Kind.HANG_RESPONSE else 10)
+    timeout = timedelta(seconds=1.5 if kind is Kind.HANG_RESPONSE else 10)
     lossy = VaultStore.from_settings("lossy", settings, lambda _: server.token, timeout)
 
     @contextmanager

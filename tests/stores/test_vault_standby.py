@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -15,9 +15,10 @@ import pytest
 
 from rotator.domain.failures import Failure, Transient
 from rotator.ports import ABSENT, Store
-from rotator.testing.store_contract import Colleague, StoreContract
+from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers.openbao import Pair, start_pair
-from tests.stores.test_vault_contract import Somebody, made
+from tests.servers.proxy import FaultProxy
+from tests.stores.test_vault_contract import Somebody, losing, made
 from tests.stores.vault_access import CURRENT, PENDING, PUBLISHED, Vault, approle
 
 NUMBERS = count()
@@ -46,6 +47,10 @@ class TestVaultThroughAStandby(StoreContract):
     @pytest.fixture
     def colleague(self, openbao_pair: Pair, mount: str) -> Colleague:
         return Patient(openbao_pair, mount)
+
+    @pytest.fixture
+    def lose_answer(self, openbao_pair: Pair, mount: str, fault_proxy: Callable[[str, int], FaultProxy]) -> LoseAnswer:
+        return losing(openbao_pair.standby, mount, fault_proxy)
 
 
 class Patient(Somebody):
