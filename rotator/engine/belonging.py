@@ -145,8 +145,10 @@ def _refuse_unknown(rotation: Recorded, publication: Publication, place: Place) 
 
     An emergency goes on beside another installation, whose key consumers may get next.
     """
-    where = f"{publication.store}:{publication.ref}"
-    if not places.of_others(rotation, rotation.read(publication, place)):
+    where, stored = f"{publication.store}:{publication.ref}", rotation.read(publication, place)
+    if not stored.fields:  # emptied, or gone by now; what we leave always says whose it is
+        return
+    if not places.of_others(rotation, stored):
         raise _older(f"{where} holds a value of a rotation unknown here")
     rotation.note("another installation", where)
     if not rotation.row.rules.emergency:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rotator.domain.failures import Conflict, Failure, Permanent, Transient
+from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import Disabling, KeyState
 from rotator.domain.rotation import OldKey
 from rotator.engine.planning import secured
@@ -18,7 +18,22 @@ def contain(rotation: Recorded) -> None:
     else:
         disable_all(rotation)
     for old in rotation.row.old_keys:
-        rotation.row = rotation.row.with_old_key(secured(rotation, old))
+        rotation.row = rotation.row.with_old_key(secured_in_time(rotation, old))
+
+
+def secured_in_time(rotation: Recorded, old: OldKey) -> OldKey:
+    """As `secured`, within `store_wait`: afterwards a successor matters more than a proof.
+
+    What a promotion would overwrite is secured there once more.
+    """
+    try:
+        return secured(rotation, old)
+    except (Transient, Denied, Permanent, Conflict) as failure:
+        if rotation.now() - rotation.row.since < rotation.world.timing.store_wait:
+            raise Transient(failure.message, failure.hint) from failure
+        rotation.purge(failure)
+        rotation.note("not kept yet", old.key_id, why=failure.message)
+    return old
 
 
 def disable_all(rotation: Recorded) -> None:

@@ -338,7 +338,9 @@ def keep(rotation: Recorded, old: OldKey, value: Secret) -> OldKey:
 
 def worked_once(rotation: Recorded, old: OldKey, value: Secret) -> bool:
     """Whether the provider accepts the value, or cannot be expected to yet, or no more because we disabled the key."""
-    if old.disabled_at is not None or rotation.verify(value).authentic:
-        return True
     known = rotation.known[old.key_id]
+    if old.disabled_at is not None:
+        return known.fingerprint is not None  # it is the value that was known, and not just any that a store had
+    if rotation.verify(value).authentic:
+        return True
     return known.rotation is not None and rotation.now() - known.since < rotation.capabilities.propagation

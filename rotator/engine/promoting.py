@@ -67,7 +67,9 @@ def promote_in(rotation: Recorded, publication: Publication, value: Secret) -> C
             rotation, "promote", publication, publication.render(value), found.version, new_key, intended
         )
     except (Denied, Permanent):
-        rotation.row = rotation.row.with_store(before)  # nothing was written: nothing is to be put back for it
+        # Of several requests the last may have been the refused one: where it can be read it is looked at.
+        if unread or (yield from places.look(rotation, publication)).version == found.version:
+            rotation.row = rotation.row.with_store(before)  # nothing was written: nothing is to be put back for it
         raise
     after = yield from places.look(rotation, publication)
     if not after.holds(new_key, value):

@@ -25,8 +25,9 @@ def roll_back(rotation: Recorded) -> None:
     old = old_value(rotation)
     intended = [each for each in rotation.spec.publish if rotation.row.store(each.store, each.ref).expected is not None]
     ours = side_by_side.together(rotation, [put_back(rotation, each, old) for each in intended])
-    foreign = {f"{each.store}:{each.ref}" for each, is_ours in zip(intended, ours, strict=True) if not is_ours}
-    make_current(rotation, rotation.row.old_current, drift=foreign)
+    held = {f"{each.store}:{each.ref}": is_ours for each, is_ours in zip(intended, ours, strict=True)}
+    drift = (set(rotation.credential.drift) | held.keys()) - {where for where, is_ours in held.items() if is_ours}
+    make_current(rotation, rotation.row.old_current, drift=drift)
     known = rotation.known.get(rotation.row.old_current or "")
     if known is not None:
         rotation.credential = replace(rotation.credential, current_since=known.since)

@@ -7,13 +7,14 @@ the row tells those whose time has come. It never holds the rotation up, and nev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import TypeVar
 
 from rotator.domain.consumers import ConsumerState, Happened, Heard, News, Published
-from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.failures import Conflict, Denied, Failure, LeaseOver, Permanent, Transient
 from rotator.domain.rotation import Phase, Waiting
 from rotator.engine import acknowledging, picked_up
 from rotator.engine.recorded import Pause, Recorded
@@ -71,14 +72,17 @@ def tell_rest(rotation: Recorded) -> None:
 def beside(step: Callable[[Recorded], T]) -> Callable[[Recorded], T]:
     """The step, and then whoever is still to be told: behind its own work, which may be a stolen key's end.
 
-    Whether it waits or fails: what the consumers should know has happened already.
+    Whether it waits or fails: what the consumers should know has happened already, unless it turns back just now. The
+    step's own failure is what is saved.
     """
 
     def both(rotation: Recorded) -> T:
         try:
             result = step(rotation)
-        except (Pause, Transient, Denied, Permanent, Conflict):
-            tell_due(rotation)
+        except (Pause, Transient, Denied, Permanent, Conflict) as why:
+            if not (isinstance(why, Permanent) and rotation.row.ends_as is None and not rotation.row.beyond_pivot):
+                with suppress(Pause, LeaseOver):
+                    tell_due(rotation)
             raise
         tell_due(rotation)
         if not isinstance(result, Waiting):

@@ -297,6 +297,15 @@ def test_one_of_three_that_refuses_for_good_has_the_other_two_put_back() -> None
     assert [small.committed().store(name, "app").put_back_at is not None for name in "abc"] == [True, False, True]
 
 
+def test_one_that_refuses_although_it_has_written_is_put_back_like_the_others() -> None:
+    small = world("a", "b", "c")
+    minted(small)
+    small.store["b"].loses = Permanent("its alias may not be moved")
+    assert run(small) is P.ROLLED_BACK
+    assert set(read_by_consumers(small).values()) == {"sk-k1"}
+    assert small.committed().store("b", "app").put_back_at is not None
+
+
 def test_one_of_three_that_denies_parks_it_and_rollback_puts_the_other_two_back() -> None:
     small = world("a", "b", "c")
     minted(small)

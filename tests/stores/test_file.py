@@ -13,7 +13,7 @@ import pytest
 
 from rotator.adapters.stores.file import FileStore
 from rotator.domain.credential import Place, PlaceKind
-from rotator.domain.failures import Denied, Permanent
+from rotator.domain.failures import Denied, Permanent, Transient
 from rotator.ports import ABSENT
 from tests.stores.file_process import made
 
@@ -276,6 +276,15 @@ def test_a_dotenv_file_whose_last_variable_is_removed_keeps_its_comments(root: P
 
 
 # -- a file per field --------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_tidied_behind_a_write_does_not_say_that_nothing_was_written(root: Path) -> None:
+    store, place = made(root, "fields"), current("app")
+    version = store.write(place, {"API_KEY": "one"}, ABSENT)
+    (root / "app" / "..rotator-vstray").write_text("a file where directories of ours are")
+    with pytest.raises(Transient, match="was changed, and then"):
+        store.write(place, {"API_KEY": "two"}, version)
+    assert store.read(place).fields == {"API_KEY": "two"}
 
 
 def test_fields_that_people_wrote_are_read_without_their_line_break_and_become_links(root: Path) -> None:

@@ -141,15 +141,16 @@ def test_a_refusal_at_any_request_is_the_failure_that_it_means(
 
 @pytest.mark.parametrize(("method", "turn"), OF_A_WRITE)
 @pytest.mark.parametrize(("code", "kind"), [("PERMISSION_DENIED", Denied), ("INVALID_ARGUMENT", Permanent)])
-def test_a_refusal_that_says_that_nothing_was_changed_comes_before_anything_was(
+def test_a_refusal_behind_a_change_leaves_another_version_so_that_it_is_noticed(
     gcp: Gcp, method: str, turn: int, code: str, kind: type[Failure]
 ) -> None:
     store = gcp.store(timeout=SHORT)
     version = store.write(CURRENT, {"api_key": "old"}, ABSENT)
     failure = interrupted(gcp, store, Once("before", method, refuse(code), turn), CURRENT, HIDDEN, version)
     changed = gcp.both() != ({"api_key": "old"},) * 2
-    assert type(failure) is (Transient if changed else kind)
+    assert type(failure) is kind
     assert changed == ((method, turn) == OF_A_WRITE[-1])
+    assert not changed or store.read(CURRENT).version != version
 
 
 @pytest.mark.parametrize("text", ["Request violates constraint constraints/gcp.resourceLocations", "anything"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -134,6 +134,28 @@ def test_a_refusal_behind_the_first_field_does_not_say_that_nothing_was_changed(
     server.fail("PUT /team/web/API_KEY", reply)
     with pytest.raises((Denied, Permanent)):
         writer.write(place, {"API_KEY": HIDDEN, "USER": "me"}, writer.read(place).version)
+
+
+def test_a_refusal_behind_a_whole_write_does_not_say_that_nothing_was_changed(server: OneByOne) -> None:
+    writer = RestStore(store(server.url)._entries, "the API", 1000, timedelta(seconds=5), sleep=lambda _: None)
+    version = writer.write(CURRENT, {"API_KEY": HIDDEN}, ABSENT)
+    looks = [Reply(200, {"meta": {"a/b": 1}}), Reply(200, {"meta": {"a/b": 1}})]
+    for reply in looks:
+        server.fail("GET ", reply)
+    server.answer = refusing_the_second(server.answer)  # type: ignore[method-assign,assignment]
+    with pytest.raises(Transient, match="team/web was changed, and then"):
+        writer.write(CURRENT, {"API_KEY": HIDDEN}, version)
+
+
+def refusing_the_second(answer: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
+    """Answers until the second PUT."""
+    puts = []
+
+    def answered(asked: Asked) -> Reply:
+        puts.extend([asked] if asked.method == "PUT" else [])
+        return Reply(403, {}) if len(puts) > 1 else answer(asked)
+
+    return answered
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from rotator.adapters.clients.deadline import Deadline
+from rotator.adapters.stores.halfway import behind
 from rotator.adapters.stores.names import check_values
 from rotator.domain.credential import Place, PlaceKind
-from rotator.domain.failures import Conflict, Denied, Permanent, Transient
+from rotator.domain.failures import Conflict, Permanent, Transient
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
 NONE = "-"
@@ -84,13 +86,23 @@ class UnreadStore:
                 raise Permanent(message, "publish less to it")
         deadline = self._deadline()
         self._compare(place, expected, deadline)
-        for _ in range(2):
-            self._one_by_one(fields, lambda name: self._entries.put(place.ref, name, fields[name], deadline))
-            version = self._version(place, deadline)
-            if version not in (expected, ABSENT):
-                return version
+        self._put(place, fields, deadline)
+        return behind(f"{place.ref} was changed", lambda: self._moved(place, fields, expected, deadline))
+
+    def _put(self, place: Place, fields: Mapping[str, str], deadline: Deadline) -> None:
+        self._one_by_one(fields, lambda name: self._entries.put(place.ref, name, fields[name], deadline))
+
+    def _moved(self, place: Place, fields: Mapping[str, str], expected: str, deadline: Deadline) -> str:
+        """The version behind our write, which is another one than before."""
+        version = self._version(place, deadline)
+        if version in (expected, ABSENT):
             self._sleep(TICK.total_seconds())
-        raise Transient(f"the version of {place.ref} does not change by writing", f"look what {self._keeper} tells")
+            self._put(place, fields, deadline)
+            version = self._version(place, deadline)
+        if version in (expected, ABSENT):
+            hint = f"look what {self._keeper} tells"
+            raise Transient(f"the version of {place.ref} does not change by writing", hint)
+        return version
 
     def remove(self, place: Place, expected: str) -> None:
         """As the port says."""
@@ -108,17 +120,13 @@ class UnreadStore:
 
     @staticmethod
     def _one_by_one(names: Iterable[str], act: Callable[[str], None]) -> None:
-        """For each in order. A refusal says that nothing was changed, so behind the first it is `Transient`."""
-        changed, halfway = "", None
+        """For each in order."""
+        changed = ""
         for name in sorted(names):
-            try:
+            if changed:
+                behind(f"{changed} was changed", partial(act, name))
+            else:
                 act(name)
-            except (Denied, Permanent, Conflict) as refusal:
-                if not changed:
-                    raise
-                halfway = Transient(f"{changed} was changed, and then {refusal.message}", refusal.hint)
-            if halfway is not None:
-                raise halfway
             changed = name
 
     def _check(self, place: Place, names: object) -> None:

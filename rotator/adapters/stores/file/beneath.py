@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
+from rotator.adapters.stores.halfway import behind
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 
 LARGEST = 16 * 2**20
@@ -162,7 +163,7 @@ class Directory:
             with suppress(Failure):
                 self.discard(temporary)
             raise
-        self.sync()
+        self.settle(name)
 
     def _create_anew(self, name: str, data: bytes, owner: os.stat_result | None, shown: str) -> None:
         """As `create`, in the place of what a crash left behind."""
@@ -186,7 +187,7 @@ class Directory:
         with failing_as(self.path(name)):
             os.symlink(target, temporary, dir_fd=self.fd)
         self.rename(temporary, name)
-        self.sync()
+        self.settle(name)
 
     def discard(self, name: str) -> None:
         """Remove a file or link; of one that is not there: nothing. Durable only after `sync`."""
@@ -214,6 +215,10 @@ class Directory:
         """Make the names in this directory durable."""
         with failing_as(self.shown):
             os.fsync(self.fd)
+
+    def settle(self, name: str) -> None:
+        """`sync` behind a change of that name, which everybody sees already."""
+        behind(f"{self.path(name)} was changed", self.sync)
 
     def path(self, name: str) -> str:
         """The path of something in this directory, for people."""
@@ -248,9 +253,10 @@ def temporary_name(name: str) -> str:
 def read_all(fd: int, size: int) -> bytes:
     """What an open file holds, but not much more than `LARGEST`; in one call if it has the size that it had."""
     data = os.read(fd, min(size, LARGEST) + 1)
-    if len(data) > size:  # it grew, or its size is not told
-        while len(data) <= LARGEST and (more := os.read(fd, CHUNK)):
-            data += more
+    more = data if len(data) != size else b""  # it grew, its size is not told, or the file system gives it in parts
+    while more and len(data) <= LARGEST:
+        more = os.read(fd, CHUNK)
+        data += more
     return data
 
 

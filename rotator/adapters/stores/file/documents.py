@@ -83,9 +83,9 @@ class TextDocument:
 
         if text is None:
             last()
-            self._directory.discard(self._name)
             self._directory.discard(temporary_name(self._name))  # what a crash left behind
-            self._directory.sync()
+            self._directory.discard(self._name)
+            self._directory.settle(self._name)
             return None
         data = text.encode(errors=self._form.encoding_errors)
         if len(data) > LARGEST:

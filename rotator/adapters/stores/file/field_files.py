@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from rotator.adapters.stores.file.beneath import Directory, own_like
 from rotator.adapters.stores.file.documents import Look
+from rotator.adapters.stores.halfway import behind
 from rotator.domain.failures import Conflict, Failure, Permanent, Transient
 from rotator.domain.times import quoted
 
@@ -66,11 +67,9 @@ class FieldFiles:
             with suppress(Failure):
                 self._discard_other_versions()
             raise
-        for name in changes.keys() - wanted.keys():
-            self._directory.discard(name)
-        if not (kept or wanted):
-            self._directory.discard(LINK)
-        self._discard_other_versions()
+        behind(
+            f"{self._directory.shown} was changed", lambda: self._tidy(changes.keys() - wanted.keys(), kept | wanted)
+        )
         self._parent.discard_empty(self._name)
         values = {**(found.values if found is not None else {}), **changes}
         after = {name: text for name in self._fields if (text := values.get(name)) is not None}
@@ -138,6 +137,14 @@ class FieldFiles:
             own_like(directory.fd, owner)
             directory.sync()
         return name
+
+    def _tidy(self, gone: Collection[str], left: Collection[str]) -> None:
+        """Take away the links of fields that are gone, and older versions."""
+        for name in gone:
+            self._directory.discard(name)
+        if not left:
+            self._directory.discard(LINK)
+        self._discard_other_versions()
 
     def _turn_into_links(self, wanted: Collection[str]) -> None:
         """Every field a link; one that is a plain file goes on saying the same until all of them change at once."""

@@ -17,7 +17,7 @@ from rotator.adapters.stores.gcp import documents, pruning
 from rotator.adapters.stores.gcp.marks import FIRST, WRITING, Marks
 from rotator.adapters.stores.gcp.resources import Token, changed
 from rotator.adapters.stores.gcp.secrets import LATEST, Payload, Secrets, State, Unreadable
-from rotator.domain.failures import Denied, Failure, Permanent, Transient
+from rotator.domain.failures import Failure, Permanent
 from rotator.domain.times import quoted
 
 PATIENCE = 0.2
@@ -140,18 +140,10 @@ class Published:
         if number != claimed.newest + 1:
             self._put_theirs_back(claimed.marks, number)
             raise changed(self._ref)
-        settled = self._settled(claimed.marks.settled(number))
+        settled = self._secrets.update(self._secret, claimed.marks.settled(number), self._deadline)
         with suppress(Failure):  # it is written, and the next write prunes as well
             self._prune(settled)
         return Token(number, settled.etag)
-
-    def _settled(self, marks: Marks) -> Marks:
-        """Move the alias. A refusal says that nothing was written, and readers of `latest` have the new version."""
-        try:
-            return self._secrets.update(self._secret, marks, self._deadline)
-        except (Denied, Permanent) as refusal:
-            halfway = Transient(f"a version of {quoted(self._ref)} was added, and then {refusal.message}", refusal.hint)
-        raise halfway
 
     def _put_theirs_back(self, marks: Marks, number: int) -> None:
         """Somebody added a version between our look and ours: theirs is `latest` again, and the next look finds it.
