@@ -80,12 +80,24 @@ def _needless(rotation: Recorded, publication: Publication, place: Place) -> boo
     """Of a superseded rotation, of a key that is dead, or of one that consumers of this very place read anyway."""
     if place.of in rotation.row.supersedes:
         return True
+    if place.kind is PlaceKind.PENDING and place.of != rotation.row.id:
+        return _landed_late(rotation, publication, place)
     known = rotation.known.get(place.of)
     if known is None or place.kind is not PlaceKind.PREVIOUS:
         return False
     if place.of == rotation.credential.current:
         return places.current(rotation, publication).fingerprint == known.fingerprint
     return not known.alive
+
+
+def _landed_late(rotation: Recorded, publication: Publication, place: Place) -> bool:
+    """What a stalled owner wrote when its rotation was over: no value, or that of a key that is dead or current."""
+    ended = rotation.world.journal.rotation(place.of)
+    if ended is None or ended.phase not in (Phase.DONE, Phase.ROLLED_BACK):
+        return False
+    found = places.private(rotation, publication, place)
+    key = found.key
+    return found.value is None or (key is not None and (not key.alive or key.key_id == rotation.credential.current))
 
 
 def _drop(rotation: Recorded, publication: Publication, place: Place) -> None:

@@ -273,6 +273,28 @@ def refusing(write: Write, *kinds: PlaceKind, failure: Failure) -> Write:
     return refuses
 
 
+# -- what lands late --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key_id", "stays"), [("", False), ("k1", False), ("k5", True)], ids=["no key", "a key that dies", "an unknown key"]
+)
+def test_what_a_stalled_owner_wrote_when_its_rotation_was_over_goes_with_the_next_one(
+    small: SmallWorld, key_id: str, stays: bool
+) -> None:
+    first = small.begin()
+    run_for(small, HOUR)
+    run_for(small, timedelta(days=3))
+    assert small.committed().phase is P.DONE
+    place = small.spec.publish[0].pending(first.row.id)
+    document = kept(Secret({"secret": f"sk-{key_id}"}), key_id, first.row.id)
+    small.store["vault"].put(place, document if key_id else {"key_id": "", "rotation": first.row.id})
+    small.begin()
+    run_for(small, timedelta(days=3))
+    assert small.committed().phase is P.DONE
+    assert bool(small.store["vault"].read(place).fields) is stays
+
+
 # -- two installations -----------------------------------------------------------------------------------------------
 
 

@@ -148,6 +148,7 @@ READS: dict[ModuleType, set[str]] = {
     belonging: {"rotation"},  # is a mark, or a pending place, of a rotation that the journal knows?
     killing: {"holders"},  # rule 6
     planning: {"rotation"},  # rule 4: what the superseded one intended
+    sweeping: {"rotation"},  # is a pending place of one that is over?
 }
 """The looks into the journal that steps take past `Recorded`."""
 
