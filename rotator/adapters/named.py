@@ -42,6 +42,5 @@ class Named:
         try:
             yield
         except Failure as failure:
-            where = self.name if ref in failure.message else f"{self.name}:{ref}"
-            failure.message = f"{where}: {failure.message}"
+            failure.message = f"{self.name}:{ref}: {failure.message}"
             raise

@@ -114,7 +114,12 @@ def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
         try:
             yield _place(spec, world, publication)
         except (ConfigError, Failure) as error:
-            yield Finding(subject=spec.name, ok=False, text=f"{where}: {error.message}", hint=error.hint)
+            yield Finding(
+                subject=spec.name,
+                ok=False,
+                text=f"{where}: {error.message.removeprefix(f'{where}: ')}",
+                hint=error.hint,
+            )
     yield from _worth_knowing(spec, world)
 
 

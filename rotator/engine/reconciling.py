@@ -130,7 +130,7 @@ def _mend(look: _Look, result: Reconciled) -> Reconciled:
             return result
         except Failure as failure:
             look.purge(failure)
-            place = PlaceFound(where=where, drift=Drift.UNKNOWN, problem=failure.message)
+            place = PlaceFound(where=where, drift=Drift.UNKNOWN, problem=failure.message.removeprefix(f"{where}: "))
         result = replace(result, places=(*result.places, place))
     return result
 

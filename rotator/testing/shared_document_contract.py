@@ -104,11 +104,15 @@ class SharedDocumentContract:
         def rotate(field: str) -> None:
             for number in range(ROUNDS):
                 start.wait(timeout=60)
-                promote(wired, desk, ref, field, number)
+                try:
+                    promote(wired, desk, ref, field, number)
+                except BaseException:
+                    start.abort()  # nobody waits for us
+                    raise
 
         with ThreadPoolExecutor(len(FIELDS)) as pool:
-            for each in [pool.submit(rotate, field) for field in FIELDS]:
-                each.result()
+            failures = [each.exception() for each in [pool.submit(rotate, field) for field in FIELDS]]
+        assert [each for each in failures if not isinstance(each, threading.BrokenBarrierError | None)] == []
         assert colleague.look(ref) == expected(ROUNDS - 1, desk)
         assert wired.places(ref) == ()
 

@@ -26,7 +26,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     ("said", "shown"),
     [
         ("403 from https://vault.internal", "prod:team/app: 403 from https://vault.internal"),
-        ("'team/app' is no JSON object", "prod: 'team/app' is no JSON object"),
+        ("'team/app' is no JSON object", "prod:team/app: 'team/app' is no JSON object"),
     ],
 )
 def test_a_failure_says_which_store_it_was_and_stays_what_it_is(

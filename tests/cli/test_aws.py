@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -87,10 +88,11 @@ def test_an_operator_rolls_back_and_the_old_value_is_a_new_version(on_aws: Scene
     assert document(aws_server) != before
     assert on_aws.say("rollback", NAME).code == 0
     on_aws.policy(overlap="0s")
-    for _ in range(20):
+    ends = time.monotonic() + 60
+    while on_aws.json("history", NAME)["rotations"][0]["phase"] != "rolled_back":
+        assert time.monotonic() < ends
         on_aws.say("rotate", "--due")
-        if on_aws.json("history", NAME)["rotations"][0]["phase"] == "rolled_back":
-            break
+        time.sleep(0.1)
     assert document(aws_server) == before
     assert on_aws.alive == {"key-1"}
     assert len(aws_server.stages(REF)) == 3

@@ -77,7 +77,9 @@ class JsonColleague:
         path = self.root / ref
         path.parent.mkdir(parents=True, exist_ok=True)
         document = {**self.look(ref), field: text}
-        path.write_text(json.dumps(document, indent=4))
+        beside = path.with_name(f"{path.name}~")  # as editors do, so that nobody reads half of it
+        beside.write_text(json.dumps(document, indent=4))
+        beside.replace(path)
 
     def look(self, ref: str) -> Mapping[str, str]:
         path = self.root / ref
