@@ -190,6 +190,10 @@ def _cannot(capabilities: Capabilities, mode: Mode, spec: Credential) -> tuple[s
         cannot.append("the provider cannot disable a key, so nothing is contained before the new key is live")
     if not capabilities.strategy.overlap:
         cannot.append("the provider has no overlap: the old key dies when the new one is minted")
+    if spec.scopes and not capabilities.scopes:
+        cannot.append("the provider does not narrow a key to scopes: the new key may do all that its principal may")
+    if spec.lifetime is not None and not capabilities.expiry:
+        cannot.append("the provider makes no keys that end by themselves: needs.expires changes nothing")
     if not capabilities.usage and RULES[mode].waits_for_quiet:
         cannot.append("the provider does not tell when a key was last used: time alone decides")
     if capabilities.strategy.minter is Minter.PERSON:

@@ -18,7 +18,7 @@ from rotator.config.templates import complaint
 from rotator.config.values import ConsumerConfig, DriverConfig
 from rotator.domain.credential import Credential, Principal, Publication
 from rotator.domain.policy import STANDARD, Policy, PolicyError
-from rotator.domain.times import UnreadableError, parse_duration
+from rotator.domain.times import UnreadableError, format_duration, parse_duration
 from rotator.policy.checks import check
 from rotator.policy.reading import read_policy
 from rotator.ports import Calendar
@@ -183,19 +183,31 @@ class Maker:
         self._must_know(entry.provider, "providers", (*path, "provider"))
         for index, consumer in enumerate(entry.consumers if self._file.consumers else ()):
             self._must_know(consumer, "consumers", (*path, "consumers", index))
+        policy = self._policy_of(name, entry)
         credential = Credential(
             name=name,
             provider=entry.provider,
             principal=self._principal(entry, (*path, "principal")),
             publish=tuple(self._publication(name, entry, index) for index in range(len(entry.publish))),
-            policy=self._policy_of(name, entry),
+            policy=policy,
             owner=entry.owner or "",
             tags=tuple(entry.tags),
             scopes=tuple(entry.needs.scopes),
+            lifetime=self._lifetime(entry, policy, (*path, "needs", "expires")),
             consumers=tuple(entry.consumers),
         )
         self._shares_nothing(credential)
         return credential
+
+    def _lifetime(self, entry: CredentialEntry, policy: Policy, path: tuple[Step, ...]) -> timedelta | None:
+        """After which a key ends by itself: not before its successor is live and everybody has moved."""
+        if entry.needs.expires is None:
+            return None
+        lifetime = self.duration(entry.needs.expires, path)
+        if policy.every is not None and lifetime < policy.every + policy.overlap:
+            least = format_duration(policy.every + policy.overlap)
+            raise self.error(path, f"{dotted(path)} ends a key before it is replaced", f"write at least {least}")
+        return lifetime
 
     def _principal(self, entry: CredentialEntry, path: tuple[Step, ...]) -> Principal:
         self._secrets_are_references(entry.principal, path)

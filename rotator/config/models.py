@@ -147,6 +147,8 @@ class Needs(Strict):
 
     scopes: list[Text] = []
     """In the provider's words; nothing is copied from the old key."""
+    expires: Text | None = None
+    """After how long the provider lets the key end by itself, like 60d; longer than it is used."""
 
 
 class CredentialEntry(Strict):

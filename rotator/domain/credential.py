@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 
@@ -167,6 +168,7 @@ class Credential:
     owner: str = ""
     tags: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()  # what the key may do
+    lifetime: timedelta | None = None  # after which the provider lets the key end by itself
     consumers: tuple[str, ...] = ()
 
     def publication(self, store: str, ref: str) -> Publication:

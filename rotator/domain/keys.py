@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,6 +44,7 @@ class Disabling(StrEnum):
     """How a key can be put out of use before it is deleted."""
 
     REVERSIBLE = "reversible"
+    EXPIRY = "expiry"  # its end is brought so near that it is refused within a death window: for good
     NONE = "none"
 
 
@@ -59,11 +61,12 @@ class Strategy:
 
 OVERLAP = Strategy(name="overlap", slots=False, overlap=True, minter=Minter.PROVIDER, marked=True)
 UNMARKED = Strategy(name="unmarked", slots=False, overlap=True, minter=Minter.PROVIDER, marked=False)
+CHOSEN_VALUE = Strategy(name="chosen-value", slots=False, overlap=True, minter=Minter.CHOSEN, marked=True)
 TWO_SLOTS = Strategy(name="two-slots", slots=True, overlap=True, minter=Minter.PROVIDER, marked=False)
 DUAL = Strategy(name="dual", slots=True, overlap=True, minter=Minter.CHOSEN, marked=True)
 IN_PLACE = Strategy(name="in-place", slots=True, overlap=False, minter=Minter.PROVIDER, marked=False)
 BY_HAND = Strategy(name="by-hand", slots=False, overlap=True, minter=Minter.PERSON, marked=False)
-STRATEGIES = {each.name: each for each in (OVERLAP, UNMARKED, TWO_SLOTS, DUAL, IN_PLACE, BY_HAND)}
+STRATEGIES = {each.name: each for each in (OVERLAP, UNMARKED, CHOSEN_VALUE, TWO_SLOTS, DUAL, IN_PLACE, BY_HAND)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,9 @@ class Capabilities:
     strategy: Strategy
     parts: tuple[str, ...] = ("secret",)  # names of the parts of a value
     secret_part: str = "secret"  # noqa: S105 - the name of the part that fingerprints are made of
+    forms: Mapping[str, str] = field(
+        default_factory=dict
+    )  # of a chosen value's parts: "sk-{value}"; else letters, digits
     slots: tuple[str, ...] = ()
     cap: int | None = None  # live keys per principal; None: none known
     disabling: Disabling = Disabling.NONE
@@ -134,6 +140,7 @@ class MintRequest:
     slot: str | None = None
     expects: str | None = None  # the id that the slot's key must have now, as the list showed it
     scopes: tuple[str, ...] = ()
+    lifetime: timedelta | None = None  # counted from the mint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

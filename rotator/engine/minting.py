@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rotator.domain.failures import CapFull, Denied, Transient, Undecidable
-from rotator.domain.keys import Key, KeyState, Minter, MintRequest, slot_of
+from rotator.domain.keys import Capabilities, Key, KeyState, Minter, MintRequest, slot_of
 from rotator.domain.records import KnownKey, Origin
 from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.domain.secret import Secret
@@ -16,6 +16,7 @@ from rotator.engine.killing import InUse, bury, holder, kill
 from rotator.engine.planning import full_for_good, lost_mint, lost_mint_hint, secured
 from rotator.engine.recorded import Pause, Recorded
 from rotator.engine.room import room_was_made
+from rotator.ports import Ids
 
 
 def mint(rotation: Recorded) -> Phase | Waiting | None:
@@ -148,7 +149,7 @@ def request(rotation: Recorded, expects: str | None) -> MintRequest:
     row = rotation.row
     chosen: Secret | None = None
     if rotation.capabilities.strategy.minter is Minter.CHOSEN:
-        chosen = Secret({rotation.capabilities.secret_part: rotation.world.ids.value()})
+        chosen = choose(rotation.capabilities, rotation.world.ids)
     return MintRequest(
         mark=rotation.world.marker.write(rotation.spec.name, row.id, row.fence),
         fingerprint=rotation.fingerprint(chosen) if chosen is not None else None,
@@ -156,4 +157,11 @@ def request(rotation: Recorded, expects: str | None) -> MintRequest:
         slot=row.slot,
         expects=expects,
         scopes=rotation.spec.scopes,
+        lifetime=rotation.spec.lifetime if rotation.capabilities.expiry else None,
     )
+
+
+def choose(offers: Capabilities, ids: Ids) -> Secret:
+    """A value of our own for a provider that takes one, each part in the form that the provider wants."""
+    forms = offers.forms or {offers.secret_part: "{value}"}
+    return Secret({part: form.replace("{value}", ids.value()) for part, form in forms.items()})

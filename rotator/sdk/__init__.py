@@ -5,9 +5,14 @@ A driver of a provider is a class listed in the entry-point group `rotator.provi
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, Any], admin: str, timeout: timedelta) -> Provider: ...
 
+    @classmethod
+    def reach(cls, settings: Mapping[str, Any]) -> Reach: ...       # left out: the host of `base_url`, and nothing else
+
 `settings` are the driver's own words of the config (`Settings` reads them), `admin` is the admin credential in clear
 text, and no request may take longer than `timeout`. It raises `SettingsError`, sends nothing, and is not called again
-for the same entry. Objects are used by many threads at once. `rotator.sdk.http` has an HTTP client that keeps the
+for the same entry. Objects are used by many threads at once. A driver may work in a process that cannot open sockets:
+there `socket.create_connection`, which the HTTP client and most pure-Python libraries use, is the one way to a host, and
+only to those of `reach` or of the config's `hosts:`; no name is looked up, no file outside its own code is read. `rotator.sdk.http` has an HTTP client that keeps the
 ports' promises; `rotator.testing.provider_contract` tests them.
 """
 
@@ -15,6 +20,7 @@ from rotator.domain.credential import Place, PlaceKind, Principal, Publication
 from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import (
     BY_HAND,
+    CHOSEN_VALUE,
     DUAL,
     IN_PLACE,
     OVERLAP,
@@ -33,6 +39,7 @@ from rotator.domain.keys import (
     Verdict,
     slot_of,
 )
+from rotator.domain.reach import Reach
 from rotator.domain.secret import Secret
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import UnreadableError, format_duration, format_time, parse_duration, parse_time, quoted
@@ -49,6 +56,7 @@ from rotator.ports import (
 __all__ = [
     "ABSENT",
     "BY_HAND",
+    "CHOSEN_VALUE",
     "DUAL",
     "IN_PLACE",
     "OVERLAP",
@@ -74,6 +82,7 @@ __all__ = [
     "Probe",
     "Provider",
     "Publication",
+    "Reach",
     "Secret",
     "Settings",
     "SettingsError",

@@ -120,6 +120,14 @@ class ProviderContract:
                 trial.provider.set_state(trial.principal, minted.key_id, KeyState.DISABLED)
             trial.works(minted.value)
             return
+        if trial.offers.disabling is Disabling.EXPIRY:
+            for _ in range(2):
+                trial.provider.set_state(trial.principal, minted.key_id, KeyState.DISABLED)
+            window = trial.offers.death_window
+            trial.until(lambda: not trial.verdict(minted.value).authentic, window, "an expired key is refused")
+            with trial.fails(Permanent):
+                trial.provider.set_state(trial.principal, minted.key_id, KeyState.ENABLED)
+            return
         for state in (KeyState.DISABLED, KeyState.ENABLED, KeyState.DISABLED):
             for _ in range(2):
                 trial.provider.set_state(trial.principal, minted.key_id, state)

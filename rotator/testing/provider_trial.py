@@ -45,7 +45,7 @@ class Trial:
         number = next(self._serial)
         chosen = None
         if self.offers.strategy.minter is Minter.CHOSEN:
-            chosen = self.remember(Secret({self.offers.secret_part: f"Chosen{number}x{time.monotonic_ns()}y" * 2}))
+            chosen = self.remember(self._chosen(number))
         if self.offers.strategy.slots:
             slot = slot or self.free_slot()
         return MintRequest(
@@ -55,6 +55,11 @@ class Trial:
             slot=slot_of(slot.id) if slot is not None else None,
             expects=slot.id if slot is not None else None,
         )
+
+    def _chosen(self, number: int) -> Secret:
+        forms = self.offers.forms or {self.offers.secret_part: "{value}"}
+        value = f"Chosen{number}x{time.monotonic_ns()}y" * 2
+        return Secret({part: form.replace("{value}", value) for part, form in forms.items()})
 
     def mint(self, request: MintRequest | None = None) -> Minted:
         """Mint, and wait until the list shows it."""
