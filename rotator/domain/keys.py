@@ -91,9 +91,7 @@ class Capabilities:
     strategy: Strategy
     parts: tuple[str, ...] = ("secret",)  # names of the parts of a value
     secret_part: str = "secret"  # noqa: S105 - the name of the part that fingerprints are made of
-    forms: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of a chosen value's parts: "sk-{value}"; else letters, digits
+    forms: Mapping[str, str] = field(default_factory=dict)  # how a chosen value's parts are written: "sk-{value}"
     slots: tuple[str, ...] = ()
     cap: int | None = None  # live keys per principal; None: none known
     disabling: Disabling = Disabling.NONE

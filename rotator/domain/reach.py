@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Reach:
     """What a driver says it needs with given settings. Isolated, it gets that much and nothing else.
 
-    `hosts`: `HOST` (at port 443) or `HOST:PORT`, the vendor's own; the config's `hosts:` replace them. `paths`: absolute
-    files or folders that it reads. `variables`: of the environment, by name.
+    `hosts`: `HOST` (at port 443) or `HOST:PORT`, the vendor's own; the config's `hosts:` replace them. `paths`: files
+    or folders that it reads, absolute. `variables`: of the environment, by name.
     """
 
     hosts: tuple[str, ...] = ()
