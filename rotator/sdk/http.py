@@ -4,6 +4,7 @@
     client.get(path("v1", "keys"))                              # repeated a few times within the timeout
     client.send("DELETE", path("v1", "keys", key_id), expect=(204, 404))       # once; the engine does it again
     client.mint(path("v1", "keys"), {"name": mark}, expect=(201, 409))         # once, and `Ambiguous` if it got lost
+    client.send("POST", path("token"), form={"grant_type": "…"})               # a form instead of JSON
 
 An answer with a status in `expect` is returned, every other one is a failure:
 
@@ -21,12 +22,12 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
@@ -103,10 +104,19 @@ class _Request:
     headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, Any] | None = field(repr=False)
     once: bool  # a mint: doing it twice makes two keys
+    form: bool = False  # the body is sent as a form
+    fetched: bool = False  # its headers are an authority's
+
+    def encoded(self) -> bytes | None:
+        """The body as it is sent."""
+        if self.body is None:
+            return None
+        return (urlencode(self.body, errors="replace") if self.form else json.dumps(self.body)).encode()
 
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
         sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        sent += [value for _, value in parse_qsl(urlsplit(self.target).query)]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
@@ -120,10 +130,22 @@ def _texts(body: Any) -> Collection[str]:
     return [text for each in inner for text in _texts(each)]
 
 
+class Authority(Protocol):
+    """Headers that have to be fetched, and end: `rotator.sdk.oauth` has some."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Those to send now. Raises what fetching them raises; nothing was sent to the API then."""
+        ...
+
+    def refused(self) -> bool:
+        """Forget what the API has just refused with a 401; whether other headers make sense: not if these were new."""
+        ...
+
+
 class Client:
     """One API with one admin credential. Used by many threads.
 
-    headers: sent with every request that brings none of its own; here is the admin credential.
+    headers: sent with every request that brings none of its own; here is the admin credential, or who fetches it.
     timeout: of every request, the repeated reads together.
     permission: what the admin credential needs, for `Denied`.
     Raises `SettingsError` for a `base_url` that is none.
@@ -134,13 +156,13 @@ class Client:
         base_url: str,
         *,
         timeout: timedelta,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Authority | None = None,
         permission: str = "",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.base = BaseUrl.parse(base_url)
         self._seconds = timeout.total_seconds()
-        self._headers = dict(headers or {})
+        self._headers: Mapping[str, str] | Authority = headers if headers is not None else {}
         self._permission = permission
         self._now = now
 
@@ -163,10 +185,12 @@ class Client:
         body: Mapping[str, Any] | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
         expect: Collection[int] = (200,),
     ) -> Answer:
         """Change something that may be changed twice: one request, and `Transient` when its answer is lost."""
-        return self._once(self._request(method, target, body, headers), expect, self._seconds)
+        request = self._request(method, target, body if form is None else form, headers)
+        return self._once(replace(request, form=form is not None), expect, self._seconds)
 
     def mint(self, target: str, body: Mapping[str, Any], *, expect: Collection[int] = (201,)) -> Answer:
         """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
@@ -181,19 +205,20 @@ class Client:
         once: bool = False,
     ) -> _Request:
         own = self._headers if headers is None else headers
-        typed = {"Content-Type": "application/json"} if body is not None else {}
-        return _Request(method, target, {**COMMON, **typed, **own}, body, once)
+        shown = own if isinstance(own, Mapping) else own.headers()
+        return _Request(method, target, {**COMMON, **shown}, body, once, fetched=own is not shown)
 
     def _once(self, request: _Request, expect: Collection[int], seconds: float) -> Answer:
-        body = None if request.body is None else json.dumps(request.body).encode()
+        kind = "application/x-www-form-urlencoded" if request.form else "application/json"
+        typed = {"Content-Type": kind} if request.body is not None else {}
         target, failure = self.base.prefix + request.target, Ambiguous if request.once else Transient
         try:
             reply = exchange(
                 self.base,
                 request.method,
                 target,
-                headers=request.headers,
-                body=body,
+                headers={**typed, **request.headers},
+                body=request.encoded(),
                 seconds=seconds,
                 most=MOST_BYTES,
             )
@@ -219,7 +244,14 @@ class Client:
             if request.once:
                 return Ambiguous(f"{said}, so there may be a key")
             return Transient(said, retry_after=self._retry_after(reply))
+        if status == HTTPStatus.UNAUTHORIZED and request.fetched and self._others():
+            return Transient(
+                f"{host} takes the token for nothing any more", "another is fetched, and it is tried again"
+            )
         return self._refusal(status, said)
+
+    def _others(self) -> bool:
+        return not isinstance(self._headers, Mapping) and self._headers.refused()
 
     def _refusal(self, status: int, said: str) -> Failure:
         permission = self._permission
@@ -263,8 +295,10 @@ def _content(reply: Reply) -> Any:
 
 def _words(request: _Request, content: Any) -> str:
     """What the server says went wrong, wherever in its JSON the usual places are."""
-    while isinstance(content, Mapping):
-        content = next((content[name] for name in ("error", "message", "detail") if content.get(name)), None)
+    while isinstance(content, Mapping | list):
+        names = content if isinstance(content, Mapping) else {}
+        inner = [names[name] for name in ("error", "errors", "message", "detail") if names.get(name)]
+        content = next(iter(inner if isinstance(content, Mapping) else content), None)
     if content is _NO_JSON:
         return " without JSON"
     return f": {quoted(request.strip(content))}" if isinstance(content, str) else ""

@@ -10,7 +10,7 @@ Each is one driver before one server on a real socket; mints are counted at the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from rotator.ports import Provider
 from rotator.testing.provider_trial import Trial
 from rotator.testing.wired import WiredProvider
 from tests.sdk.canned_server import Canned, reply
+from tests.servers.ordering import Ordered
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
 QUICK = timedelta(milliseconds=500)
@@ -31,16 +32,6 @@ ADMINS_CALLS = ("mint", "list", "delete")
 CALLS = (*ADMINS_CALLS, "verify")
 HTML = b"<html><body>Bad gateway <script>alert(1)</script></body></html>"
 UGLY = "\x1b[31m$(reboot)\r\n</title><script>" + "x" * 5000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """What the server answers to the next request of one kind; with `acted` after having done what it was asked."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    acted: bool = False
 
 
 class Drive(Protocol):

@@ -18,9 +18,10 @@ from rotator.domain.secret import Secret
 from rotator.ports import Provider
 from rotator.sdk import SettingsError
 from rotator.testing.provider_contract import LoseAnswer, ProviderContract
-from tests.providers.bad_input import BadInput, Ordered, Subject
+from tests.providers.bad_input import BadInput, Subject
 from tests.servers import aws
 from tests.servers.aws import AwsServer, Login
+from tests.servers.ordering import Ordered
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.stand_in(aws.IAM)

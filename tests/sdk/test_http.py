@@ -453,3 +453,15 @@ def test_a_process_has_one_pool_manager_and_one_ssl_context() -> None:
     contexts = {transport._pool(each).conn_kw["ssl_context"] for each in (one, other)}
     assert transport._pool(one) is transport._pool(one)
     assert contexts == {transport._trusted()}
+
+
+def test_a_secret_of_the_query_is_not_repeated() -> None:
+    with Canned([reply(404, {"error": f"no key {'AIza' * 8}"})]) as server, pytest.raises(Permanent) as caught:
+        client(server).get(path("keys:lookupKey", keyString="AIza" * 8))
+    assert "AIza" not in caught.value.message
+
+
+def test_the_first_of_a_list_of_errors_is_told() -> None:
+    refusal = reply(400, {"errors": [{"message": "no such role"}, "more"]})
+    with Canned([refusal]) as server, pytest.raises(Permanent, match="no such role"):
+        client(server).get("/x")

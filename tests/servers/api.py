@@ -126,7 +126,7 @@ class StandIn:
                     path=tuple(unquote(each) for each in parts.path.strip("/").split("/")),
                     query=dict(parse_qsl(parts.query)),
                     headers={name.lower(): text for name, text in self.headers.items()},
-                    body=json.loads(content) if content else None,
+                    body=_read(content, self.headers.get("Content-Type", "")),
                 )
                 reply = respond(asked)
                 content = reply.encoded()
@@ -145,3 +145,10 @@ class StandIn:
                 """It keeps its own log."""
 
         return Handler
+
+
+def _read(content: bytes, kind: str) -> Any:
+    """A body: a form as its fields, everything else is JSON."""
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(content.decode()))
+    return json.loads(content) if content else None
