@@ -18,8 +18,8 @@ What the server does (https://openbao.org/api-docs/auth/approle/, and seen on Op
   and also for a wrong role id. Another 400, such as one about CIDR blocks, comes after the secret id was found.
 - Destroying a secret id does not revoke tokens that were made with it: they live until their own end. What is proven
   dead is the secret id, not a session that somebody opened with it.
-- Destroying an accessor that is not known is a 500, so it is looked up first; so is looking one up in a role that is not
-  there. A wrong token is a 403 like any other.
+- Destroying an accessor that is not known is a 500, so it is looked up first; so is looking one up in a role that is
+  not there. A wrong token is a 403 like any other.
 - After five refused logins within a quarter of an hour a server may lock the role's logins (user lockout) and answer
   403; a login that succeeds, as each proof of death makes one, counts from zero again. Known from documentation.
 - A standby that redirects is refused: `base_url` is the active node's or the load balancer's.
