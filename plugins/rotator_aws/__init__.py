@@ -7,5 +7,6 @@ room for a mark. What both need stands in `iam.py` and below; what is their own 
 from __future__ import annotations
 
 from .access_keys import AccessKeys
+from .bedrock import BedrockKeys
 
-__all__ = ["AccessKeys"]
+__all__ = ["AccessKeys", "BedrockKeys"]
