@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from rotator.adapters.isolation.keeping import NOT_STARTED, Driver
 from rotator.adapters.isolation.processes import Gone, Overdue
 from rotator.domain.codec import CodecError, decode, encode
-from rotator.domain.failures import Failure, Transient
+from rotator.domain.failures import Ambiguous, Failure, Transient
 from rotator.domain.secret import HIDDEN
 
 T = TypeVar("T")
@@ -72,6 +72,8 @@ class Calls:
             failure: Failure = decode(Failure, told)
         except CodecError:
             return lost(f"the {self._label} failed in an unreadable way", "report it to who wrote the driver")
+        if isinstance(failure, Ambiguous) and lost is not Ambiguous:
+            failure = Transient(failure.message, failure.hint)  # only a mint may say that nobody knows
         failure.message, failure.hint = (_without(text, secrets) for text in (failure.message, failure.hint))
         failure.args = (failure.message,)
         if isinstance(failure, Transient) and self.driver.refused:
