@@ -13,7 +13,6 @@ from rotator.cli.terminal import clean, count, table, terminal
 from rotator.config.errors import ConfigError
 from rotator.config.location import find
 
-
 WORDS = {"off": "none: in our process", "process": "a process", "sandbox": "a confined process", "": "?"}
 
 
