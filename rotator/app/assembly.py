@@ -90,6 +90,14 @@ class Assembly:
             key = None  # said where the installation is needed
         return Isolation(default=self.config.isolation, base=self.config.base, key=key)
 
+    def close(self) -> None:
+        """End the drivers' processes and close the journal, so that one file is left and not three. Twice: no more."""
+        from rotator.app.journals import close_journal
+
+        if "isolation" in vars(self):
+            self.isolation.stop()
+        close_journal(self)
+
     @cached_property
     def resolver(self) -> Resolver:
         """Turns references into text."""

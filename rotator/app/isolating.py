@@ -46,6 +46,7 @@ class Isolation:
     default: str | None = None
     base: Path | None = None
     key: bytes | None = field(default=None, repr=False)
+    _drivers: list[Driver] = field(default_factory=list, repr=False)
 
     def level(self, config: DriverConfig, entry: EntryPoint) -> str:
         """How a driver is kept apart: as the config says, else as well as this machine can."""
@@ -79,7 +80,13 @@ class Isolation:
         driver = Driver(self._recipe(kind, config, entry, timeout, level, **given))
         with _said(config):
             driver.start()
+        self._drivers.append(driver)
         return driver
+
+    def stop(self) -> None:
+        """End every driver's process; the next call of one starts another."""
+        for driver in self._drivers:
+            driver.stop()
 
     def _recipe(
         self, kind: str, config: DriverConfig, entry: EntryPoint, timeout: timedelta, level: str, **given: Any
