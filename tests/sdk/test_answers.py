@@ -68,7 +68,8 @@ def test_an_answer_that_is_no_object_is_transient(body: Any) -> None:
 def test_what_people_wrote_is_bounded_and_never_a_failure() -> None:
     assert of(name="a\x1b[31m\nb$(reboot)<b>ä").label("name") == "a\ufffd[31m\ufffdb$(reboot)<b>ä"
     assert len(of(name="x" * 10_000).label("name")) == LONGEST_LABEL
-    assert [of(name=each).label("name") for each in (None, 5, [])] == ["", "", ""]
+    for other in (None, 5, ["a"]):
+        assert of(name=other).label("name") == ""
 
 
 def test_what_cannot_be_read_of_a_mints_answer_leaves_a_key_behind() -> None:
