@@ -165,7 +165,7 @@ class OpenAi:
         return tuple(_key(row, now) for row in self._rows(home) if home.holds(row))
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
-        """A list of models, for an admin key of one admin key; either counts as a use."""
+        """A list of models, for an admin key of one admin key; either may count as a use."""
         shown = bearer(value.reveal("secret"))
         return _verdict(self._client.get(self._home(principal).used, headers=shown, expect=(200, 401, 403)))
 

@@ -145,7 +145,7 @@ class OpenRouter:
         return tuple({key.id: key for row in self._rows(principal) for key in [self._key(row, now)]}.values())
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
-        """What the key says of itself, which is no use of it in the sense of the list."""
+        """What the key says of itself; whether that counts as a use of it is not documented."""
         shown = bearer(value.reveal("secret"))
         return VERDICTS[self._client.get(path("key"), headers=shown, expect=VERDICTS).status]
 

@@ -144,7 +144,8 @@ class StandIn:
                 reply = respond(asked)
                 content = reply.encoded()
                 self.send_response(reply.status)
-                for name, text in reply.headers.items():
+                typed = {"Content-Type": "application/json"} if reply.content is None and content else {}
+                for name, text in {**typed, **reply.headers}.items():
                     self.send_header(name, text)
                 if reply.status != 204:
                     self.send_header("Content-Length", str(len(content)))

@@ -1,6 +1,7 @@
 """Stands in for OpenRouter's API of keys, held to the vendor's description.
 
-`ADDED` is what its pages of 2026 have and the older description does not: `last_used_at`. Where it differs from
+`ADDED` is what its pages of 2026 have and the description does not: `last_used_at`, and the list of models, which only
+consumers ask for. Where it differs from
 OpenRouter, or where OpenRouter is not known: a change is seen everywhere at once; a key's hash is the SHA-256 of its
 value unless `hashes` says otherwise; ended keys stay in the list; every refused value is told "User not found."; what
 is spent is always nothing; it does not throttle until it is told to.
@@ -21,10 +22,15 @@ NAME = "OpenRouter API"
 DEFAULT, OTHER = "00000000-0000-4000-8000-000000000001", "0df9e665-d932-4740-b2c7-b52af166bc11"
 PAGE = 100
 USED = {"last_used_at": {"type": ["string", "null"]}}
-_LISTED = {
+LISTED = {
     "200": {"content": {"application/json": {"schema": {"properties": {"data": {"items": {"properties": USED}}}}}}}
 }
-ADDED: Mapping[str, Any] = {"paths": {"/keys": {"get": {"responses": _LISTED}}}}
+ADDED: Mapping[str, Any] = {
+    "paths": {
+        "/keys": {"get": {"responses": LISTED}},
+        "/models": {"get": {"responses": {"200": {"description": "models"}}}},
+    }
+}
 SPENT = {f"{kind}{when}": 0 for kind in ("usage", "byok_usage") for when in ("", "_daily", "_weekly", "_monthly")}
 
 
@@ -58,14 +64,13 @@ class OpenRouterStandIn(DescribedStandIn):
     def seed(self, name: str, **more: Any) -> dict[str, Any]:
         """A key that somebody made."""
         value = "sk-or-v1-" + secrets.token_hex(32)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         key = {
             "value": value,
             "hash": self._hashes(value),
             "name": name,
             "disabled": False,
             "workspace_id": DEFAULT,
-            "created_at": now,
+            "created_at": _now(),
             "updated_at": None,
             "expires_at": None,
             "last_used_at": None,
@@ -82,8 +87,8 @@ class OpenRouterStandIn(DescribedStandIn):
         """As OpenRouter does."""
         shown = asked.headers.get("authorization", "").removeprefix("Bearer ")
         what = asked.path[2:]
-        if what == ("key",):
-            return self._key(shown)
+        if what in (("key",), ("models",)):
+            return self._used(shown, what[0])
         if shown != self.admin:
             known = shown in [each["value"] for each in self.keys.values()]
             return complaint(401, "Invalid management key") if known else UNKNOWN
@@ -91,10 +96,13 @@ class OpenRouterStandIn(DescribedStandIn):
             return self._create(asked.body) if asked.method == "POST" else self._page(asked.query)
         return self._one(asked, what[1])
 
-    def _key(self, shown: str) -> Reply:
+    def _used(self, shown: str, what: str) -> Reply:
         key = next((each for each in self.keys.values() if each["value"] == shown), None)
         if key is None or key["disabled"] or _ended(key):
             return UNKNOWN
+        if what == "models":
+            key["last_used_at"] = _now()
+            return Reply(200, {"data": [{"id": "acme/model", "created": 1, "name": "a model"}]})
         kind = {"is_free_tier": False, "is_management_key": False, "is_provisioning_key": False}
         rate = {"interval": "1h", "note": "deprecated", "requests": 1000}
         return Reply(200, {"data": {**_spending(key), **kind, "rate_limit": rate, "label": _label(key)}})
@@ -128,6 +136,10 @@ class OpenRouterStandIn(DescribedStandIn):
         names = ("hash", "name", "disabled", "workspace_id", "created_at", "updated_at")
         used = {"last_used_at": key["last_used_at"]} if self.tells_use else {}
         return {**{name: key[name] for name in names}, **used, **_spending(key), "label": _label(key)}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _label(key: Mapping[str, Any]) -> str:
