@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -54,7 +54,6 @@ class Case:
     seed: Callable[[str], tuple[str, str]]
     reader: str | None = None
     minted_status: int = 200
-    secrets: list[str] = field(default_factory=list)
 
     def driver(self, origin: str | None = None, admin: str | None = None, timeout: timedelta = LONG) -> Provider:
         """Through the codec, as the engine has it."""

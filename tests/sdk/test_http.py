@@ -18,7 +18,7 @@ import pytest
 
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.sdk import SettingsError, transport
-from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, bearer, path
+from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, admin_bearer, bearer, path
 from tests.sdk.canned_server import Canned, Reply, reply
 
 ADMIN = "admin-secret-0123456789"
@@ -158,6 +158,15 @@ def test_a_refused_admin_credential_says_so_and_what_it_needs() -> None:
     assert isinstance(failed, Denied)
     assert failed.permission == "keys.write"
     assert failed.hint == "the admin credential needs keys.write"
+
+
+def test_an_admin_credential_that_fits_into_no_header_is_a_wrong_setting_and_not_shown() -> None:
+    assert admin_bearer("acme", "right-one") == {"Authorization": "Bearer right-one"}
+    wrong = f"wrong-{1}\n"
+    with pytest.raises(SettingsError, match="admin credential of acme") as caught:
+        admin_bearer("acme", wrong)
+    assert "wrong-1" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert caught.value.hint
 
 
 # -- Retry-After -------------------------------------------------------------------------------------------------------
