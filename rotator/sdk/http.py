@@ -34,6 +34,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_befo
 from rotator.domain.address import checked_address
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
+from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
 from rotator.sdk.transport import Lost, Reply, Unsent, exchange
 
@@ -65,6 +66,15 @@ def bearer(token: str) -> dict[str, str]:
     if not _SENDABLE.fullmatch(token):
         raise Permanent("the value fits into no header", "it may end in a line break or hold a space at its end")
     return {"Authorization": f"Bearer {token}"}
+
+
+def admin_bearer(name: str, admin: str) -> dict[str, str]:
+    """The same for the admin credential of the entry `name`. Raises `SettingsError`."""
+    try:
+        return bearer(admin)
+    except Permanent as wrong:
+        hint = wrong.hint
+    raise SettingsError(f"the admin credential of {name} fits into no header", hint)
 
 
 def path(*segments: str, **query: str) -> str:
@@ -248,17 +258,19 @@ class Client:
             return Transient(
                 f"{host} takes the token for nothing any more", "another is fetched, and it is tried again"
             )
-        return self._refusal(status, said)
+        return self._refusal(status, said, _words(request, content))
 
     def _others(self) -> bool:
         return not isinstance(self._headers, Mapping) and self._headers.refused()
 
-    def _refusal(self, status: int, said: str) -> Failure:
+    def _refusal(self, status: int, said: str, words: str) -> Failure:
         permission = self._permission
         match status:
             case HTTPStatus.UNAUTHORIZED:
-                hint = "give this provider another admin credential"
-                return Denied(f"{self.base.name} refuses the admin credential", hint, permission=permission)
+                needs = f", which needs {permission}" if permission else ""
+                hint = f"give this provider another admin credential{needs}"
+                # some also answer so to one that is right and lacks a permission, so what they say is passed on
+                return Denied(f"{self.base.name} refuses the admin credential{words}", hint, permission=permission)
             case HTTPStatus.FORBIDDEN:
                 hint = f"the admin credential needs {permission}" if permission else "it needs more permissions"
                 return Denied(said, hint, permission=permission)

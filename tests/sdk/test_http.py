@@ -18,7 +18,7 @@ import pytest
 
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.sdk import SettingsError, transport
-from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, bearer, path
+from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, admin_bearer, bearer, path
 from tests.sdk.canned_server import Canned, Reply, reply
 
 ADMIN = "admin-secret-0123456789"
@@ -152,12 +152,21 @@ def test_a_throttle_is_one_even_as_a_page_of_html() -> None:
 def test_a_refused_admin_credential_says_so_and_what_it_needs() -> None:
     failed, _ = failure(get, reply(401, {"error": "unauthorized"}))
     assert isinstance(failed, Denied)
-    assert "refuses the admin credential" in failed.message
-    assert failed.permission == "keys.write"
+    assert failed.message.endswith("refuses the admin credential: 'unauthorized'")
+    assert (failed.permission, "keys.write" in failed.hint) == ("keys.write", True)
     failed, _ = failure(get, reply(403, {"error": "forbidden"}))
     assert isinstance(failed, Denied)
     assert failed.permission == "keys.write"
     assert failed.hint == "the admin credential needs keys.write"
+
+
+def test_an_admin_credential_that_fits_into_no_header_is_a_wrong_setting_and_not_shown() -> None:
+    assert admin_bearer("acme", "right-one") == {"Authorization": "Bearer right-one"}
+    wrong = f"wrong-{1}\n"
+    with pytest.raises(SettingsError, match="admin credential of acme") as caught:
+        admin_bearer("acme", wrong)
+    assert "wrong-1" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert caught.value.hint
 
 
 # -- Retry-After -------------------------------------------------------------------------------------------------------
