@@ -50,7 +50,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self.faults: list[tuple[str, Reply]] = []
+        self.faults: list[tuple[str, Reply, bool]] = []
         self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -77,9 +77,9 @@ class StandIn:
         """What it answers; a subclass's."""
         raise NotImplementedError
 
-    def fail(self, start: str, reply: Reply, *, times: int = 1) -> None:
-        """Answer the next requests whose line begins so with this instead, without an effect."""
-        self.faults += [(start, reply)] * times
+    def fail(self, start: str, reply: Reply, *, times: int = 1, after: bool = False) -> None:
+        """Answer the next requests whose line begins so with this instead, without an effect, or `after` it."""
+        self.faults += [(start, reply, after)] * times
 
     def advance(self, seconds: float) -> None:
         """Move its clock: what a driver that waits is given instead of `sleep`."""
@@ -109,6 +109,8 @@ class StandIn:
             for fault in self.faults:
                 if asked.line.startswith(fault[0]):
                     self.faults.remove(fault)
+                    if fault[2]:
+                        self.answer(asked)
                     return fault[1]
             return self.answer(asked)
 
