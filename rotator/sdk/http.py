@@ -264,14 +264,16 @@ class Client:
             if request.once:
                 return Ambiguous(f"{said}, so there may be a key")
             return Transient(said, retry_after=self._retry_after(reply))
-        return self._refusal(status, said)
+        return self._refusal(status, said, _words(request, content))
 
-    def _refusal(self, status: int, said: str) -> Failure:
+    def _refusal(self, status: int, said: str, words: str) -> Failure:
         permission = self._permission
         match status:
             case HTTPStatus.UNAUTHORIZED:
-                hint = "give this provider another admin credential"
-                return Denied(f"{self.base.name} refuses the admin credential", hint, permission=permission)
+                needs = f", which needs {permission}" if permission else ""
+                hint = f"give this provider another admin credential{needs}"
+                # some also answer so to one that is right and lacks a permission, so what they say is passed on
+                return Denied(f"{self.base.name} refuses the admin credential{words}", hint, permission=permission)
             case HTTPStatus.FORBIDDEN:
                 hint = f"the admin credential needs {permission}" if permission else "it needs more permissions"
                 return Denied(said, hint, permission=permission)

@@ -152,8 +152,8 @@ def test_a_throttle_is_one_even_as_a_page_of_html() -> None:
 def test_a_refused_admin_credential_says_so_and_what_it_needs() -> None:
     failed, _ = failure(get, reply(401, {"error": "unauthorized"}))
     assert isinstance(failed, Denied)
-    assert "refuses the admin credential" in failed.message
-    assert failed.permission == "keys.write"
+    assert failed.message.endswith("refuses the admin credential: 'unauthorized'")
+    assert (failed.permission, "keys.write" in failed.hint) == ("keys.write", True)
     failed, _ = failure(get, reply(403, {"error": "forbidden"}))
     assert isinstance(failed, Denied)
     assert failed.permission == "keys.write"
