@@ -32,7 +32,6 @@ from typing import Any, Self
 
 from rotator.sdk import (
     CHOSEN_VALUE,
-    Ambiguous,
     Capabilities,
     Key,
     KeyState,
@@ -47,8 +46,8 @@ from rotator.sdk import (
     Transient,
     Verdict,
 )
+from rotator.sdk.answers import Fields, after_mint
 from rotator.sdk.http import BaseUrl, Client, basic, path
-from rotator.sdk.reading import Row
 
 CLOUD = "https://cloud.langfuse.com"
 PERMISSION = "an API key of the Langfuse organization that the project belongs to (Organization Settings, API Keys)"
@@ -100,11 +99,11 @@ class Langfuse:
             "secretKey": request.chosen.reveal("secret"),
         }
         answer = self._client.mint(_keys_of(principal), wish, expect=(200, 201))
-        made = Row(self._client.base.name, answer.body, Ambiguous)
-        for name in ("publicKey", "secretKey"):
-            if made.secret(name) != wish[name]:
-                raise made.wrong(name)
-        return Minted(key_id=made.text("id"), value=request.chosen, created_at=made.instant("createdAt"))
+        with after_mint():
+            made = Fields.of(answer.body, "langfuse")
+            if any(made.secret(name) != wish[name] for name in ("publicKey", "secretKey")):
+                raise Transient("langfuse made another key than it was asked for")
+            return Minted(key_id=made.text("id"), value=request.chosen, created_at=made.time("createdAt"))
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """One list of all."""
@@ -121,7 +120,7 @@ class Langfuse:
             return None
         end = value.reveal("secret")[-SHOWN:]
         for row in self._rows(principal):
-            if row.text("publicKey") == value.reveal("public") and row.text("displaySecretKey").endswith(end):
+            if row.text("publicKey") == value.reveal("public") and row.label("displaySecretKey").endswith(end):
                 return row.text("id")
         return None
 
@@ -130,18 +129,18 @@ class Langfuse:
         if state is not KeyState.DELETED:
             raise Permanent("langfuse has no disabled keys", "delete the key")
         answer = self._client.send("DELETE", _keys_of(principal, key_id), expect=(200, 404))
-        said = Row(self._client.base.name, answer.body)
+        said = Fields.of(answer.body, "langfuse")
         if answer.status == 200 and not said.flag("success"):
             raise Transient("langfuse did not delete the key")
-        if answer.status == 404 and "Project" in (said.shown("message") or ""):
+        if answer.status == 404 and "Project" in said.label("message"):
             raise Permanent("the organization has no such project", "write principal: {project: ID} as langfuse has it")
 
     def check_admin(self, principal: Principal) -> None:
         """The list, for which the server asks the same as for a mint."""
         self._rows(principal)
 
-    def _rows(self, principal: Principal) -> tuple[Row, ...]:
-        return Row(self._client.base.name, self._client.get(_keys_of(principal)).body).rows("apiKeys")
+    def _rows(self, principal: Principal) -> tuple[Fields, ...]:
+        return Fields.of(self._client.get(_keys_of(principal)).body, "langfuse").rows("apiKeys")
 
 
 def _offers(read: Settings, base: BaseUrl) -> Capabilities:
@@ -165,13 +164,13 @@ def _keys_of(principal: Principal, *key_id: str) -> str:
     return path("api", "public", "projects", project, "apiKeys", *key_id)
 
 
-def _key(row: Row) -> Key:
+def _key(row: Fields) -> Key:
     return Key(
         id=row.text("id"),
         state=KeyState.ENABLED,
-        mark=row.shown("note"),
-        created_at=row.instant("createdAt"),
-        last_used_at=row.instant("lastUsedAt"),
-        expires_at=row.instant("expiresAt"),
-        hint=row.shown("displaySecretKey") or "",
+        mark=row.label("note") or None,
+        created_at=row.time("createdAt"),
+        last_used_at=row.time("lastUsedAt"),
+        expires_at=row.time("expiresAt"),
+        hint=row.label("displaySecretKey"),
     )

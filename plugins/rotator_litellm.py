@@ -19,7 +19,7 @@ litellm/proxy); not tried on a running proxy:
   `management` is enough, and cannot call models. `check_admin` lists the keys of a user that nobody is, which all but
   admins are forbidden; it cannot tell an admin who may only look: the first mint does.
 - 401 is the answer to a key that is unknown, blocked or expired, but also when the key's team is blocked. `verify`
-  reads which; the probe cannot, so the proof's positive control has to.
+  reads which; to the probe only `token_not_found_in_db` is a death.
 - Each worker of the proxy keeps a key for 60 s (`user_api_key_cache_ttl`); without Redis a block or deletion reaches
   the other workers only then. `/key/info` answers for a deleted key from the archive, with status "deleted".
 - A key of type `llm_api` may not call /key/info and one of type `management` not /v1/models: each verifies by what it
@@ -38,7 +38,6 @@ from typing import Any, Self
 
 from rotator.sdk import (
     CHOSEN_VALUE,
-    Ambiguous,
     Capabilities,
     Conflict,
     Disabling,
@@ -56,13 +55,16 @@ from rotator.sdk import (
     Transient,
     Verdict,
 )
+from rotator.sdk.answers import Fields, after_mint
 from rotator.sdk.http import BaseUrl, Client, header, path
-from rotator.sdk.reading import Row
 
 PERMISSION = "a LiteLLM key with key_type: management whose user has the role proxy_admin"
 VERIFY_AT = {"llm_api": "/v1/models", "default": "/v1/models", "management": "/key/info", "read_only": "/key/info"}
 DEATH_WINDOW = timedelta(seconds=120)  # twice the cache's time to live
 HEADER = "x-litellm-api-key"
+UNKNOWN = "token_not_found_in_db"
+ALL_MODELS = "all models"
+WHOSE = "the proxy"
 PAGE = 100
 MOST_PAGES = 1_000
 NOBODY = "rotator-asks-for-nobody"
@@ -103,12 +105,11 @@ class LiteLlm:
             raise Permanent("litellm was given no value to make a key of", "the strategy is chosen-value")
         value = request.chosen.reveal("secret")
         answer = self._client.mint("/key/generate", self._wish(principal, request, value), expect=(200,))
-        made = Row(self._client.base.name, answer.body, Ambiguous)
-        if made.secret("key") != value:
-            raise made.wrong("key")
-        if made.text("token") != _id_of(value):
-            raise made.wrong("token")
-        return Minted(key_id=_id_of(value), value=request.chosen, created_at=made.instant("created_at"))
+        with after_mint():
+            made = Fields.of(answer.body, WHOSE)
+            if (made.secret("key"), made.text("token")) != (value, _id_of(value)):
+                raise Transient(f"{WHOSE} made another key than it was asked for")
+            return Minted(key_id=_id_of(value), value=request.chosen, created_at=made.time("created_at"))
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """Every page. `Transient` when keys came or went meanwhile."""
@@ -121,7 +122,7 @@ class LiteLlm:
             if number >= page.whole("total_pages"):
                 break
         else:
-            raise Transient("the proxy's list of keys does not end")
+            raise Transient(f"{WHOSE}'s list of keys does not end")
         if totals != {len(keys)}:
             raise Transient("keys came or went while they were listed")
         return tuple(keys.values())
@@ -131,7 +132,7 @@ class LiteLlm:
         shown = _showing(value.reveal("secret"))
         answer = self._client.get(VERIFY_AT[self._key_type], headers=shown, expect=(200, 401, 403))
         if answer.status == 401:
-            return _refused(Row(self._client.base.name, answer.body))
+            return _refused(Fields.of(answer.body, WHOSE))
         return Verdict.WORKS if answer.status == 200 else Verdict.FORBIDDEN
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
@@ -140,8 +141,8 @@ class LiteLlm:
         answer = self._client.get(path("key", "info", key=key_id), expect=(200, 404))
         if answer.status == 404:
             return None
-        info = Row(self._client.base.name, answer.body).row("info")
-        return None if info.shown("status") == "deleted" else key_id
+        info = Fields.of(answer.body, WHOSE).fields("info")
+        return None if info.label("status") == "deleted" else key_id
 
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """One POST; 404 for a key that is gone."""
@@ -173,9 +174,9 @@ class LiteLlm:
             wish["duration"] = f"{max(int(request.lifetime.total_seconds()), 1)}s"
         return wish
 
-    def _page(self, principal: Principal, number: int) -> Row:
+    def _page(self, principal: Principal, number: int) -> Fields:
         query = {**_owner(principal), "return_full_object": "true", "size": str(PAGE), "page": str(number)}
-        return Row(self._client.base.name, self._client.get(path("key", "list", **query)).body)
+        return Fields.of(self._client.get(path("key", "list", **query)).body, WHOSE)
 
 
 def _offers(read: Settings, base: BaseUrl, key_type: str) -> Capabilities:
@@ -190,7 +191,7 @@ def _offers(read: Settings, base: BaseUrl, key_type: str) -> Capabilities:
         propagation=read.duration("propagation", timedelta(seconds=60)),
         death_window=read.duration("death_window", DEATH_WINDOW),
         list_lag=read.duration("list_lag", timedelta(seconds=30)),
-        probe=Probe(url=f"{base.text}{VERIFY_AT[key_type]}", header=HEADER),
+        probe=Probe(url=f"{base.text}{VERIFY_AT[key_type]}", header=HEADER, invalid_word=UNKNOWN),
         least_permission=PERMISSION,
         console_url=f"{base.text}/ui",
     )
@@ -215,27 +216,25 @@ def _id_of(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _key(row: Row) -> Key:
-    models = row.texts("models")
+def _key(row: Fields) -> Key:
     return Key(
         id=row.text("token"),
-        state=KeyState.DISABLED if row.flag("blocked") else KeyState.ENABLED,
-        mark=row.shown("key_alias"),
-        created_at=row.instant("created_at"),
-        last_used_at=row.instant("last_active"),
-        expires_at=row.instant("expires"),
-        hint=row.shown("key_name") or "",
-        grant=models or ("all models",),
+        state=KeyState.DISABLED if row.has("blocked") and row.flag("blocked") else KeyState.ENABLED,
+        mark=row.label("key_alias") or None,
+        created_at=row.time("created_at"),
+        last_used_at=row.time("last_active"),
+        expires_at=row.time("expires"),
+        hint=row.label("key_name"),
+        grant=row.labels("models") or (ALL_MODELS,),
     )
 
 
-def _refused(answer: Row) -> Verdict:
+def _refused(answer: Fields) -> Verdict:
     """What a 401 says: unknown, expired and blocked keys are refused, any other reason is not the key's own."""
-    error = answer.row("error")
-    said = error.shown("message") or ""
-    if error.shown("type") in ("token_not_found_in_db", "expired_key") or "Key is blocked" in said:
+    error = answer.fields("error")
+    if error.label("type") in (UNKNOWN, "expired_key") or "Key is blocked" in error.label("message"):
         return Verdict.INVALID
-    raise Transient("the proxy refuses the key for another reason than the key", "see that its team is not blocked")
+    raise Transient(f"{WHOSE} refuses a key for a reason that is not its own", "see that its team is not blocked")
 
 
 def _meaning(status: int, body: Any) -> Failure | None:

@@ -38,7 +38,6 @@ from typing import Any, Self
 
 from rotator.sdk import (
     OVERLAP,
-    Ambiguous,
     Capabilities,
     CapFull,
     Denied,
@@ -57,8 +56,8 @@ from rotator.sdk import (
     Transient,
     Verdict,
 )
+from rotator.sdk.answers import Fields, after_mint
 from rotator.sdk.http import BaseUrl, Client, bearer, header, path
-from rotator.sdk.reading import Row
 
 API, LOGIN = "https://api.pinecone.io", "https://login.pinecone.io"
 AUDIENCE = "https://api.pinecone.io/"
@@ -112,14 +111,15 @@ class Pinecone:
         wish = {"name": request.mark} | ({"roles": list(request.scopes)} if request.scopes else {})
         with self._access.shown() as shown:
             answer = self._client.mint(_keys_of(principal), wish, headers=shown)
-        made = Row(self._client.base.name, answer.body, Ambiguous)
-        return Minted(key_id=made.row("key").text("id"), value=Secret({"secret": made.secret("value")}))
+        with after_mint():
+            made = Fields.of(answer.body, "pinecone")
+            return Minted(key_id=made.fields("key").text("id"), value=Secret({"secret": made.secret("value")}))
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """One list of all."""
         with self._access.shown() as shown:
             answer = self._client.get(_keys_of(principal), headers=shown)
-        return tuple(_key(row) for row in Row(self._client.base.name, answer.body).rows("data"))
+        return tuple(_key(row) for row in Fields.of(answer.body, "pinecone").rows("data"))
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
         """One list of the project's indexes."""
@@ -189,7 +189,7 @@ class Access:
             "audience": AUDIENCE,
         }
         began = time.monotonic()
-        given = Row(self._login.base.name, self._login.send("POST", "/oauth/token", wish).body)
+        given = Fields.of(self._login.send("POST", "/oauth/token", wish).body, "pinecone's login")
         return Token(given.secret("access_token"), began + given.whole("expires_in") - MARGIN)
 
 
@@ -225,8 +225,8 @@ def _keys_of(principal: Principal) -> str:
     return path("admin", "projects", project, "api-keys")
 
 
-def _key(row: Row) -> Key:
-    return Key(id=row.text("id"), state=KeyState.ENABLED, mark=row.shown("name"), grant=row.texts("roles"))
+def _key(row: Fields) -> Key:
+    return Key(id=row.text("id"), state=KeyState.ENABLED, mark=row.label("name") or None, grant=row.labels("roles"))
 
 
 def _meaning(status: int, body: Any) -> Failure | None:

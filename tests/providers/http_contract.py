@@ -250,7 +250,7 @@ class HttpDriverContract:
         for text in (key.mark or "", key.hint):
             assert text.isprintable()
             assert len(text) < 500
-        assert (key.mark or "").startswith("a b [31m $(rm -rf /)")
+        assert (key.mark or "").startswith("a\N{REPLACEMENT CHARACTER}b")
 
     @pytest.mark.parametrize("body", [{}, [], None, "text", {"keys": {}, "data": {}, "apiKeys": {}}], ids=str)
     def test_a_list_of_another_form_is_transient(self, scene: Scene, body: Any) -> None:
