@@ -7,7 +7,7 @@
       key_type: llm_api                          # or management, read_only, default: what minted keys may call
 
 A credential's principal is `team`, `user` or both, by their ids; `needs.scopes` are the models that a key may call, and
-`needs.lifetime` is its `duration`. A key's id is the SHA-256 of its value, which is the proxy's own name for it.
+`needs.expires` is its `duration`. A key's id is the SHA-256 of its value, which is the proxy's own name for it.
 
 Read in LiteLLM 1.109.1 (https://docs.litellm.ai/docs/proxy/virtual_keys, its OpenAPI description, and the source of
 litellm/proxy); not tried on a running proxy:

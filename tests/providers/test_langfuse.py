@@ -13,7 +13,7 @@ import pytest
 from rotator_langfuse import Langfuse
 
 from rotator.domain.credential import Principal, Publication
-from rotator.domain.failures import Conflict, Denied, Permanent, Transient
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Permanent, Transient
 from rotator.domain.keys import CHOSEN_VALUE, Disabling, KeyState, MintRequest, Verdict
 from rotator.domain.secret import Secret
 from rotator.sdk import Reach, SettingsError
@@ -120,6 +120,15 @@ def test_both_statuses_that_are_said_of_a_mint_are_taken(server: LangfuseStandIn
         assert driver(server.url).mint(TRACES, ASKED).key_id == "k"
 
 
+@pytest.mark.parametrize("other", [{"publicKey": "pk-lf-other"}, {"secretKey": "sk-lf-other-0123456789"}])
+def test_a_pair_that_is_not_ours_is_never_returned(server: LangfuseStandIn, other: dict[str, str]) -> None:
+    ours = {"publicKey": PAIR.reveal("public"), "secretKey": PAIR.reveal("secret")}
+    made = {"id": "k", "createdAt": "2026-11-25T10:00:00Z", "displaySecretKey": "sk-lf-...6789"}
+    server.fail("POST", Reply(201, {**made, **ours, **other}))
+    with pytest.raises(Ambiguous, match="another key"):
+        driver(server.url).mint(TRACES, ASKED)
+
+
 def test_one_place_holds_both_parts() -> None:
     place = Publication(store="s", ref="r", fields={"PUBLIC_KEY": "{public}", "SECRET_KEY": "{secret}"})
     assert place.parts() == {"public", "secret"}
@@ -148,6 +157,8 @@ def test_a_pair_is_identified_by_its_public_half_only_if_the_secret_one_is_accep
     crossed = Secret({"public": PAIR.reveal("public"), "secret": other.reveal("secret")})
     assert asking.verify(TRACES, crossed) is Verdict.WORKS, "the server looks at the secret alone"
     assert asking.identify(TRACES, crossed) is None
+    forged = Secret({"public": PAIR.reveal("public"), "secret": "sk-lf-Forged0123456789"})
+    assert asking.identify(TRACES, forged) is None, "although it ends as the list shows"
     assert asking.identify(TRACES, Secret({"public": "pk-lf-x", "secret": PAIR.reveal("secret")})) is None
 
 

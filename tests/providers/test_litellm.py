@@ -13,7 +13,7 @@ from rotator_litellm import PAGE, LiteLlm
 
 from rotator.adapters.probe import HttpProber
 from rotator.domain.credential import Principal
-from rotator.domain.failures import Conflict, Denied, Permanent, Transient
+from rotator.domain.failures import Ambiguous, Conflict, Denied, Permanent, Transient
 from rotator.domain.keys import CHOSEN_VALUE, Disabling, KeyState, MintRequest, Probe, Verdict
 from rotator.domain.secret import Secret
 from rotator.sdk import SettingsError
@@ -158,6 +158,13 @@ def test_a_policy_that_wants_shorter_lives_is_permanent(server: LiteLlmStandIn) 
         with pytest.raises(Permanent, match="duration"):
             driver(server.url).mint(TEAM, replace(ASKED, lifetime=lifetime))
     driver(server.url).mint(TEAM, replace(ASKED, lifetime=timedelta(days=30)))
+
+
+@pytest.mark.parametrize("other", [{"key": "sk-another-0123456789"}, {"token": "0" * 64}])
+def test_a_key_that_is_not_ours_is_never_returned(server: LiteLlmStandIn, other: dict[str, str]) -> None:
+    server.fail("POST", Reply(200, {"key": VALUE, "token": hash_of(VALUE), **other}))
+    with pytest.raises(Ambiguous, match="another key"):
+        driver(server.url).mint(TEAM, ASKED)
 
 
 def test_without_a_chosen_value_nothing_is_sent(server: LiteLlmStandIn) -> None:
