@@ -23,6 +23,7 @@ from rotator.adapters.together import Threads
 from rotator.app.consumers import make_consumers, make_teller, tools_of
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
+from rotator.app.isolating import Isolation
 from rotator.app.missing import MissingStore
 from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
@@ -81,6 +82,15 @@ class Assembly:
         return read_installation(self.resolver(self.config.installation))
 
     @cached_property
+    def isolation(self) -> Isolation:
+        """How drivers are kept apart."""
+        try:
+            key = self.installation.copies_key()
+        except ConfigError:
+            key = None  # said where the installation is needed
+        return Isolation(default=self.config.isolation, base=self.config.base, key=key)
+
+    @cached_property
     def resolver(self) -> Resolver:
         """Turns references into text."""
         return Resolver(self.config.base, self._from_store)
@@ -110,7 +120,9 @@ class Assembly:
                 config = self.config.providers[name]
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
-                driver = make_provider(self._absolute(config), self._admin(config), self.timing.request - patience)
+                driver = make_provider(
+                    self._absolute(config), self._admin(config), self.timing.request - patience, self.isolation
+                )
                 bucket = self._bucket(config)
                 limited = LimitedProvider(driver, parallel=self.config.parallel, bucket=bucket, patience=patience)
                 self._providers[name] = limited
@@ -131,7 +143,9 @@ class Assembly:
         with self._lock:
             if name not in self._stores:
                 config = self.config.stores[name]
-                self._stores[name] = make_store(self._absolute(config), self._resolve_text, self.timing.request)
+                self._stores[name] = make_store(
+                    self._absolute(config), self._resolve_text, self.timing.request, self.isolation
+                )
             return self._stores[name]
 
     def _absolute(self, config: DriverConfig) -> DriverConfig:

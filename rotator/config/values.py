@@ -27,6 +27,7 @@ class DriverConfig:
     admin: Reference | None = None
     hosts: tuple[str, ...] = ()
     rate: float | None = None
+    isolation: str | None = None
     where: Where
 
 
@@ -54,6 +55,7 @@ class Config:
     state_password: Reference | None
     installation: Reference
     parallel: int
+    isolation: str | None  # None: as well as the machine can
     lease: timedelta
     providers: Mapping[str, DriverConfig]
     stores: Mapping[str, DriverConfig]

@@ -6,7 +6,7 @@ A driver of a provider is a class listed in the entry-point group `rotator.provi
     def from_settings(cls, name: str, settings: Mapping[str, Any], admin: str, timeout: timedelta) -> Provider: ...
 
     @classmethod
-    def reach(cls, settings: Mapping[str, Any]) -> Reach: ...       # left out: the host of `base_url`, and nothing else
+    def reach(cls, settings: Mapping[str, Any]) -> Reach: ...       # left out: the host of `base_url` or `address`
 
 `settings` are the driver's own words of the config (`Settings` reads them), `admin` is the admin credential in clear
 text, and no request may take longer than `timeout`. It raises `SettingsError`, sends nothing, and is not called again

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rotator.adapters.isolation.possible import why_not
 from rotator.config.installation import new_installation
 from tests.cli.in_process import main
 from tests.servers import langfuse, litellm, pinecone
@@ -90,15 +92,25 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
         yield request.param(exits)
 
 
-def configure(folder: Path, case: Case) -> Path:
+@pytest.fixture(params=["off", "sandbox"])
+def level(request: pytest.FixtureRequest) -> str:
+    """Within our own process, and in one that has no sockets of its own."""
+    if request.param == "sandbox" and why_not() is not None:
+        pytest.skip(str(why_not()))
+    return str(request.param)
+
+
+def configure(folder: Path, case: Case, level: str) -> Path:
     """A folder with all that a rotation needs."""
+    # to an address of this machine a driver is let only by name; that both hosts are named `reach` is asked for
+    hosts = [*entry_points(group="rotator.providers")[case.provider["driver"]].load().reach(case.provider).hosts]
     values = {name: OLD[template.strip("{}")] for name, template in case.fields.items()}
     (folder / "store").mkdir(mode=0o700)
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:installation.key"},
-        "defaults": {"lease": "2s"},
-        "providers": {"it": {"admin": "file:admin", **case.provider, **AT_ONCE}},
+        "defaults": {"lease": "2s", "isolation": level},
+        "providers": {"it": {"admin": "file:admin", "hosts": hosts, **case.provider, **AT_ONCE}},
         "stores": {"files": {"driver": "file", "root": "store", "format": "json"}},
         "policies": {"quick": POLICY},
         "credentials": {
@@ -118,9 +130,9 @@ def configure(folder: Path, case: Case) -> Path:
 
 
 def test_an_exposed_key_is_replaced_and_proven_dead(
-    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    case: Case, level: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = configure(tmp_path, case)
+    config = configure(tmp_path, case, level)
     (old,) = case.keys()
     words = ["rotate", "prod", "--assume-compromise", "--contained", "--yes", "--json", "--config", str(config)]
     assert main(words) == 0
@@ -135,9 +147,9 @@ def test_an_exposed_key_is_replaced_and_proven_dead(
 
 
 def test_the_admin_credential_is_checked_and_nothing_changes(
-    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    case: Case, level: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = configure(tmp_path, case)
+    config = configure(tmp_path, case, level)
     before = case.keys()
     assert main(["check", "--config", str(config)]) in (0, 1)
     capsys.readouterr()
