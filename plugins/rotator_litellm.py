@@ -49,6 +49,7 @@ from rotator.sdk import (
     Permanent,
     Principal,
     Probe,
+    Reach,
     Secret,
     Settings,
     SettingsError,
@@ -92,6 +93,11 @@ class LiteLlm:
             raise SettingsError(f"the admin credential of {name} fits into no header", wrong.hint) from None
         client = Client(base_url, timeout=timeout, headers=headers, permission=PERMISSION, meaning=_meaning)
         return cls(client, _offers(read, client.base, key_type), key_type)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, Any]) -> Reach:
+        """The proxy."""
+        return Reach(hosts=(BaseUrl.parse(Settings(settings, SETTINGS).text("base_url")).name,))
 
     # -- the port ------------------------------------------------------------------------------------------------------
 

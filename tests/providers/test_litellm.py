@@ -16,7 +16,7 @@ from rotator.domain.credential import Principal
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Permanent, Transient
 from rotator.domain.keys import CHOSEN_VALUE, Disabling, KeyState, MintRequest, Probe, Verdict
 from rotator.domain.secret import Secret
-from rotator.sdk import SettingsError
+from rotator.sdk import Reach, SettingsError
 from tests.sdk.canned_server import Canned, reply
 from tests.servers import litellm
 from tests.servers.api import Asked, Reply
@@ -103,6 +103,10 @@ def test_a_principal_without_team_and_user_would_be_the_whole_proxy(settings: di
             with pytest.raises(Permanent, match="neither a team nor a user"):
                 call(Principal(name="x", settings=settings))
         assert canned.got == []
+
+
+def test_it_reaches_the_proxy_and_nothing_else() -> None:
+    assert LiteLlm.reach({"base_url": URL}) == Reach(hosts=("litellm.internal:4000",))
 
 
 # -- minting -----------------------------------------------------------------------------------------------------------

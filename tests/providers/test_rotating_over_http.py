@@ -30,6 +30,7 @@ OLD = {"public": "pk-lf-Old0123456789", "secret": "sk-lf-Old-key-of-everybody"}
 class Case:
     """One provider with an old key, and how the config describes it."""
 
+    driver: str
     server: StandIn
     admin: str
     provider: dict[str, Any]
@@ -43,9 +44,10 @@ def of_litellm(exits: ExitStack) -> Case:
     server = exits.enter_context(LiteLlmStandIn())
     server.add(OLD["secret"], team_id="team-ml")
     return Case(
+        driver="litellm",
         server=server,
         admin=litellm.ADMIN,
-        provider={"driver": "litellm", "base_url": server.url},
+        provider={"base_url": server.url},
         principal={"team": "team-ml"},
         mint="POST /key/generate",
         keys=lambda: set(server.keys),
@@ -56,9 +58,10 @@ def of_langfuse(exits: ExitStack) -> Case:
     server = exits.enter_context(LangfuseStandIn())
     server.add(OLD["public"], OLD["secret"])
     return Case(
+        driver="langfuse",
         server=server,
         admin=langfuse.SECRET,
-        provider={"driver": "langfuse", "base_url": server.url, "public_key": langfuse.PUBLIC},
+        provider={"base_url": server.url, "public_key": langfuse.PUBLIC},
         principal={"project": langfuse.PROJECT},
         mint="POST /api/public/projects/",
         keys=lambda: set(server.keys),
@@ -71,9 +74,10 @@ def of_pinecone(exits: ExitStack) -> Case:
     server.add("everybody's", value=OLD["secret"])
     login = {"client_id": pinecone.CLIENT_ID, "login_url": server.login.url}
     return Case(
+        driver="pinecone",
         server=server,
         admin=pinecone.CLIENT_SECRET,
-        provider={"driver": "pinecone", "base_url": server.url, **login},
+        provider={"base_url": server.url, **login},
         principal={"project": pinecone.PROJECT},
         mint="POST /admin/projects/",
         keys=lambda: set(server.keys),
@@ -103,14 +107,15 @@ def level(request: pytest.FixtureRequest) -> str:
 def configure(folder: Path, case: Case, level: str) -> Path:
     """A folder with all that a rotation needs."""
     # to an address of this machine a driver is let only by name; that both hosts are named `reach` is asked for
-    hosts = [*entry_points(group="rotator.providers")[case.provider["driver"]].load().reach(case.provider).hosts]
+    driver = entry_points(group="rotator.providers")[case.driver].load()
+    hosts = driver.reach(case.provider).hosts
     values = {name: OLD[template.strip("{}")] for name, template in case.fields.items()}
     (folder / "store").mkdir(mode=0o700)
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:installation.key"},
         "defaults": {"lease": "2s", "isolation": level},
-        "providers": {"it": {"admin": "file:admin", "hosts": hosts, **case.provider, **AT_ONCE}},
+        "providers": {"it": {"admin": "file:admin", "driver": case.driver, "hosts": hosts, **case.provider, **AT_ONCE}},
         "stores": {"files": {"driver": "file", "root": "store", "format": "json"}},
         "policies": {"quick": POLICY},
         "credentials": {
