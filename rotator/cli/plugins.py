@@ -5,22 +5,28 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rotator.app.drivers import PROVIDERS, STORES, installed
+from rotator.app.drivers import PROVIDERS, STORES, installed, says_of_itself
+from rotator.cli import pinning
 from rotator.cli.errors import Told
-from rotator.cli.terminal import table, terminal
+from rotator.cli.terminal import clean, table, terminal
 from rotator.config.errors import nearest
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
-    """List, or show one."""
-    parser.add_argument("action", nargs="?", choices=["list", "show"], default="list")
+    """List, show one, pin all or one."""
+    parser.add_argument("action", nargs="?", choices=["list", "show", "pin"], default="list")
     parser.add_argument("name", nargs="?", metavar="NAME")
+    parser.add_argument("--json", action="store_true", help="print JSON (list)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print them."""
     if args.action == "list" and args.name is not None:
         raise Told("list shows all drivers", f"`rotator plugins show {args.name}` shows one")
+    if args.action == "pin":
+        return pinning.pin_used(args)
+    if args.action == "list" and pinning.has_config(args):
+        return pinning.list_used(args)
     drivers, out = installed(), terminal(sys.stdout, no_color=args.no_color)
     if args.action == "list":
         cells = [[each.kind, each.name, each.distribution, each.module] for each in drivers]
@@ -40,7 +46,6 @@ def show(name: str | None) -> int:
         raise Told(f"there is no driver {name!r}", f"did you mean {near}?" if near else "known: " + ", ".join(known))
     for group in (PROVIDERS, STORES):
         for entry in entry_points(group=group, name=name):
-            module = sys.modules.get(entry.module) or __import__(entry.module, fromlist=["_"])
             print(f"{name} ({group.removeprefix('rotator.').removesuffix('s')}), from {entry.value}\n")
-            print((module.__doc__ or "").strip())
+            print("\n".join(clean(line) for line in says_of_itself(entry).splitlines()))
     return 0

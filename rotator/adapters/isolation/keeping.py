@@ -145,7 +145,28 @@ class Driver:
 
     # -- beginning ---------------------------------------------------------------------------------------------------
 
+    def look(self) -> tuple[Hosts, Reach]:
+        """Start dry and end: what it may connect to, what else it needs. It gets no credential. Raises as `start`."""
+        process, _, reach = self._prepare()
+        process.end()
+        return process.hosts, reach
+
     def _begin(self) -> DriverProcess:
+        process, closure, _ = self._prepare()
+        try:
+            self.hosts = process.hosts
+            self.tells = self._open(process, closure)
+        except (Gone, Overdue):
+            process.end()
+            raise NotStarted("the driver's process ended before it could work") from None
+        except BaseException:
+            process.end()
+            raise
+        threading.Thread(target=self._compile, args=(process,), daemon=True).start()
+        return process
+
+    def _prepare(self) -> tuple[DriverProcess, Closure, Reach]:
+        """A process that may do what its driver needs, and has no credential yet."""
         recipe = self._recipe
         closure = closure_of(recipe.entry)
         recipe.pins.check(recipe.label, closure.digests())
@@ -162,16 +183,14 @@ class Driver:
                 process.end()
                 process = DriverProcess(widened(launch, reach), Hosts(()), recipe.resolve)
                 reach, granted = self._reach(process, closure), reach
-            process.hosts = self.hosts = self._hosts(reach)
-            self.tells = self._open(process, closure)
+            process.hosts = self._hosts(reach)
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
         except BaseException:
             process.end()
             raise
-        threading.Thread(target=self._compile, args=(process,), daemon=True).start()
-        return process
+        return process, closure, reach
 
     def _launch(self, closure: Closure) -> Launch:
         copies, trusted = self._recipe.copies, {name: os.environ[name] for name in TRUST if os.environ.get(name)}
