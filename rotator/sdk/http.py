@@ -36,6 +36,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_befo
 from rotator.domain.address import checked_address
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
+from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
 from rotator.sdk.transport import Lost, Reply, Unsent, exchange
 
@@ -84,6 +85,15 @@ def _sendable(text: str) -> str:
     if not _SENDABLE.fullmatch(text):
         raise Permanent("the value fits into no header", "it may end in a line break or hold a space at its end")
     return text
+
+
+def admin_bearer(name: str, admin: str) -> dict[str, str]:
+    """The same for the admin credential of the entry `name`. Raises `SettingsError`."""
+    try:
+        return bearer(admin)
+    except Permanent as wrong:
+        hint = wrong.hint
+    raise SettingsError(f"the admin credential of {name} fits into no header", hint)
 
 
 def path(*segments: str, **query: str) -> str:

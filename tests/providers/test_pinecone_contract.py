@@ -13,7 +13,7 @@ from rotator.domain.credential import Principal
 from rotator.domain.keys import MintRequest
 from rotator.ports import Provider
 from rotator.testing.provider_contract import ProviderContract
-from tests.providers.http_contract import HttpDriverContract, Scene
+from tests.providers.http_bad_input import HttpBadInput, Scene
 from tests.providers.on_stand_in import AT_ONCE, SLOWLY, TIMEOUT, WINDOW, OnStandIn
 from tests.servers import pinecone
 from tests.servers.api import Reply, StandIn
@@ -75,7 +75,7 @@ class TestAReadyToken(OnPinecone, ProviderContract):
 
 
 @pytest.mark.stand_in(pinecone.NAME)
-class TestBadInput(HttpDriverContract):
+class TestBadInput(HttpBadInput):
     @pytest.fixture
     def scene(self) -> Iterator[Scene]:
         def minted(request: MintRequest, value: str) -> Reply:

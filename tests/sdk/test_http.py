@@ -18,7 +18,19 @@ import pytest
 
 from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
 from rotator.sdk import SettingsError, transport
-from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, basic, bearer, header, path
+from rotator.sdk.http import (
+    LONGEST_PAUSE,
+    MOST_BYTES,
+    MOST_TRIES,
+    Answer,
+    BaseUrl,
+    Client,
+    admin_bearer,
+    basic,
+    bearer,
+    header,
+    path,
+)
 from tests.sdk.canned_server import Canned, Reply, reply
 
 ADMIN = "admin-secret-0123456789"
@@ -235,6 +247,15 @@ def test_a_header_that_only_looks_like_a_pair_is_left_out_as_it_stands() -> None
         asking = Client(server.url, timeout=TIMEOUT, headers={"Authorization": "Basic //////////"})
         with pytest.raises(Denied, match="<secret>"):
             asking.get("/keys")
+
+
+def test_an_admin_credential_that_fits_into_no_header_is_a_wrong_setting_and_not_shown() -> None:
+    assert admin_bearer("acme", "right-one") == {"Authorization": "Bearer right-one"}
+    wrong = f"wrong-{1}\n"
+    with pytest.raises(SettingsError, match="admin credential of acme") as caught:
+        admin_bearer("acme", wrong)
+    assert "wrong-1" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert caught.value.hint
 
 
 # -- Retry-After -------------------------------------------------------------------------------------------------------
