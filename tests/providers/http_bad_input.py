@@ -24,9 +24,10 @@ from rotator.ports import Provider
 from rotator.testing.provider_trial import Trial
 from rotator.testing.wired import WiredProvider
 from tests.sdk.canned_server import Canned, reply
-from tests.servers.api import Reply, StandIn
+from tests.servers import Unavailable
+from tests.servers.api import Reply
 from tests.servers.proxy import Fault, FaultProxy, Kind
-from tests.servers.vendor_description import Description
+from tests.servers.vendor_description import DescribedStandIn, Description
 
 TIMEOUT = timedelta(seconds=5)
 IMPATIENT = timedelta(milliseconds=400)
@@ -51,7 +52,7 @@ class Scene:
     so, with this text in place of the new key's value. nobody: an id that no key has.
     """
 
-    server: StandIn
+    server: DescribedStandIn
     drive: Drive
     principal: Principal
     mint: str
@@ -156,6 +157,18 @@ class HttpBadInput:
         minted: Minted = scene.provider.mint(scene.principal, request)
         (key,) = scene.provider.keys(scene.principal)
         assert (key.id, key.mark) == (minted.key_id, request.mark)
+
+    def test_every_kind_of_request_is_in_the_vendors_own_description(self, scene: Scene) -> None:
+        try:
+            scene.server.description.required()
+        except Unavailable as missing:
+            pytest.skip(str(missing))
+        minted = scene.provider.mint(scene.principal, scene.request())
+        for start, call in self.calls(scene, minted).items():
+            call()
+            assert scene.arrived(start) >= 1
+        scene.provider.check_admin(scene.principal)
+        assert scene.server.unaccepted == []
 
     # -- refusals ------------------------------------------------------------------------------------------------------
 

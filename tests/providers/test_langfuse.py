@@ -33,7 +33,6 @@ pytestmark = pytest.mark.stand_in(langfuse.NAME)
 @pytest.fixture
 def server() -> Iterator[LangfuseStandIn]:
     with LangfuseStandIn() as server:
-        server.description.required()
         yield server
 
 

@@ -34,7 +34,6 @@ pytestmark = pytest.mark.stand_in(litellm.NAME)
 @pytest.fixture
 def server() -> Iterator[LiteLlmStandIn]:
     with LiteLlmStandIn() as server:
-        server.description.required()
         yield server
 
 

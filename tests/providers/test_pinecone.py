@@ -32,7 +32,6 @@ pytestmark = pytest.mark.stand_in(pinecone.NAME)
 @pytest.fixture
 def server() -> Iterator[PineconeStandIn]:
     with PineconeStandIn() as server:
-        server.description.required()
         yield server
 
 
