@@ -314,6 +314,17 @@ class Consumers(Protocol):
         ...
 
 
+class Admins(Protocol):
+    """The providers whose admin credential the credential at hand is."""
+
+    def use_what_is_published(self) -> None:
+        """Of each, read the admin credential from its reference, as whoever comes next will, and use it once.
+
+        Changes nothing at a provider. Raises what a provider raises; `Denied` where it is refused. Twice: used again.
+        """
+        ...
+
+
 class Prober(Protocol):
     """The engine's own look at a key, past a driver that may have an interest."""
 

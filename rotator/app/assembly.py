@@ -20,6 +20,7 @@ from rotator.adapters.named import Named
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
 from rotator.adapters.together import Threads
+from rotator.app.admins import Admins, Readmitted, is_published_by
 from rotator.app.consumers import make_consumers, make_teller, tools_of
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
@@ -62,6 +63,7 @@ class Assembly:
         self.log = Log(self.config.log) if self.config.log else None
         self._lock = threading.RLock()
         self._providers: dict[str, Provider] = {}
+        self._readmitted: dict[str, Readmitted] = {}
         self._stores: dict[str, Store] = {}
         self._worlds: dict[str, World] = {}
         self._prober = HttpProber(self.timing.request)
@@ -128,7 +130,11 @@ class Assembly:
                 config = self.provider_config(name)
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
-                driver = make_provider(config, self._admin(config), self.timing.request - patience, self.isolation)
+                most = self.timing.request - patience
+                driver = Readmitted(
+                    lambda: self._admin(config), lambda admin: make_provider(config, admin, most, self.isolation)
+                )
+                self._readmitted[name] = driver
                 bucket = self._bucket(config)
                 limited = LimitedProvider(driver, parallel=self.config.parallel, bucket=bucket, patience=patience)
                 self._providers[name] = limited
@@ -228,8 +234,21 @@ class Assembly:
             consumers=self._consumers_of(spec),
             marker=self.installation.marker(),
             fingerprinter=self.installation.fingerprinter(),
+            admins=self._admins_of(spec),
             timing=self.timing,
         )
+
+    def _admins_of(self, spec: Credential) -> Admins | None:
+        """The providers whose admin credential this credential is. Raises `ConfigError`."""
+        found = []
+        for name, config in self.config.providers.items():
+            principal = next(
+                (each.principal for each in self.config.credentials.values() if each.provider == name), None
+            )
+            if principal is not None and is_published_by(config.admin, spec):
+                self.provider(name)
+                found.append((self._readmitted[name], principal))
+        return Admins(found) if found else None
 
     def _consumers_of(self, spec: Credential) -> Consumers:
         """Raises `ConfigError` where one cannot be told as the config says; that keeps no stolen key alive."""

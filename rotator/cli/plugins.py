@@ -6,15 +6,15 @@ import argparse
 import sys
 
 from rotator.app.drivers import PROVIDERS, STORES, installed, says_of_itself
-from rotator.cli import pinning
+from rotator.cli import new_driver, pinning
 from rotator.cli.errors import Told
 from rotator.cli.terminal import clean, table, terminal
 from rotator.config.errors import nearest
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
-    """List, show one, pin all or one."""
-    parser.add_argument("action", nargs="?", choices=["list", "show", "pin"], default="list")
+    """List, show one, pin all or one, begin a new one."""
+    parser.add_argument("action", nargs="?", choices=["list", "show", "pin", "new"], default="list")
     parser.add_argument("name", nargs="?", metavar="NAME")
     parser.add_argument("--json", action="store_true", help="print JSON (list)")
 
@@ -23,6 +23,8 @@ def run(args: argparse.Namespace) -> int:
     """Print them."""
     if args.action == "list" and args.name is not None:
         raise Told("list shows all drivers", f"`rotator plugins show {args.name}` shows one")
+    if args.action == "new":
+        return new_driver.run(args)
     if args.action == "pin":
         return pinning.pin_used(args)
     if args.action == "list" and pinning.has_config(args):

@@ -63,6 +63,22 @@ class Fields:
             return ""
         return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text[:LONGEST_LABEL])
 
+    def labels(self, name: str) -> tuple[str, ...]:
+        """A list of such texts; nothing for null, and where there is none."""
+        value = self.members.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise self._strange(name)
+        return tuple(Fields(self.whose, {name: each}).label(name) for each in value)
+
+    def whole(self, name: str) -> int:
+        """A whole number that is not negative."""
+        value = self.members.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise self._strange(name)
+        return value
+
     def flag(self, name: str) -> bool:
         """True or false."""
         value = self.members.get(name)

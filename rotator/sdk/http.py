@@ -13,14 +13,17 @@ An answer with a status in `expect` is returned, every other one is a failure:
     409  Conflict                                          3xx  Permanent: no redirect is followed with credentials
     429  Transient, throttled, with Retry-After            to a mint, what may have been done: Ambiguous
 
-No failure holds a header or a body that was sent; what the server says is bounded, quoted, and stripped of both.
+Where an API has words of its own for a refusal, `meaning` is asked first: see `Client`. No failure holds a header or a
+body that was sent; what the server says is bounded, quoted, and stripped of both.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -63,9 +66,26 @@ class Answer:
 
 def bearer(token: str) -> dict[str, str]:
     """The header that shows a token. Raises `Permanent` for a text that fits into no header, without quoting it."""
-    if not _SENDABLE.fullmatch(token):
+    return {"Authorization": f"Bearer {_sendable(token)}"}
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header that shows a pair (RFC 7617). Raises `Permanent` for one that fits into none, without quoting it."""
+    if ":" in user:
+        raise Permanent("the value fits into no header", "its first part holds a colon")
+    pair = f"{_sendable(user)}:{_sendable(password)}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def header(name: str, token: str) -> dict[str, str]:
+    """A header of the API's own that shows a token. Raises `Permanent` as `bearer` does."""
+    return {name: _sendable(token)}
+
+
+def _sendable(text: str) -> str:
+    if not _SENDABLE.fullmatch(text):
         raise Permanent("the value fits into no header", "it may end in a line break or hold a space at its end")
-    return {"Authorization": f"Bearer {token}"}
+    return text
 
 
 def admin_bearer(name: str, admin: str) -> dict[str, str]:
@@ -125,12 +145,23 @@ class _Request:
 
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
-        sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        sent = [token for value in self.headers.values() for token in _tokens(value)] + list(_texts(self.body))
         sent += [value for _, value in parse_qsl(urlsplit(self.target).query)]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
         return text
+
+
+def _tokens(value: str) -> Collection[str]:
+    """The words of a header; a pair also as the server reads it, who may repeat a half of it."""
+    scheme, _, pair = value.partition(" ")
+    if scheme != "Basic":
+        return value.split()
+    try:
+        return [pair, *b64decode(pair, validate=True).decode().split(":", 1)]
+    except (binascii.Error, UnicodeDecodeError):
+        return [pair]
 
 
 def _texts(body: Any) -> Collection[str]:
@@ -158,6 +189,8 @@ class Client:
     headers: sent with every request that brings none of its own; here is the admin credential, or who fetches it.
     timeout: of every request, the repeated reads together.
     permission: what the admin credential needs, for `Denied`.
+    meaning: what the API's own words say, from the status and JSON of a 4xx that was not expected; None: what the
+    status says. Nothing was done, whatever it returns.
     Raises `SettingsError` for a `base_url` that is none.
     """
 
@@ -168,12 +201,14 @@ class Client:
         timeout: timedelta,
         headers: Mapping[str, str] | Authority | None = None,
         permission: str = "",
+        meaning: Callable[[int, Any], Failure | None] = lambda status, body: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.base = BaseUrl.parse(base_url)
         self._seconds = timeout.total_seconds()
         self._headers: Mapping[str, str] | Authority = headers if headers is not None else {}
         self._permission = permission
+        self._meaning = meaning
         self._now = now
 
     def get(self, target: str, *, headers: Mapping[str, str] | None = None, expect: Collection[int] = (200,)) -> Answer:
@@ -202,9 +237,16 @@ class Client:
         request = self._request(method, target, body if form is None else form, headers)
         return self._once(replace(request, form=form is not None), expect, self._seconds)
 
-    def mint(self, target: str, body: Mapping[str, Any], *, expect: Collection[int] = (201,)) -> Answer:
+    def mint(
+        self,
+        target: str,
+        body: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: Collection[int] = (201,),
+    ) -> Answer:
         """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
-        return self._once(self._request("POST", target, body, None, once=True), expect, self._seconds)
+        return self._once(self._request("POST", target, body, headers, once=True), expect, self._seconds)
 
     def _request(
         self,
@@ -246,6 +288,9 @@ class Client:
     def _failure(self, request: _Request, reply: Reply, content: Any) -> Failure:
         host, status = self.base.name, reply.status
         said = f"{host} answered {status}{_words(request, content)}"
+        meant = self._meaning(status, content) if 400 <= status < 500 and content is not _NO_JSON else None
+        if meant is not None:
+            return meant
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return Transient(f"{host} throttles", retry_after=self._retry_after(reply), throttled=True)
         if 300 <= status < 400 and status != HTTPStatus.SEE_OTHER:

@@ -28,6 +28,12 @@ def test_what_an_answer_holds_is_read() -> None:
     assert [row.text("id") for row in read.rows("rows")] == ["y"]
 
 
+def test_counts_and_lists_of_what_people_wrote_are_read() -> None:
+    assert of(count=7).whole("count") == 7
+    assert of(models=["gpt 4", "a\nb"]).labels("models") == ("gpt 4", "a\ufffdb")
+    assert (of(models=None).labels("models"), of().labels("models"), of(models=[]).labels("models")) == ((), (), ())
+
+
 def test_a_time_that_is_not_there_is_none() -> None:
     assert (of().unix("at"), of(at=None).unix("at"), of().time("at"), of(at=None).time("at")) == (None,) * 4
     assert (of(at=None).has("at"), of().has("at"), of(at=0).has("at")) == (False, False, True)
@@ -40,6 +46,8 @@ READERS: dict[str, tuple[Callable[[Fields], object], list[Any]]] = {
     "unix": (lambda read: read.unix("it"), ["1", True, -1, 2**40, float("nan"), float("inf"), SHOWN]),
     "time": (lambda read: read.time("it"), [5, "", SHOWN, "2026-11-25T10:00:00", True]),
     "fields": (lambda read: read.fields("it"), [None, [], SHOWN]),
+    "whole": (lambda read: read.whole("it"), [None, "1", True, -1, 1.5]),
+    "labels": (lambda read: read.labels("it"), [SHOWN, {}, [SHOWN, 5], [None]]),
     "rows": (lambda read: read.rows("it"), [None, {}, [SHOWN], SHOWN]),
 }
 
