@@ -11,13 +11,14 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.servers import Unavailable, aws, kubernetes, openbao, postgres
+from tests.servers import Unavailable, aws, kubernetes, openbao, postgres, redis
 from tests.servers.aws import AwsServer
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.kubernetes.kubectl import Kubectl, unpack
 from tests.servers.openbao import OpenBaoServer, Pair
 from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
+from tests.servers.redis import RedisServer
 
 pytest_plugins = ["tests.reality"]
 
@@ -81,6 +82,21 @@ def openbao_on_disk() -> Iterator[OpenBaoServer]:
         server = _start(openbao.start_on_disk)
         ending.callback(server.stop)
         yield server
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[RedisServer]:
+    with ExitStack() as ending:
+        server = _start(redis.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def redis_server(_redis_server: RedisServer) -> RedisServer:
+    """The server of this test process, without users and keys; skips where there is no program."""
+    _redis_server.empty()
+    return _redis_server
 
 
 @pytest.fixture(scope="session")
