@@ -11,10 +11,11 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.servers import Unavailable, aws, kubernetes, openbao, postgres, redis
+from tests.servers import Unavailable, aws, kubernetes, mariadb, openbao, postgres, redis
 from tests.servers.aws import AwsServer
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.kubernetes.kubectl import Kubectl, unpack
+from tests.servers.mariadb import MariadbServer
 from tests.servers.openbao import OpenBaoServer, Pair
 from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
@@ -82,6 +83,21 @@ def openbao_on_disk() -> Iterator[OpenBaoServer]:
         server = _start(openbao.start_on_disk)
         ending.callback(server.stop)
         yield server
+
+
+@pytest.fixture(scope="session")
+def _mariadb_server() -> Iterator[MariadbServer]:
+    with ExitStack() as ending:
+        server = _start(mariadb.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def mariadb_server(_mariadb_server: MariadbServer) -> MariadbServer:
+    """The server of this test process, without users and databases; skips where there is no program."""
+    _mariadb_server.empty()
+    return _mariadb_server
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests import servers
-from tests.servers import openbao, postgres, redis
+from tests.servers import mariadb, openbao, postgres, redis
 from tests.servers.kubernetes import kubectl
 
 PROPERTY = "tested on"
@@ -26,6 +26,7 @@ SERVER_OF_FIXTURE = {
     "openbao_on_disk": openbao.NAME,
     "kubectl": kubectl.NAME,
     "openbao_pair": openbao.NAME,
+    "mariadb_server": mariadb.NAME,
     "redis_server": redis.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}

@@ -87,7 +87,7 @@ class Login:
     """A user as the server shows it.
 
     `stored` is what the server keeps in place of its password, None where nobody can log in by one; `open` whether it
-    lets the user in; `seen_at` the server's time; `sessions` how many are open.
+    lets the user in; `seen_at` the server's time; `sessions` how many are open. `unmanaged` is the tag without a note.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Login:
     open: bool = False
     stored: str | None = None
     note: Note | None = None
+    unmanaged: str = UNMANAGED
     seen_at: datetime
     sessions: int = 0
     used_by: str = ""
@@ -112,7 +113,7 @@ class Login:
         if not self.exists:
             return ABSENT
         if self.note is None:
-            return UNMANAGED
+            return self.unmanaged
         return f"changed-{self._sealed(self.note).partition('.')[2]}" if self.changed else self.note.tag
 
     @property
