@@ -11,7 +11,7 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.servers import Unavailable, aws, kubernetes, mariadb, openbao, postgres, redis
+from tests.servers import Unavailable, aws, kubernetes, mariadb, openbao, postgres, rabbitmq, redis
 from tests.servers.aws import AwsServer
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.kubernetes.kubectl import Kubectl, unpack
@@ -19,6 +19,7 @@ from tests.servers.mariadb import MariadbServer
 from tests.servers.openbao import OpenBaoServer, Pair
 from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
+from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.redis import RedisServer
 
 pytest_plugins = ["tests.reality"]
@@ -98,6 +99,21 @@ def mariadb_server(_mariadb_server: MariadbServer) -> MariadbServer:
     """The server of this test process, without users and databases; skips where there is no program."""
     _mariadb_server.empty()
     return _mariadb_server
+
+
+@pytest.fixture(scope="session")
+def _rabbitmq_server() -> Iterator[RabbitmqServer]:
+    with ExitStack() as ending:
+        server = _start(rabbitmq.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def rabbitmq_server(_rabbitmq_server: RabbitmqServer) -> RabbitmqServer:
+    """The server of this test process, without users and virtual hosts; skips where there is no program."""
+    _rabbitmq_server.empty()
+    return _rabbitmq_server
 
 
 @pytest.fixture(scope="session")

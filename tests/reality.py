@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests import servers
-from tests.servers import mariadb, openbao, postgres, redis
+from tests.servers import mariadb, openbao, postgres, rabbitmq, redis
 from tests.servers.kubernetes import kubectl
 
 PROPERTY = "tested on"
@@ -27,6 +27,7 @@ SERVER_OF_FIXTURE = {
     "kubectl": kubectl.NAME,
     "openbao_pair": openbao.NAME,
     "mariadb_server": mariadb.NAME,
+    "rabbitmq_server": rabbitmq.NAME,
     "redis_server": redis.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}

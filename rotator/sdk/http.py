@@ -168,9 +168,11 @@ class Client:
         """Change something that may be changed twice: one request, and `Transient` when its answer is lost."""
         return self._once(self._request(method, target, body, headers), expect, self._seconds)
 
-    def mint(self, target: str, body: Mapping[str, Any], *, expect: Collection[int] = (201,)) -> Answer:
-        """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
-        return self._once(self._request("POST", target, body, None, once=True), expect, self._seconds)
+    def mint(
+        self, target: str, body: Mapping[str, Any], *, method: str = "POST", expect: Collection[int] = (201,)
+    ) -> Answer:
+        """Make a key: one request, and `Ambiguous` unless it is certain that nothing was made."""
+        return self._once(self._request(method, target, body, None, once=True), expect, self._seconds)
 
     def _request(
         self,
