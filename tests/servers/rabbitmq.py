@@ -12,8 +12,9 @@ import secrets
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +41,7 @@ CONFIG = """
 listeners.tcp.default = 127.0.0.1:{amqp}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {port}
+management.http_log_dir = {directory}/requests
 default_user = {user}
 default_pass = {password}
 log.console = true
@@ -77,6 +79,17 @@ class RabbitmqServer:
         """Its files: `log` is what it wrote."""
         return self._kept.directory
 
+    def requests(self, method: str, start: str) -> int:
+        """How many requests to paths that begin so it has got, as its own log of them says."""
+        mark = f"seen-{secrets.token_hex(4)}"
+        with suppress(Refused):
+            self.ask("GET", mark)
+        self._kept.wait_until(lambda: mark in self._requests())
+        return self._requests().count(f'"{method} {start}')
+
+    def _requests(self) -> str:
+        return "".join(each.read_text() for each in (self.directory / "requests").glob("*"))
+
     def ask(
         self, method: str, *path: str, body: Mapping[str, object] | None = None, user: str = "", by: str = ""
     ) -> Any:
@@ -95,8 +108,8 @@ class RabbitmqServer:
             raise Refused(f"{answer.status} {words.decode(errors='replace')}")
         return json.loads(words) if words else None
 
-    def log_in(self, user: str, password: str, vhost: str = "/") -> socket.socket:
-        """An open connection of AMQP 0-9-1, as far as connection.open-ok. Raises `Refused`."""
+    def log_in(self, user: str, password: str, vhost: str = "/") -> Wire:
+        """An open connection of AMQP 0-9-1. Raises `Refused`."""
         wire = socket.create_connection((self.host, self.amqp), timeout=10)
         try:
             wire.sendall(b"AMQP\0\0\x09\x01")
@@ -110,7 +123,7 @@ class RabbitmqServer:
         except BaseException:
             wire.close()
             raise
-        return wire
+        return Wire(wire)
 
     def empty(self) -> None:
         """Remove every user but our own, and every virtual host but the default one."""
@@ -134,18 +147,37 @@ class RabbitmqServer:
         return True
 
 
-def closed(wire: socket.socket) -> bool:
-    """Whether the server ends the connection, be it with a word of goodbye."""
-    wire.settimeout(10)
-    try:
-        while data := wire.recv(4096):
-            if data[7:11] == struct.pack(">HH", 10, 50):
-                return True
-    except ConnectionError:
-        pass
-    except TimeoutError:
-        return False
-    return True
+class Wire:
+    """A connection that does nothing but agree when the server ends it."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = opened
+        self._socket.settimeout(None)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def closed(self) -> bool:
+        """Whether the server ends it soon."""
+        return self._over.wait(5)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return not self._over.is_set()
+
+    def close(self) -> None:
+        """End it. May be called twice."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _read(self) -> None:
+        with suppress(Refused, OSError):
+            _expect(self._socket, (10, 50))
+            _send(self._socket, (10, 51), b"")
+        self._over.set()
 
 
 def start() -> RabbitmqServer:
@@ -158,7 +190,7 @@ def _start(program: Path, port: int) -> RabbitmqServer:
     directory, password = new_directory("rabbit"), secrets.token_hex(16)
     with ExitStack() as ending:
         amqp, distribution, mapper = (ending.enter_context(reserved_port()) for _ in range(3))
-        text = CONFIG.format(amqp=amqp, port=port, user=ROOT, password=password)
+        text = CONFIG.format(amqp=amqp, port=port, user=ROOT, password=password, directory=directory)
         (directory / "rabbitmq.conf").write_text(text)
         (directory / "plugins").write_text("[rabbitmq_management].\n")
         server = home(program) / "usr" / "lib" / "rabbitmq" / "bin" / "rabbitmq-server"
