@@ -23,6 +23,7 @@ T = TypeVar("T")
 CLIENT_ERRORS = (MySQLError, OSError, LookupError, ValueError, AssertionError, AttributeError, TypeError, struct.error)
 """What PyMySQL raises: all but the first two where something else than a database answers."""
 OF_THE_CLIENT = range(2000, 3000)
+NO_TLS = 2026
 
 PASSWORD_REFUSED = 1045
 LOCKED = (4151, 3118)
@@ -128,16 +129,18 @@ class Session:
             return act()
         except (*CLIENT_ERRORS, Failure) as error:
             word = said(error)
-            problem: Exception = word or failure_of_network(getattr(error, "original_exception", error), self._where)
+            problem: Exception = word or self._of_network(error)
         if word is not None:
             problem = meaning(word) if meaning else word
         elif isinstance(problem, Transient):
             problem = lost(problem.message, problem.hint)
         raise problem  # out here, so that it does not keep the client and its password alive
 
-    @property
-    def _where(self) -> str:
-        return self._server.where
+    def _of_network(self, error: Exception) -> Failure:
+        if isinstance(error, MySQLError) and error.args and error.args[0] == NO_TLS:
+            hint = "switch TLS on there; `tls: off` only where nobody else can listen"
+            return Denied(f"{self._server.where} does not offer TLS", hint, permission="TLS")
+        return failure_of_network(getattr(error, "original_exception", error), self._server.where)
 
 
 class _Refusing:

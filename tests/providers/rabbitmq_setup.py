@@ -8,10 +8,12 @@ from datetime import timedelta
 from rotator_rabbitmq import Rabbitmq
 
 from rotator.sdk import Principal
-from tests.providers.logins import ADMIN_PASSWORD, TIMEOUT
+from tests.providers.logins import ADMIN_PASSWORD
 from tests.servers.rabbitmq import RabbitmqServer
 
 PERMISSIONS = ("/ ^app ^app .*",)
+TIMEOUT = timedelta(seconds=15)
+"""On a busy machine it takes its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
