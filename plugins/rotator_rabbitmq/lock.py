@@ -14,10 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rotator.sdk import Denied, Failure, Permanent, Transient, quoted
+from rotator.sdk import Denied, Failure, Permanent, Transient
 from rotator.sdk.http import Client, path
-
-from .access import reason_of
 
 PREFIX = "rotator.lock."
 LONGEST_TTL = 2**31
@@ -62,16 +60,15 @@ def held(client: Client, vhost: str, name: str, timeout: timedelta) -> Iterator[
 def _declared(client: Client, queue: str, arguments: Mapping[str, int], name: str, vhost: str) -> bool:
     """Whether it is ours now; False while it is another's. Raises `Failure`."""
     body = {"durable": False, "auto_delete": False, "arguments": arguments}
+    problem: Failure
     try:
-        answer = client.send("PUT", queue, body, expect=(201, 204, 400, 404))
+        return client.send("PUT", queue, body, expect=(201, 204)).status == 201
     except Denied as denied:
-        refused = denied.message
-    else:
-        why = reason_of(answer.body)
-        if answer.status in (201, 204) or "inequivalent arg" in why:
-            return answer.status == 201
+        why, permission = f"the lock of {name} is refused; {denied.message}", f"configure in {vhost}"
+        problem = Denied(why, GRANT.format(vhost=vhost), permission=permission)
+    except Permanent as refused:
+        if "inequivalent arg" in refused.message:
+            return False
         hint = f"make the virtual host: rabbitmqctl add_vhost {vhost}"
-        raise Permanent(f"RabbitMQ refuses the lock of {name}: {quoted(why or 'no reason given')}", hint)
-    raise Denied(
-        f"the lock of {name} is refused; {refused}", GRANT.format(vhost=vhost), permission=f"configure in {vhost}"
-    )
+        problem = Permanent(f"the lock of {name} is refused; {refused.message}", hint)
+    raise problem

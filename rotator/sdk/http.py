@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -107,10 +108,19 @@ class _Request:
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
         sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        sent += [part for token in sent for part in _parts_of_basic(token)]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
         return text
+
+
+def _parts_of_basic(token: str) -> Collection[str]:
+    """Name and password, if this is how Basic authentication shows them (RFC 7617)."""
+    try:
+        return b64decode(token, validate=True).decode().partition(":")[::2]
+    except ValueError:
+        return ()
 
 
 def _texts(body: Any) -> Collection[str]:
@@ -266,7 +276,11 @@ def _content(reply: Reply) -> Any:
 def _words(request: _Request, content: Any) -> str:
     """What the server says went wrong, wherever in its JSON the usual places are."""
     while isinstance(content, Mapping):
-        content = next((content[name] for name in ("error", "message", "detail") if content.get(name)), None)
+        found = [content[name] for name in ("error", "message", "detail", "reason") if content.get(name)]
+        # a sentence says more than the bare code that some put before it
+        content = next(
+            (each for each in found if not isinstance(each, str) or " " in each), found[0] if found else None
+        )
     if content is _NO_JSON:
         return " without JSON"
     return f": {quoted(request.strip(content))}" if isinstance(content, str) else ""
