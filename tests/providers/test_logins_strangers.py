@@ -109,6 +109,7 @@ def test_whatever_else_answers_is_a_failure_in_time_that_shows_no_secret(kind: s
 
 EMPTY_USER = {"name": "app_a", "password_hash": "", "tags": [f"rotator/empty-{'0' * 16}/-/1/-"]}
 LOOKS: list[Reply] = [
+    reply(200, {"name": "rotator", "tags": ["administrator"]}),
     reply(201),  # the lock
     reply(200, EMPTY_USER),
     reply(200, []),  # its connections
