@@ -242,11 +242,12 @@ class Client:
         target: str,
         body: Mapping[str, Any],
         *,
+        method: str = "POST",
         headers: Mapping[str, str] | None = None,
         expect: Collection[int] = (201,),
     ) -> Answer:
-        """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
-        return self._once(self._request("POST", target, body, headers, once=True), expect, self._seconds)
+        """Make a key: one request, and `Ambiguous` unless it is certain that nothing was made."""
+        return self._once(self._request(method, target, body, headers, once=True), expect, self._seconds)
 
     def _request(
         self,
@@ -353,12 +354,17 @@ def _content(reply: Reply) -> Any:
 def _words(request: _Request, content: Any) -> str:
     """What the server says went wrong, wherever in its JSON the usual places are."""
     while isinstance(content, Mapping | list):
-        names = content if isinstance(content, Mapping) else {}
-        inner = [names[name] for name in ("error", "errors", "message", "detail") if names.get(name)]
-        content = next(iter(inner if isinstance(content, Mapping) else content), None)
+        content = _said(content) if isinstance(content, Mapping) else next(iter(content), None)
     if content is _NO_JSON:
         return " without JSON"
     return f": {quoted(request.strip(content))}" if isinstance(content, str) else ""
+
+
+def _said(content: Mapping[str, Any]) -> Any:
+    """The one of the usual places that says most: a sentence rather than the bare code that some put before it."""
+    found = [content[name] for name in ("error", "errors", "message", "detail", "reason") if content.get(name)]
+    telling = (each for each in found if not isinstance(each, str) or " " in each)
+    return next(telling, found[0] if found else None)
 
 
 def _host(reply: Reply) -> str:

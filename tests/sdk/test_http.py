@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import traceback
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -563,3 +564,34 @@ def test_the_first_of_a_list_of_errors_is_told() -> None:
     refusal = reply(400, {"errors": [{"message": "no such role"}, "more"]})
     with Canned([refusal]) as server, pytest.raises(Permanent, match="no such role"):
         client(server).get("/x")
+
+
+def test_a_mint_by_put_is_ambiguous_and_sent_once_like_one_by_post() -> None:
+    with Canned([None]) as server, pytest.raises(Ambiguous):
+        client(server).mint("/users/a", {"secret": CHOSEN}, method="PUT", expect=(201, 204))
+    assert [got.method for got in server.got] == ["PUT"]
+    with Canned([reply(204)]) as server:
+        assert client(server).mint("/users/a", {}, method="PUT", expect=(201, 204)).status == 204
+
+
+def test_name_and_password_of_basic_authentication_are_taken_out_of_what_a_server_repeats() -> None:
+    shown = {"Authorization": "Basic " + b64encode(b"the-admin:Pass:Word-4711").decode()}
+    repeated = reply(400, {"error": "the-admin may not with Pass:Word-4711"})
+    with Canned([repeated]) as server, pytest.raises(Permanent) as refused:
+        client(server).get("/", headers=shown)
+    assert "4711" not in refused.value.message
+    assert "the-admin" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": "bad_request", "reason": "no such virtual host"}, "no such virtual host"),
+        ({"error": {"code": "x", "message": "that is too much"}, "reason": "for nothing"}, "that is too much"),
+        ({"message": "one word suffices", "reason": "NotFound"}, "one word suffices"),
+        ({"error": "bad_request"}, "bad_request"),
+    ],
+)
+def test_a_sentence_is_said_rather_than_a_bare_code(body: Any, said: str) -> None:
+    failed, _ = failure(get, reply(400, body))
+    assert failed.message.endswith(f": {said!r}")
