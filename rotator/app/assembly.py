@@ -21,6 +21,7 @@ from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
 from rotator.adapters.together import Threads
 from rotator.app.consumers import make_consumers, make_teller, tools_of
+from rotator.app.describing import described
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.missing import MissingStore
@@ -107,7 +108,7 @@ class Assembly:
         """A provider's driver, limited to its rate. Raises `ConfigError`."""
         with self._lock:
             if name not in self._providers:
-                config = self.config.providers[name]
+                config = described(self.config.providers[name])
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
                 driver = make_provider(self._absolute(config), self._admin(config), self.timing.request - patience)

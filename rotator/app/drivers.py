@@ -8,12 +8,13 @@ from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from rotator.app.describing import PROVIDERS, place_of
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.reading import DriverConfig
 from rotator.domain.failures import Failure
 from rotator.ports import Provider, Store
 
-PROVIDERS, STORES = "rotator.providers", "rotator.stores"
+STORES = "rotator.stores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +85,4 @@ def _made(config: DriverConfig, make: Callable[[], Any]) -> Any:
         message, hint = getattr(error, "message", None), getattr(error, "hint", None)
         if message is None or hint is None:
             raise
-        raise ConfigError(f"{config.where}: {config.name}: {message}", hint) from None
+        raise ConfigError(f"{place_of(config, message)}: {config.name}: {message}", hint) from None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rotator.app.drivers import PROVIDERS, STORES, installed
+from rotator.app.describing import PROVIDERS
+from rotator.app.drivers import STORES, installed
 from rotator.cli.errors import Told
 from rotator.cli.terminal import table, terminal
 from rotator.config.errors import nearest

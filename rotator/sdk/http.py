@@ -5,7 +5,7 @@
     client.send("DELETE", path("v1", "keys", key_id), expect=(204, 404))       # once; the engine does it again
     client.mint(path("v1", "keys"), {"name": mark}, expect=(201, 409))         # once, and `Ambiguous` if it got lost
 
-An answer with a status in `expect` is returned, every other one is a failure:
+An answer with a status in `expect`, or that `expect` is content with, is returned, every other one is a failure:
 
     401  Denied: the admin credential is refused           404, other 4xx  Permanent
     403  Denied: it may not do this                        5xx, HTML, broken JSON, no answer  Transient
@@ -57,6 +57,15 @@ class Answer:
 
     status: int
     body: Any = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Form(dict[str, Any]):
+    """A body that is sent as a web form instead of JSON; a list is a field that stands there several times."""
+
+
+Expect = Collection[int] | Callable[[Answer], bool]
+"""Statuses, or what looks at an answer and says whether it is one: some APIs answer 200 and tell the truth within."""
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -101,12 +110,14 @@ class _Request:
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, Any] | None = field(repr=False)
+    body: Any = field(repr=False)
     once: bool  # a mint: doing it twice makes two keys
+    hide: Collection[str] = field(repr=False)
 
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
         sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        sent += [form for each in self.hide for form in (each, quote(each, safe=""))]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
@@ -126,6 +137,8 @@ class Client:
     headers: sent with every request that brings none of its own; here is the admin credential.
     timeout: of every request, the repeated reads together.
     permission: what the admin credential needs, for `Denied`.
+    hide: secrets that no failure shows, besides whatever was sent with the request.
+    plain: text that is neither JSON nor HTML is an answer's body, too, and not a broken server's.
     Raises `SettingsError` for a `base_url` that is none.
     """
 
@@ -136,17 +149,31 @@ class Client:
         timeout: timedelta,
         headers: Mapping[str, str] | None = None,
         permission: str = "",
+        hide: Collection[str] = (),
+        plain: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.base = BaseUrl.parse(base_url)
         self._seconds = timeout.total_seconds()
         self._headers = dict(headers or {})
         self._permission = permission
+        self._hide = tuple(hide)
+        self._plain = plain
         self._now = now
 
-    def get(self, target: str, *, headers: Mapping[str, str] | None = None, expect: Collection[int] = (200,)) -> Answer:
-        """Read. What fails transiently is tried again while the timeout allows, but for a throttle."""
-        request = self._request("GET", target, None, headers)
+    def get(
+        self,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = (200,),
+        hide: Collection[str] = (),
+    ) -> Answer:
+        """Read. What fails transiently is tried again while the timeout allows, but for a throttle.
+
+        `hide`: secrets in the target, which no failure may show if the server repeats them.
+        """
+        request = self._request("GET", target, None, headers, hide=hide)
         deadline = time.monotonic() + self._seconds
         again = Retrying(
             retry=retry_if_exception(_passes),
@@ -160,32 +187,43 @@ class Client:
         self,
         method: str,
         target: str,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
-        expect: Collection[int] = (200,),
+        expect: Expect = (200,),
+        hide: Collection[str] = (),
     ) -> Answer:
         """Change something that may be changed twice: one request, and `Transient` when its answer is lost."""
-        return self._once(self._request(method, target, body, headers), expect, self._seconds)
+        return self._once(self._request(method, target, body, headers, hide=hide), expect, self._seconds)
 
-    def mint(self, target: str, body: Mapping[str, Any], *, expect: Collection[int] = (201,)) -> Answer:
-        """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
-        return self._once(self._request("POST", target, body, None, once=True), expect, self._seconds)
+    def mint(
+        self,
+        target: str,
+        body: Any,
+        *,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = (201,),
+    ) -> Answer:
+        """Make a key: one request, and `Ambiguous` unless it is certain that nothing was made."""
+        return self._once(self._request(method, target, body, headers, once=True), expect, self._seconds)
 
     def _request(
         self,
         method: str,
         target: str,
-        body: Mapping[str, Any] | None,
+        body: Any,
         headers: Mapping[str, str] | None,
         once: bool = False,
+        hide: Collection[str] = (),
     ) -> _Request:
         own = self._headers if headers is None else headers
-        typed = {"Content-Type": "application/json"} if body is not None else {}
-        return _Request(method, target, {**COMMON, **typed, **own}, body, once)
+        kind = "application/x-www-form-urlencoded" if isinstance(body, Form) else "application/json"
+        typed = {"Content-Type": kind} if body is not None else {}
+        return _Request(method, target, {**COMMON, **typed, **own}, body, once, (*hide, *self._hide))
 
-    def _once(self, request: _Request, expect: Collection[int], seconds: float) -> Answer:
-        body = None if request.body is None else json.dumps(request.body).encode()
+    def _once(self, request: _Request, expect: Expect, seconds: float) -> Answer:
+        body = _encoded(request.body)
         target, failure = self.base.prefix + request.target, Ambiguous if request.once else Transient
         try:
             reply = exchange(
@@ -201,9 +239,11 @@ class Client:
             raise Transient(str(unsent), "see that it runs, and that base_url is right") from None
         except Lost as lost:
             raise failure(str(lost)) from None
-        content = _content(reply)
-        if reply.status in expect and content is not _NO_JSON:
-            return Answer(reply.status, content)
+        content = _content(reply, plain=self._plain)
+        if content is not _NO_JSON:
+            answer = Answer(reply.status, content, reply.headers)
+            if expect(answer) if callable(expect) else reply.status in expect:
+                return answer
         raise self._failure(request, reply, content)
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
@@ -251,14 +291,29 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, Transient) and not error.throttled and error.retry_after is None
 
 
-def _content(reply: Reply) -> Any:
+def _encoded(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    if isinstance(body, Form):
+        return urlencode(body, doseq=True, errors="replace").encode()
+    return json.dumps(body).encode()
+
+
+def _content(reply: Reply, *, plain: bool) -> Any:
     """The JSON of an answer, None without a body; never an error, which would hold the text."""
     if not reply.body:
         return None
     try:
         return json.loads(reply.body)
     except (ValueError, RecursionError):
-        return _NO_JSON
+        return _text(reply) if plain else _NO_JSON
+
+
+def _text(reply: Reply) -> Any:
+    html = reply.body.lstrip()[:1] == b"<" or "html" in reply.headers.get("Content-Type", "").lower()
+    # what looks like JSON and is none was cut off on its way
+    broken = reply.body.lstrip()[:1] in (b"{", b"[") or "json" in reply.headers.get("Content-Type", "").lower()
+    return _NO_JSON if html or broken else reply.body.decode(errors="replace")
 
 
 def _words(request: _Request, content: Any) -> str:
