@@ -38,7 +38,8 @@ A description says what to send, where in the answers things are, and what the p
     verify: {path: /me, auth: {header: X-Api-Key}, works: [200], forbidden: [403], not_yet: [], invalid: [401]}
     identify: {path: /me, id: /key_id}      # with the key itself; auth: admin where the admin credential asks
     check: {path: /whoami}                  # of the admin credential; the list's first page unless said
-    probe: false                            # the engine asks by itself wherever verify is one GET, unless said
+    probe: false                            # unless said, the engine itself asks what verify: asks, where that is one
+                                            # GET judged by its status and error_code is left out
     secret_part: secret                     # which part fingerprints are made of
     cap: 100
     rate: 5/s

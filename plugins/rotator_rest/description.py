@@ -289,10 +289,11 @@ def _probe(given: Settings, verify: Request) -> bool:
     plain = verify.method == "GET" and verify.auth is not None and not verify.auth.basic and not verify.headers
     works, invalid = (verify.outcomes.words.get(word) for word in ("works", "invalid"))
     by_status = all(each is not None and each.statuses and not each.codes for each in (works, invalid))
-    possible = plain and by_status and verify.outcomes.code is None and _names_no_part(verify)
+    possible = plain and by_status and _names_no_part(verify)
     if given.has("probe") and given.flag("probe") and not possible:
-        raise SettingsError(f"{AT}probe cannot be: verify needs more than a GET", "leave probe out")
-    return possible and (not given.has("probe") or given.flag("probe"))
+        raise SettingsError(f"{AT}probe cannot be: verify needs more than a GET and a status", "leave probe out")
+    # where bodies say what went wrong a status alone may lie, unless somebody vouches for it
+    return possible and given.flag("probe", verify.outcomes.code is None)
 
 
 def _names_no_part(verify: Request) -> bool:
