@@ -6,7 +6,8 @@
 
 A description says what to send, where in the answers things are, and what the provider truly offers:
 
-    base_url: https://api.example.com       # the one host that is ever asked; the config's base_url replaces it
+    base_url: https://api.example.com       # where keys are managed; the config's base_url replaces it
+    use_url: https://use.example.com        # where keys are used, if elsewhere; the admin credential never goes there
     auth: {header: X-Api-Key, format: "{admin}"}     # Authorization and "Bearer {admin}" unless said; the only place of
                                             # {admin}. Or {basic: "{settings.user}:{admin}"}
     headers: {X-Version: "2026-04"}         # with every request of the admin credential
@@ -24,6 +25,7 @@ A description says what to send, where in the answers things are, and what the p
     list:
       path: /projects/{principal.project}/keys
       items: /data                          # '' for the answer itself; /owners/*/keys for keys within other lists
+      empty: absent                         # this API leaves an empty list out; unless said, that is no list
       only: {/owner: "{principal.owner}"}   # which rows are the principal's, where the list has others'
       detail: /keys/{id}                    # one more request for each row, where rows say little; read instead of it
       id: /id                               # '' where rows are the ids themselves

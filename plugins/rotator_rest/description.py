@@ -28,7 +28,19 @@ from .requests import PLAIN, TIMES, Auth, Reader, Request, read_auth
 AT = "description."
 WINDOWS = ("propagation", "death_window", "list_lag")
 KNOWN = (
-    *("base_url", "auth", "headers", "error_code", "secret_part", "permission", "console_url", "cap", "rate", "probe"),
+    *(
+        "base_url",
+        "use_url",
+        "auth",
+        "headers",
+        "error_code",
+        "secret_part",
+        "permission",
+        "console_url",
+        "cap",
+        "rate",
+        "probe",
+    ),
     *("mint", "list", "disable", "enable", "delete", "verify", "identify", "check", *WINDOWS),
 )
 VERDICTS = ("works", "forbidden", "not_yet", "invalid")
@@ -57,6 +69,7 @@ class Description:
     """One API."""
 
     base_url: str | None
+    use_url: str | None
     auth: Auth
     mint: Minting | None
     listing: Listing
@@ -108,6 +121,7 @@ def read_description(table: Any) -> Description:
     verify = _using(given, reader, "verify", parts, dict(zip(VERDICTS, ((200,), (403,), (), (401,)), strict=True)))
     described = Description(
         base_url=given.text("base_url") if given.has("base_url") else None,
+        use_url=given.text("use_url") if given.has("use_url") else None,
         auth=auth,
         mint=mint,
         listing=listing,

@@ -37,7 +37,7 @@ from .pointers import identifier, instant, pointed
 from .requests import Request
 from .templates import Names
 
-OURS = ("description", "base_url", "cap", *WINDOWS)
+OURS = ("description", "base_url", "use_url", "cap", *WINDOWS)
 LONGEST = 16_384
 """Characters of one part of a value."""
 VERDICTS = {
@@ -51,8 +51,12 @@ VERDICTS = {
 class Rest:
     """One account at an API; a `Provider`."""
 
-    def __init__(self, client: Client, description: Description, settings: Mapping[str, str], admin: str) -> None:
+    def __init__(
+        self, client: Client, using: Client, description: Description, settings: Mapping[str, str], admin: str
+    ) -> None:
+        """`using`: where keys are used, which the admin credential never sees."""
         self._client = client
+        self._using = using
         self._description = description
         self._settings = settings
         self._admin = description.auth.headers({**settings, "admin": admin})
@@ -64,6 +68,7 @@ class Rest:
         read = Settings(settings)
         own = _own(read, description)
         base_url = read.text("base_url", description.base_url)
+        use_url = read.text("use_url", description.use_url or base_url)
         described = replace(description, offers=_offers(read, description.offers))
         read.tree("description")
         read.finish()
@@ -75,17 +80,20 @@ class Rest:
             plain=True,
         )
         try:
-            return cls(client, described, own, admin)
+            return cls(client, Client(use_url, timeout=timeout, hide=(admin,), plain=True), described, own, admin)
         except Permanent as wrong:
             hint = wrong.hint
         raise SettingsError(f"the admin credential of {name} fits into no header", hint)
 
     @classmethod
     def reach(cls, settings: Mapping[str, Any]) -> Reach:
-        """The host of the base URL."""
+        """The host of the base URL, and that where keys are used."""
         table = settings.get("description")
-        described = table.get("base_url") if isinstance(table, Mapping) else None
-        return Reach(hosts=(BaseUrl.parse(Settings(settings).text("base_url", described)).name,))
+        described = table if isinstance(table, Mapping) else {}
+        read = Settings(settings)
+        base_url = read.text("base_url", described.get("base_url"))
+        use_url = read.text("use_url", described.get("use_url") or base_url)
+        return Reach(hosts=tuple(dict.fromkeys(BaseUrl.parse(each).name for each in (base_url, use_url))))
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -131,7 +139,7 @@ class Rest:
         answer = self._show(sent, principal, value)
         word = sent.outcomes.of(answer)
         if word is None:
-            message = f"{self._client.base.name} answered {answer.status}, which says nothing of the key"
+            message = f"{self._using.base.name} answered {answer.status}, which says nothing of the key"
             raise Transient(message, "if it means something, say what beneath verify: of the description")
         return VERDICTS[word]
 
@@ -143,7 +151,7 @@ class Rest:
         answer = self._show(sent, principal, value)
         word = sent.outcomes.of(answer)
         if word is None:
-            raise Transient(f"{self._client.base.name} answered {answer.status}, which names no key")
+            raise Transient(f"{self._using.base.name} answered {answer.status}, which names no key")
         found = pointed(answer.body, at) if word == SUCCESS else None
         return None if found is None else identifier(found)
 
@@ -200,9 +208,10 @@ class Rest:
             admins = sent.auth is None and answer.status in (401, 403)
             return sent.outcomes.known(answer) or (400 <= answer.status < 500 and answer.status != 429 and not admins)
 
+        client = self._using if sent.auth is not None else self._client
         if sent.method == "GET" and body is None:
-            return self._client.get(target, headers=headers, expect=expect, hide=hide)
-        return self._client.send(sent.method, target, body, headers=headers, expect=expect, hide=hide)
+            return client.get(target, headers=headers, expect=expect, hide=hide)
+        return client.send(sent.method, target, body, headers=headers, expect=expect, hide=hide)
 
     def _refuse(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """A change that the API does not know: `Permanent` for a living key, and nothing for one that is gone."""
@@ -224,7 +233,7 @@ class Rest:
         template = verify.auth.template
         parts = {part: f"{{{part}}}" for part in self._description.parts}
         return Probe(
-            url=self._client.base.text + verify.path.fill(names),
+            url=self._using.base.text + verify.path.fill(names),
             header=verify.auth.header,
             template=template.line({**names, **parts}),
             works=tuple(sorted(works.statuses)),

@@ -40,10 +40,11 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The list. `only`: what a row must say to be the principal's; `detail`: one more request for each row."""
+    """The list. `absent`: it is left out where it is empty. `only`: what a row must say to be the principal's; `detail`: one more request for each row."""
 
     request: Request
     items: str
+    absent: bool
     only: Mapping[str, Text]
     detail: Request | None
     id: str
@@ -61,8 +62,10 @@ class Listing:
     def rows(self, answer: Answer, names: Names) -> list[Any]:
         """The rows of one page that are the principal's. Raises `Transient` where there is no list."""
         found = list(all_pointed(answer.body, self.items))
-        lists = [found] if "*" in self.items.split("/") and not any(isinstance(each, list) for each in found) else found
-        if not all(isinstance(each, list | None) for each in lists) or (not lists and "*" not in self.items.split("/")):
+        many = "*" in self.items.split("/")
+        lists = [found] if many and not any(isinstance(each, list) for each in found) else found
+        lacks = not lists and not many and not (self.absent and isinstance(answer.body, dict))
+        if lacks or answer.body is None or not all(isinstance(each, list | None) for each in lists):
             raise Transient(f"the answer has no list at {self.items or 'its top'}", "see where the description looks")
         return [row for rows in lists for row in rows or () if self._belongs(row, names)]
 
@@ -141,12 +144,13 @@ def _detailed(
 def read_listing(given: Settings, reader: Reader) -> Listing:
     """The table `list`. Raises `SettingsError`."""
     words: dict[str, Collection[int]] = {**dict.fromkeys(ADMINS, ()), SUCCESS: (200,)}
-    more = ("code", "items", "only", "detail", "id", *POINTERS, "state", "next", "times")
+    more = ("code", "items", "empty", "only", "detail", "id", *POINTERS, "state", "next", "times")
     table = given.table("list", (*PLAIN, *ADMINS, *more))
     pointers = {name: _pointer(table, name) for name in POINTERS if table.has(name)}
     return Listing(
         request=reader.request(table, "list", (), words, "GET"),
         items=_pointer(table, "items") if table.tree("items") is not None else "",
+        absent=table.has("empty") and table.choice("empty", ("absent",)) == "absent",
         only=_only(table),
         detail=_detail(table, reader),
         id=_pointer(table, "id"),

@@ -11,7 +11,7 @@ from typing import Any
 from rotator.sdk import Settings, SettingsError
 from rotator.sdk.http import Form
 
-from .outcomes import Outcomes, read_meaning
+from .outcomes import SUCCESS, Outcomes, read_meaning
 from .templates import Names, Path, Text, Tree
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -118,7 +118,8 @@ class Reader:
         read = {}
         for word, statuses in words.items():
             if given.has(word) or statuses:
-                read[word] = read_meaning(given.tree(word) or list(statuses), f"{where}.{word}", code)
+                said = given.tree(word) if given.has(word) else list(statuses)
+                read[word] = read_meaning(said, f"{where}.{word}", code, needed=word in (SUCCESS, "works"))
         return _without_overlap(Outcomes(read, code), given)
 
     def headers(self, given: Settings, known: Collection[str], where: str) -> dict[str, Text]:

@@ -45,12 +45,20 @@ class Reply:
         return b"" if self.body is None else json.dumps(self.body).encode()
 
 
+def _parsed(content: bytes, kind: str) -> Any:
+    if not content:
+        return None
+    return dict(parse_qsl(content.decode())) if "form" in kind else json.loads(content)
+
+
 class StandIn:
     """Listens from construction to `close`. One request at a time has its effect; its clock is the test's to move."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.faults: list[tuple[str, Reply]] = []
+        self.losing = 0  # so many answers get lost, their requests take effect
+        self.lost = 0
         self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -112,8 +120,16 @@ class StandIn:
                     return fault[1]
             return self.answer(asked)
 
+    def _loses(self) -> bool:
+        with self._lock:
+            if not self.losing:
+                return False
+            self.losing -= 1
+            self.lost += 1
+            return True
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        respond = self._respond
+        respond, loses = self._respond, self._loses
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -126,9 +142,12 @@ class StandIn:
                     path=tuple(unquote(each) for each in parts.path.strip("/").split("/")),
                     query=dict(parse_qsl(parts.query)),
                     headers={name.lower(): text for name, text in self.headers.items()},
-                    body=json.loads(content) if content else None,
+                    body=_parsed(content, self.headers.get("Content-Type") or ""),
                 )
                 reply = respond(asked)
+                if loses():
+                    self.close_connection = True
+                    return
                 content = reply.encoded()
                 self.send_response(reply.status)
                 for name, text in reply.headers.items():
