@@ -40,7 +40,10 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The list. `absent`: it is left out where it is empty. `only`: what a row must say to be the principal's; `detail`: one more request for each row."""
+    """The list. `absent`: it is left out where it is empty. `only`: what a row must say to be the principal's.
+
+    `detail`: one more request for each row, whose answer is read instead of it.
+    """
 
     request: Request
     items: str

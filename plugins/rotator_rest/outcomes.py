@@ -50,7 +50,7 @@ class Outcomes:
 
 
 def read_meaning(given: Any, where: str, code: str | None, *, needed: bool) -> Meaning:
-    """A list of statuses, as numbers, and codes, as texts. Raises `SettingsError`, if `needed` also for an empty one."""
+    """A list of statuses, as numbers, and codes, as texts. Raises `SettingsError`, for an empty one if `needed`."""
     if not isinstance(given, list | tuple) or (needed and not given):
         raise SettingsError(f"{where} is no list", "write statuses as numbers and codes in quotes: [409, 'quota']")
     numbers = [each for each in given if isinstance(each, int) and not isinstance(each, bool)]

@@ -16,7 +16,7 @@ from rotator.config.values import DriverConfig
 
 PROVIDERS = "rotator.providers"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_AT = re.compile(rf"{SETTING}((?:\.[A-Za-z0-9_/+-]+)*)")
+_AT = re.compile(rf"{SETTING}\b((?:\.'?[A-Za-z0-9_/+-]+'?)*)")
 
 
 def described(config: DriverConfig) -> DriverConfig:
@@ -57,7 +57,7 @@ def place_of(config: DriverConfig, complaint: str) -> Where:
     found = _AT.match(complaint)
     if not found or not config.described:
         return config.where
-    steps = tuple(int(step) if step.isdecimal() else step for step in found[1].split(".")[1:])
+    steps = tuple(int(step) if step.isdecimal() else step for step in found[1].replace("'", "").split(".")[1:])
     return _nearest_place(config, steps)
 
 

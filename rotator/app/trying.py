@@ -81,7 +81,7 @@ class Trial:
         made = self._mint()
         self._appears(made)
         self._is_told_apart(made)
-        control = self._control()
+        control = self._control(made)
         self._moves(made)
         if self.offers.disabling is not Disabling.NONE:
             self._disables(made)
@@ -95,7 +95,7 @@ class Trial:
         self._say("mint", "a key", f"a key, in {time.monotonic() - began:.1f} s", differs=False)
         return made
 
-    def _control(self) -> Made | None:
+    def _control(self, made: Made) -> Made | None:
         """A second key, which must go on working when the first one is dead."""
         try:
             control = self.tidying.mint()
@@ -105,7 +105,9 @@ class Trial:
             return None
         seen = self._until(lambda: self._verdict(control) is Verdict.WORKS, self.offers.propagation)
         says = "works" if seen is not None else "does not work"
-        self._say("a second key", "works beside the first", says, differs=seen is None)
+        self._say("a second key", "works", says, differs=seen is None)
+        first = self._verdict(made)
+        self._say("the first key beside it", "works", first.value, differs=first is not Verdict.WORKS)
         return control
 
     def _appears(self, made: Made) -> None:

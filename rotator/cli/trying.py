@@ -8,14 +8,15 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from rotator.app.trial_wiring import Wanted, admin_credential, prepare
-from rotator.app.trials import Row
-from rotator.app.trying import Trial, Tried
 from rotator.cli.errors import Told
 from rotator.cli.terminal import Terminal, clean, count, table, terminal
-from rotator.config.references import from_prompt
 from rotator.domain.times import UnreadableError, parse_duration
+
+if TYPE_CHECKING:
+    from rotator.app.trials import Row
+    from rotator.app.trying import Trial, Tried
 
 FINDINGS, INCOMPLETE = 1, 3
 
@@ -36,6 +37,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, try, and tell."""
+    from rotator.app.trial_wiring import Wanted, prepare
+
     out, err = terminal(sys.stdout, no_color=args.no_color), terminal(sys.stderr, no_color=args.no_color)
     if args.name is None:
         raise Told("try needs a description", "name a .yaml file, or one that `rotator plugins show rest` lists")
@@ -64,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _admin(args: argparse.Namespace) -> str:
+    from rotator.app.trial_wiring import admin_credential
+    from rotator.config.references import from_prompt
+
     if args.admin not in (None, "-"):
         return admin_credential(args.admin)
     if sys.stdin.isatty():
