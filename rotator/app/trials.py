@@ -68,7 +68,8 @@ class Tidying:
     before: frozenset[str]
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Made | None] = field(default_factory=dict)
-    _dead: set[str] = field(default_factory=set)
+    _worked: set[str] = field(default_factory=set)
+    _dead: set[str] = field(default_factory=set)  # ids, and marks of those whose id was never told
     _marker: Marker = field(default_factory=lambda: Marker("try", secrets.token_bytes(32)))
     _serial: str = field(default_factory=lambda: secrets.token_hex(5))
 
@@ -86,6 +87,10 @@ class Tidying:
         made = Made(key_id=minted.key_id, mark=request.mark, value=minted.value)
         self._made[request.mark] = made
         return made
+
+    def works(self, made: Made) -> None:
+        """It was accepted once, so a refusal means that it is dead, and not that it is still on its way."""
+        self._worked.add(made.key_id)
 
     def dead(self, made: Made) -> None:
         """Its death was proven."""
@@ -108,6 +113,8 @@ class Tidying:
         while True:
             try:
                 self.provider.set_state(self.principal, made.key_id, KeyState.DELETED)
+                if made.key_id not in self._worked:
+                    self.sleep(self.offers.propagation.total_seconds())
                 if self.provider.verify(self.principal, made.value) is Verdict.INVALID:
                     return True
             except Failure:

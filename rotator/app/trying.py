@@ -254,7 +254,10 @@ class Trial:
         return key is not None and key.live
 
     def _verdict(self, made: Made) -> Verdict:
-        return self._once(lambda: self.provider.verify(self.principal, made.value))
+        verdict = self._once(lambda: self.provider.verify(self.principal, made.value))
+        if verdict is Verdict.WORKS:
+            self.tidying.works(made)
+        return verdict
 
     def _until(self, happens: Callable[[], bool], window: timedelta, *, steady: int = 1) -> float | None:
         """Seconds from now until it is so for good, as far as a few looks tell; None when it does not come to be."""

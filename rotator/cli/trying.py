@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     _ask(args, trial, err)
     trial.said = lambda row: None if args.json else err.line(_progress(row, err))
     tried = trial.run()
+    if tried.interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is said now names keys that may live
     if args.json:
         print(json.dumps(_object(args, tried), indent=2, ensure_ascii=False))
     else:

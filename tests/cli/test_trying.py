@@ -254,7 +254,7 @@ def test_a_moments_trouble_is_none(trying: Trying) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, times: int) -> None:
-    trying.server.tell(propagation=600, death=600 if times == 2 else 0)
+    trying.server.tell(death=600)
     process = subprocess.Popen(
         ["/usr/bin/env", "--default-signal=INT", str(SCRIPTS / "rotator"), *trying.words("--patience", "60s")],
         stdin=subprocess.PIPE,
@@ -267,11 +267,13 @@ def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, 
     process.stdin.write(f"{trying.server.admin}\n")
     process.stdin.flush()
     try:
-        _wait_for(trying, Operation.RESOURCE)
+        _wait_for(trying, Operation.DISABLE)  # and for a refusal that does not come
         process.send_signal(signal.SIGINT)
+        _wait_for(trying, Operation.DELETE)
         if times == 2:
-            _wait_for(trying, Operation.DELETE)  # and now it waits for the death
             process.send_signal(signal.SIGINT)
+        else:
+            trying.server.tell(death=0)
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
@@ -281,7 +283,7 @@ def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, 
         assert "interrupted; what was made is deleted" in err
         assert trying.alive == set()
     else:
-        assert "! may still live: key-1;" in err
+        assert "! may still live: key-1, key-2;" in err
 
 
 def _wait_for(trying: Trying, operation: Operation) -> None:
