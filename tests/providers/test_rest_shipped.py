@@ -141,16 +141,21 @@ class TestXai(Shipped):
     words: ClassVar = {"team": OWNER}
     stand_in = XaiStandIn
 
-    def test_the_management_key_is_never_shown_where_keys_are_used(
-        self, drive: Callable[[str], Rest], principal: Principal
-    ) -> None:
-        with XaiStandIn() as elsewhere:
-            settings = {"description": description("xai"), "base_url": elsewhere.url, "use_url": elsewhere.url}
+    def test_either_host_sees_its_own_kind_of_key_alone(self, server: Issuer, principal: Principal) -> None:
+        with XaiStandIn() as using:
+            using.issued = server.issued
+            settings = {"description": description("xai"), "base_url": server.url, "use_url": using.url}
             driver = Rest.from_settings("x", settings, ADMIN, TIMEOUT)
             minted = driver.mint(principal, MintRequest(mark="m", scopes=("read",)))
             assert driver.verify(principal, minted.value) is Verdict.WORKS
             assert driver.identify(principal, minted.value) == minted.key_id
-            assert elsewhere.shown_at_use == 0
+            probe = driver.capabilities(principal).probe
+            driver.keys(principal)
+            driver.check_admin(principal)
+        assert probe is None, "a status does not tell whether a key is disabled"
+        assert using.lines() == ["GET /v1/api-key"] * 2
+        assert ADMIN not in str(using.asked)
+        assert minted.value.reveal("secret") not in str(server.asked)
 
     def test_it_needs_two_hosts(self) -> None:
         assert Rest.reach({"description": description("xai")}).hosts == ("management-api.x.ai", "api.x.ai")

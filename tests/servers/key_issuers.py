@@ -35,7 +35,7 @@ class Issued:
 
 
 class Issuer(StandIn):
-    """Keys of one owner by id. `only`: the scopes or so that its API insists on are not."""
+    """Keys of one owner by id."""
 
     prefix = "key_"
     page = 2
@@ -228,14 +228,12 @@ class SendGridStandIn(Issuer):
 
 
 class XaiStandIn(Issuer):
-    """Keys of a team. Both hosts of the vendor in one; it counts whether the management key was shown to the wrong."""
+    """Keys of a team. It is both hosts of the vendor in one."""
 
     prefix = "xai-"
-    shown_at_use = 0
 
     def answer(self, asked: Asked) -> Reply:
         if asked.line == "GET /v1/api-key":
-            self.shown_at_use += ADMIN in str(asked.headers)
             key = self.holder(bearer(asked))
             if key is None:
                 return Reply(400, {"code": "invalid-argument", "error": "Incorrect API key provided"})
