@@ -96,7 +96,8 @@ class Description:
     @property
     def mentions(self) -> frozenset[str]:
         """Every placeholder that is mentioned anywhere."""
-        return frozenset().union(self.auth.template.mentions, *(each.mentions for each in self.requests))
+        rows = (text.mentions for text in self.listing.only.values())
+        return frozenset().union(self.auth.template.mentions, *rows, *(each.mentions for each in self.requests))
 
 
 def read_description(table: Any) -> Description:

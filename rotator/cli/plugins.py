@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
         raise Told("list shows all drivers", f"`rotator plugins show {args.name}` shows one")
     if args.action == "try":
         return trying.run(args)
+    trying.refuse(args)
     drivers, out = installed(), terminal(sys.stdout, no_color=args.no_color)
     if args.action == "list":
         cells = [[each.kind, each.name, each.distribution, each.module] for each in drivers]

@@ -36,6 +36,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def refuse(args: argparse.Namespace) -> None:
+    """Options that only `try` knows. Raises `Told` where one stands beside another word."""
+    given = (args.base_url, args.admin, args.principal, args.set, args.patience, args.yes or None, args.json or None)
+    if any(each is not None for each in given):
+        raise Told(f"these options are not for {args.action}", "they belong to `rotator plugins try DESCRIPTION`")
+
+
 def run(args: argparse.Namespace) -> int:
     """Ask, try, and tell."""
     from rotator.app.trial_wiring import Wanted, prepare

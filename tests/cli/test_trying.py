@@ -205,6 +205,22 @@ def test_a_description_that_is_wrong_is_found_out(trying: Trying, changes: dict[
         assert trying.alive == set()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"enable": None},
+        {"disable": None, "enable": None},
+        {"mint.json.secret": "{secret}", "mint.forms": {"secret": "ks_{value}"}, "mint.secret": None},
+    ],
+    ids=["disabled for good", "not disabled", "chosen value"],
+)
+def test_what_is_described_otherwise_is_tried_otherwise(trying: Trying, changes: dict[str, Any]) -> None:
+    code, found = otherwise(trying, **changes).json()
+    assert (code, found["findings"]) == (0, [])
+    assert "enabled: works after" not in [row["what"] for row in found["rows"]] or "enable" not in changes
+    assert trying.alive == set()
+
+
 def test_a_key_that_never_works_is_deleted_again(trying: Trying) -> None:
     code, found = otherwise(trying, **{"mint.secret": "/id"}).json()
     assert code == 1
@@ -318,6 +334,8 @@ def test_a_wrong_admin_credential_is_said_before_anything_is_made(trying: Trying
     ("words", "word"),
     [
         (("plugins", "try"), "try needs a description"),
+        (("plugins", "list", "--json"), "these options are not for list"),
+        (("plugins", "show", "rest", "--yes"), "these options are not for show"),
         (("plugins", "try", "elevenlab", "--admin", "-"), "did you mean elevenlabs?"),
         (("plugins", "try", "missing.yaml", "--admin", "-"), "missing.yaml cannot be read"),
         (("plugins", "try", str(FILE), "--admin", "-", "--principal", "x"), "--principal needs pairs"),

@@ -170,6 +170,7 @@ def test_settings_that_a_description_mentions_must_be_there_and_no_others() -> N
     assert made(changes, team="t1").capabilities(SVC).strategy is OVERLAP
     with pytest.raises(SettingsError, match="team"):
         made(team="t1")
+    assert made({"list.only": {"/team": "{settings.team}"}}, team="t1").capabilities(SVC).strategy is OVERLAP
     with pytest.raises(SettingsError, match=re.escape("{settings.base_url}")):
         made({"mint.path": "/t/{settings.base_url}/keys"})
 
