@@ -152,7 +152,7 @@ class Tidying:
             value = secrets.token_hex(24)
             forms = self.offers.forms or {self.offers.secret_part: "{value}"}
             chosen = Secret({part: form.replace("{value}", value) for part, form in forms.items()})
-        mark = self._marker.write("trial", f"t{self._serial}", number)
+        mark = self._marker.write(self.principal.name, f"t{self._serial}", number)
         return MintRequest(mark=mark, chosen=chosen)
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from rotator.app.trials import Made, Row, Tidied, Tidying, shorter
+from rotator.app.watching import Watch, watch
 from rotator.domain.credential import Principal
 from rotator.domain.failures import CapFull, Failure, Permanent, Transient
 from rotator.domain.keys import Disabling, Key, KeyState, Minter, Verdict
@@ -23,9 +24,6 @@ T = TypeVar("T")
 
 SLACK = 1.0
 """Seconds by which a window may be exceeded: a request takes its time, too."""
-STEADY = 5
-"""So many equal answers in a row, before it is believed that a change has got about."""
-LONGEST_PAUSE = 1.0
 _TRIES = 4
 
 
@@ -111,20 +109,20 @@ class Trial:
         return control
 
     def _appears(self, made: Made) -> None:
-        window = self.offers.propagation
-        seconds = self._until(lambda: self._verdict(made) is Verdict.WORKS, window, steady=STEADY)
-        if seconds is None:
+        works = self._watch(lambda: self._verdict(made) is Verdict.WORKS, self.offers.propagation, steady=True)
+        listed = self._watch(lambda: made.key_id in self._listed(), self.offers.list_lag)
+        watch(works, listed, sleep=self.sleep)
+        if works.seconds is None:
             found = self._verdict(made)
             self._say("verify", "works", f"still {found.value}", differs=True)
             raise Permanent("the new key never worked", "see what verify: of the description sends and expects")
-        self._within("works after", seconds, window)
-        seconds = self._until(lambda: made.key_id in self._listed(), self.offers.list_lag)
-        if seconds is None:
+        self._within("works after", works.seconds, self.offers.propagation)
+        if listed.seconds is None:
             others = ", ".join(quoted(key_id) for key_id in sorted(set(self._listed()) - set(self.before))[:3])
             seen = f"it is not; {others} is new there" if others else "it is not"
             self._say("listed", "under the id that the mint told", seen, differs=True)
             return
-        self._within("listed after", seconds, self.offers.list_lag)
+        self._within("listed after", listed.seconds, self.offers.list_lag)
         self._tells(made, self._listed()[made.key_id])
 
     def _tells(self, made: Made, key: Key) -> None:
@@ -176,7 +174,7 @@ class Trial:
         if not self._change(made, KeyState.DISABLED, "disable"):
             return
         window = self.offers.death_window
-        seconds = self._until(lambda: not self._verdict(made).authentic, window, steady=STEADY)
+        seconds = self._until(lambda: not self._verdict(made).authentic, window, steady=True)
         if seconds is None:
             self._say("a disabled key", "refused", "still works", differs=True)
         else:
@@ -189,7 +187,7 @@ class Trial:
         if not self._change(made, KeyState.ENABLED, "enable"):
             return
         window = self.offers.propagation
-        seconds = self._until(lambda: self._verdict(made) is Verdict.WORKS, window, steady=STEADY)
+        seconds = self._until(lambda: self._verdict(made) is Verdict.WORKS, window, steady=True)
         if seconds is None:
             self._say("an enabled key", "works again", "does not: the disable was for good", differs=True)
         else:
@@ -216,19 +214,19 @@ class Trial:
     def _dies(self, made: Made, control: Made | None) -> None:
         if not self._change(made, KeyState.DELETED, "delete"):
             raise Permanent("the key cannot be deleted as described", "delete it in the provider's console")
-        window = self.offers.death_window
-        seconds = self._until(lambda: self._verdict(made) is Verdict.INVALID, window, steady=STEADY)
-        if seconds is None:
+        dead = self._watch(lambda: self._verdict(made) is Verdict.INVALID, self.offers.death_window, steady=True)
+        gone = self._watch(lambda: not self._live(made), self.offers.list_lag)
+        watch(dead, gone, sleep=self.sleep)
+        if dead.seconds is None:
             verdict = self._verdict(made)
             self._say("a deleted key", "invalid", f"still {verdict.value}", differs=True)
         else:
-            self._within("a deleted key lives on for", seconds, window)
-        gone = self._until(lambda: not self._live(made), self.offers.list_lag)
-        if gone is None:
+            self._within("a deleted key lives on for", dead.seconds, self.offers.death_window)
+        if gone.seconds is None:
             self._say("deleted: gone from the list", "gone", "still listed", differs=True)
         else:
-            self._within("deleted: gone from the list after", gone, self.offers.list_lag)
-        if seconds is not None:
+            self._within("deleted: gone from the list after", gone.seconds, self.offers.list_lag)
+        if dead.seconds is not None:
             self._is_proven(made, control)
             self._change(made, KeyState.DELETED, "delete it twice")
 
@@ -259,21 +257,14 @@ class Trial:
             self.tidying.works(made)
         return verdict
 
-    def _until(self, happens: Callable[[], bool], window: timedelta, *, steady: int = 1) -> float | None:
-        """Seconds from now until it is so for good, as far as a few looks tell; None when it does not come to be."""
-        began, since, run, pause = time.monotonic(), 0.0, 0, 0.05
-        while True:
-            now = time.monotonic() - began
-            if happens():
-                since, run = (now, 1) if run == 0 else (since, run + 1)
-                if run >= steady:
-                    return since
-            else:
-                run = 0
-                if now > self._longest(window).total_seconds():
-                    return None
-            self.sleep(pause)
-            pause = min(pause * 1.3, LONGEST_PAUSE)
+    def _until(self, happens: Callable[[], bool], window: timedelta, *, steady: bool = False) -> float | None:
+        """Seconds from now until it is so; None when it does not come to be."""
+        wanted = self._watch(happens, window, steady=steady)
+        watch(wanted, sleep=self.sleep)
+        return wanted.seconds
+
+    def _watch(self, happens: Callable[[], bool], window: timedelta, *, steady: bool = False) -> Watch:
+        return Watch(happens, self._longest(window).total_seconds(), steady)
 
     def _longest(self, window: timedelta) -> timedelta:
         return window + self.patience
