@@ -64,7 +64,7 @@ class Request:
         if self.body is None:
             return None
         filled = self.body.fill(names)
-        return Form(filled) if self.form else filled
+        return Form({name: _spelled(each) for name, each in filled.items()}) if self.form else filled
 
     def more_headers(self, names: Names) -> dict[str, str]:
         """The headers besides the credential's."""
@@ -156,6 +156,11 @@ def read_auth(
         shown = " or ".join(f"{{{each}}}" for each in secrets)
         raise SettingsError(f"{where}.{name} does not show {shown}", f'write {name}: "{plain}"')
     return Auth(header, template, basic)
+
+
+def _spelled(value: Any) -> Any:
+    """A value of a form, where a flag is a word as everywhere outside Python."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _flat(tree: Any) -> bool:

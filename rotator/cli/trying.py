@@ -106,7 +106,8 @@ def _ask(args: argparse.Namespace, trial: Trial, err: Terminal) -> None:
         return
     if not sys.stdin.isatty():
         raise Told("there is no terminal to ask on", "add --yes: it makes up to two keys and deletes them again")
-    err.line(clean(f"this makes up to two keys of {trial.principal.name}, uses them, and deletes them again"))
+    where = args.base_url or "the base_url of the description"
+    err.line(clean(f"this makes up to two keys of {trial.principal.name} at {where}, uses them, and deletes them"))
     err.stream.write("Go on? [yes/no] ")
     err.stream.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -355,6 +355,11 @@ def test_a_fault_of_the_description_is_said_with_its_line(trying: Trying) -> Non
     assert f"{wrong.file}:" in wrong.say().err
 
 
+def test_a_description_whose_keys_a_person_makes_cannot_be_tried(trying: Trying) -> None:
+    _refused(otherwise(trying, mint=None).say(), "makes no keys by itself")
+    assert len(trying.server.log) == 0
+
+
 def test_one_that_ships_is_tried_by_its_name(trying: Trying) -> None:
     with ElevenLabsStandIn() as server:
         words = ("plugins", "try", "elevenlabs", "--base-url", server.url, "--admin", "-", "--yes", "--patience", "1s")

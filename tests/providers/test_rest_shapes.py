@@ -44,13 +44,20 @@ MADE = reply(200, {"id": 5, "key": "the-new-value"})
 
 
 def test_a_form_is_sent_as_one_and_a_list_in_it_several_times() -> None:
-    form = {"name": "{mark}", "scope": "{scopes}", "joined": "a {scopes}", "left_out": "{lifetime_seconds}", "n": 3}
+    form = {
+        "name": "{mark}",
+        "scope": "{scopes}",
+        "joined": "a {scopes}",
+        "left_out": "{lifetime_seconds}",
+        "n": 3,
+        "on": True,
+    }
     with Canned([MADE]) as canned:
         request = MintRequest(mark="m&1", scopes=("x", "y"))
         driver(canned, {"mint.json": None, "mint.form": form}).mint(P, request)
     (got,) = canned.got
     assert got.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert got.body == b"name=m%261&scope=x&scope=y&joined=a+x+y&n=3"
+    assert got.body == b"name=m%261&scope=x&scope=y&joined=a+x+y&n=3&on=true"
 
 
 def test_a_body_keeps_its_types_and_leaves_out_what_has_no_value() -> None:
