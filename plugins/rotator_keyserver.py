@@ -48,7 +48,7 @@ from rotator.sdk import (
     parse_time,
     slot_of,
 )
-from rotator.sdk.http import Answer, BaseUrl, Client, bearer, path
+from rotator.sdk.http import Answer, BaseUrl, Client, admin_bearer, bearer, path
 
 PERMISSION = "the keyserver's admin secret"
 MOST_PAGES = 1_000
@@ -70,10 +70,7 @@ class Keyserver:
         base_url = read.text("base_url")
         offers = _offers(read, base_url)
         read.finish()
-        try:
-            headers = bearer(admin)
-        except Permanent as wrong:
-            raise SettingsError(f"the admin credential of {name} fits into no header", wrong.hint) from None
+        headers = admin_bearer(name, admin)
         return cls(Client(base_url, timeout=timeout, headers=headers, permission=PERMISSION), offers)
 
     # -- the port ------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ BREACHES: Final = {
     "entry-points": ("rotator/app/planted.py", "import rotator_keyserver"),
     "hvac": ("rotator/adapters/stores/planted.py", "import hvac"),
     "pynacl": ("rotator/adapters/stores/planted.py", "import nacl.public"),
+    "child": ("rotator/child/planted.py", "import urllib3"),
     "clouds": ("rotator/app/planted.py", "import google.cloud.secretmanager"),
     "sqlalchemy": ("rotator/app/planted.py", "import sqlalchemy.orm"),
     "psycopg": ("rotator/adapters/journal/planted.py", "import psycopg"),

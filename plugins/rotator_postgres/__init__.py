@@ -38,6 +38,7 @@ from rotator.sdk import (
     MintRequest,
     Permanent,
     Principal,
+    Reach,
     Secret,
     Settings,
     SettingsError,
@@ -82,6 +83,13 @@ class Postgres:
             raise SettingsError("ca is there and nobody is verified", "write `tls: verify-full`, or leave ca out")
         tls = None if verified is None else _tls(verified=verified, authority=authority)
         return cls(Server(host=host, port=port, database=database, timeout=timeout, tls=tls), user, admin)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, Any]) -> Reach:
+        """The server, and the certificate authority's file."""
+        host, port, authority = settings.get("host"), settings.get("port", 5432), settings.get("ca")
+        shown = f"[{host}]" if ":" in str(host) else host
+        return Reach(hosts=(f"{shown}:{port}",) if host else (), paths=(str(authority),) if authority else ())
 
     def capabilities(self, principal: Principal) -> Capabilities:
         """The roles are the slots. Raises `Permanent` for a principal that makes no sense."""

@@ -24,6 +24,7 @@ from rotator.app.consumers import make_consumers, make_teller, tools_of
 from rotator.app.describing import described
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
+from rotator.app.isolating import Isolation
 from rotator.app.missing import MissingStore
 from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
@@ -82,6 +83,23 @@ class Assembly:
         return read_installation(self.resolver(self.config.installation))
 
     @cached_property
+    def isolation(self) -> Isolation:
+        """How drivers are kept apart."""
+        try:
+            key = self.installation.copies_key()
+        except ConfigError:
+            key = None  # said where the installation is needed
+        return Isolation(default=self.config.isolation, base=self.config.base, key=key)
+
+    def close(self) -> None:
+        """End the drivers' processes and close the journal, so that one file is left and not three. Twice: no more."""
+        from rotator.app.journals import close_journal
+
+        if "isolation" in vars(self):
+            self.isolation.stop()
+        close_journal(self)
+
+    @cached_property
     def resolver(self) -> Resolver:
         """Turns references into text."""
         return Resolver(self.config.base, self._from_store)
@@ -108,10 +126,10 @@ class Assembly:
         """A provider's driver, limited to its rate. Raises `ConfigError`."""
         with self._lock:
             if name not in self._providers:
-                config = described(self.config.providers[name])
+                config = self.provider_config(name)
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
-                driver = make_provider(self._absolute(config), self._admin(config), self.timing.request - patience)
+                driver = make_provider(config, self._admin(config), self.timing.request - patience, self.isolation)
                 bucket = self._bucket(config)
                 limited = LimitedProvider(driver, parallel=self.config.parallel, bucket=bucket, patience=patience)
                 self._providers[name] = limited
@@ -131,9 +149,17 @@ class Assembly:
         """A store's driver. Raises `ConfigError`."""
         with self._lock:
             if name not in self._stores:
-                config = self.config.stores[name]
-                self._stores[name] = make_store(self._absolute(config), self._resolve_text, self.timing.request)
+                config = self.store_config(name)
+                self._stores[name] = make_store(config, self._resolve_text, self.timing.request, self.isolation)
             return self._stores[name]
+
+    def provider_config(self, name: str) -> DriverConfig:
+        """What a provider's driver is made with."""
+        return described(self._absolute(self.config.providers[name]))
+
+    def store_config(self, name: str) -> DriverConfig:
+        """What a store's driver is made with."""
+        return self._absolute(self.config.stores[name])
 
     def _absolute(self, config: DriverConfig) -> DriverConfig:
         """Relative paths in settings are relative to the config file."""

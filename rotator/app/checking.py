@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rotator.adapters.consumers.kinds import TellsLeastRole
+from rotator.adapters.isolation.possible import why_not
 from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
+from rotator.app.pinning import runs_at_start
 from rotator.app.reporting import WRITTEN
 from rotator.config.errors import ConfigError
 from rotator.config.values import ConsumerConfig
@@ -41,6 +43,25 @@ def check(assembly: Assembly) -> Iterator[Finding]:
         yield from check_credential(assembly, spec)
     yield from _stores(assembly)
     yield from _consumers(assembly)
+    yield from _drivers(assembly)
+
+
+def _drivers(assembly: Assembly) -> Iterator[Finding]:
+    """What keeps drivers apart and unchanged; that one would not start was said where it is used."""
+    reason = why_not()
+    if reason is not None and assembly.config.isolation is None:
+        yield Finding(subject="drivers", ok=None, text=f"in processes of their own, but not confined: {reason}")
+    try:
+        pinned = assembly.isolation.pins.drivers is not None
+    except ConfigError as error:
+        yield Finding(subject="drivers", ok=False, text=error.message, hint=error.hint)
+    else:
+        if not pinned:
+            yield Finding(
+                subject="drivers", ok=None, text="not pinned; `rotator plugins pin` records what they are now"
+            )
+    for path in runs_at_start():
+        yield Finding(subject="drivers", ok=None, text=f"{path} runs code in every Python here, the rotator's own too")
 
 
 def _stores(assembly: Assembly) -> Iterator[Finding]:

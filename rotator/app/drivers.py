@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from rotator.adapters.isolation.closures import NoClosure, closure_of
 from rotator.app.describing import PROVIDERS, place_of
+from rotator.app.isolating import OFF, Isolation
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.reading import DriverConfig
 from rotator.domain.failures import Failure
 from rotator.ports import Provider, Store
 
 STORES = "rotator.stores"
+
+ISOLATED_BY_NOBODY = Isolation(default=OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,22 @@ def installed() -> tuple[Installed, ...]:
     return tuple(sorted(set(found), key=lambda each: (each.kind, each.name)))
 
 
-def _load(group: str, config: DriverConfig) -> Any:
+def says_of_itself(entry: EntryPoint) -> str:
+    """The text at the head of a driver's module, read and never run."""
+    try:
+        files = closure_of(entry).parts
+    except NoClosure as error:
+        return f"{error.message}; {error.hint}"
+    tail = entry.module.replace(".", "/")
+    for part in files:
+        for path, source in part.files.items():
+            if str(path) in (f"{tail}.py", f"{tail}/__init__.py"):
+                return ast.get_docstring(ast.parse(source.read_text())) or ""
+    return ""
+
+
+def find(group: str, config: DriverConfig) -> EntryPoint:
+    """The one entry point of a driver, imported by nobody. Raises `ConfigError`."""
     found: list[EntryPoint] = list(
         {(e.value, e.dist.name if e.dist else ""): e for e in entry_points(group=group, name=config.driver)}.values()
     )
@@ -51,28 +71,41 @@ def _load(group: str, config: DriverConfig) -> Any:
         near = nearest(config.driver, known)
         hint = f"did you mean {near}?" if near else "`rotator plugins list` shows what is installed"
         raise ConfigError(f"{config.where}: there is no driver {config.driver}", hint)
+    return found[0]
+
+
+def _load(entry: EntryPoint) -> Any:
     try:
-        return found[0].load()
+        return entry.load()
     except ImportError as error:
-        hint = f"pip install 'rotator[{config.driver}]'"
-        raise ConfigError(
-            f"the driver {config.driver} cannot be loaded: {error.name or error} is missing", hint
-        ) from None
+        hint = f"pip install 'rotator[{entry.extras[0] if entry.extras else entry.name}]'"
+        raise ConfigError(f"the driver {entry.name} cannot be loaded: {error.name or error} is missing", hint) from None
 
 
-def make_provider(config: DriverConfig, admin: str, timeout: timedelta) -> Provider:
+def make_provider(
+    config: DriverConfig, admin: str, timeout: timedelta, isolation: Isolation = ISOLATED_BY_NOBODY
+) -> Provider:
     """The driver of a provider. Raises `ConfigError`."""
-    made: Provider = _made(
-        config, lambda: _load(PROVIDERS, config).from_settings(config.name, config.settings, admin, timeout)
-    )
+    entry = find(PROVIDERS, config)
+    level = isolation.level(config, entry)
+    if level != OFF:
+        return isolation.provider(config, entry, admin, timeout, level)
+    made: Provider = _made(config, lambda: _load(entry).from_settings(config.name, config.settings, admin, timeout))
     return made
 
 
-def make_store(config: DriverConfig, resolve: Callable[[str], str], timeout: timedelta) -> Store:
+def make_store(
+    config: DriverConfig,
+    resolve: Callable[[str], str],
+    timeout: timedelta,
+    isolation: Isolation = ISOLATED_BY_NOBODY,
+) -> Store:
     """The driver of a store. Raises `ConfigError`."""
-    made: Store = _made(
-        config, lambda: _load(STORES, config).from_settings(config.name, config.settings, resolve, timeout)
-    )
+    entry = find(STORES, config)
+    level = isolation.level(config, entry)
+    if level != OFF:
+        return isolation.store(config, entry, resolve, timeout, level)
+    made: Store = _made(config, lambda: _load(entry).from_settings(config.name, config.settings, resolve, timeout))
     return made
 
 

@@ -196,6 +196,8 @@ def _cannot(capabilities: Capabilities, mode: Mode, spec: Credential) -> tuple[s
         cannot.append("the provider makes no keys that end by themselves: needs.expires changes nothing")
     if not capabilities.usage and RULES[mode].waits_for_quiet:
         cannot.append("the provider does not tell when a key was last used: time alone decides")
+    if capabilities.probe is None:
+        cannot.append("there is no plain HTTP call to try a key with: that an old one is dead is the driver's word")
     if capabilities.strategy.minter is Minter.PERSON:
         cannot.append("the provider mints no key by its API: nothing is published before a person hands one over")
     elif not capabilities.strategy.marked and not spec.principal.exclusive:

@@ -33,12 +33,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--set", metavar="K=V", nargs="+", action="extend", help="settings of the provider")
     group.add_argument("--patience", metavar="DURATION", help="how much longer than declared to wait; 60s unless given")
     group.add_argument("--yes", action="store_true", help="make the keys without asking")
-    group.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def refuse(args: argparse.Namespace) -> None:
     """Options that only `try` knows. Raises `Told` where one stands beside another word."""
-    given = (args.base_url, args.admin, args.principal, args.set, args.patience, args.yes or None, args.json or None)
+    given = (args.base_url, args.admin, args.principal, args.set, args.patience, args.yes or None)
     if any(each is not None for each in given):
         raise Told(f"these options are not for {args.action}", "they belong to `rotator plugins try DESCRIPTION`")
 

@@ -36,6 +36,10 @@ class Installation:
         """Fingerprints under this installation."""
         return Fingerprinter(self._derived(b"fingerprint"))
 
+    def copies_key(self) -> bytes:
+        """Protects what is kept of the drivers' code from one run to the next."""
+        return self._derived(b"copies")
+
     def sign(self, data: bytes) -> bytes:
         """The Ed25519 signature of data."""
         return self._private().sign(data)

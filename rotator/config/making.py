@@ -96,6 +96,7 @@ class Maker:
             admin=self.reference(entry.admin, (*path, "admin")),
             hosts=tuple(entry.hosts),
             rate=self._rate(entry.rate, (*path, "rate")),
+            isolation=entry.isolation,
             where=self._document.where(path),
         )
 
@@ -104,7 +105,14 @@ class Maker:
         if name in BUILT_IN:
             raise self.error(path, f"a store cannot be called {name}", f"{name}: begins a reference of another kind")
         self._secrets_are_references(entry.settings, path)
-        return DriverConfig(name=name, driver=entry.driver, settings=entry.settings, where=self._document.where(path))
+        return DriverConfig(
+            name=name,
+            driver=entry.driver,
+            settings=entry.settings,
+            hosts=tuple(entry.hosts),
+            isolation=entry.isolation,
+            where=self._document.where(path),
+        )
 
     def _consumer(self, name: str, entry: Any) -> ConsumerConfig:
         path = ("consumers", name, "reload")

@@ -99,8 +99,8 @@ class Installation(Strict):
 class Defaults(Strict):
     """For everything that does not say otherwise."""
 
-    isolation: Isolation = "off"
-    """How drivers are kept apart."""
+    isolation: Isolation | None = None
+    """How drivers are kept apart; left out, as well as this machine can: `rotator doctor` says how."""
     parallel: Annotated[StrictInt, Field(ge=1, le=256)] = 32
     """How many rotations are worked on at the same time."""
     lease: Text = "60s"
@@ -129,6 +129,10 @@ class StoreEntry(WithSettings):
 
     driver: Name
     """The name of an installed driver: `rotator plugins list`."""
+    hosts: list[Text] = []
+    """Where the driver may connect to."""
+    isolation: Isolation | None = None
+    """Instead of the default."""
 
 
 class PublishEntry(Strict):

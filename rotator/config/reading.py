@@ -52,6 +52,7 @@ def _config(path: Path, document: Document, calendar: Calendar, faults: Faults) 
         installation=maker.reference(file.installation.key, ("installation", "key"), private=True),
         log=environment.log,
         parallel=environment.parallel or file.defaults.parallel,
+        isolation=file.defaults.isolation,
         lease=lease,
         providers=maker.providers,
         stores=maker.stores,

@@ -28,6 +28,7 @@ class DriverConfig:
     admin: Reference | None = None
     hosts: tuple[str, ...] = ()
     rate: float | None = None
+    isolation: str | None = None
     described: Mapping[tuple[Step, ...], Where] = field(default_factory=dict, repr=False)
     where: Where
 
@@ -56,6 +57,7 @@ class Config:
     state_password: Reference | None
     installation: Reference
     parallel: int
+    isolation: str | None  # None: as well as the machine can
     lease: timedelta
     providers: Mapping[str, DriverConfig]
     stores: Mapping[str, DriverConfig]

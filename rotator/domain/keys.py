@@ -74,7 +74,8 @@ class Probe:
     """A plain HTTP request whose status tells whether a key lives, so that the engine can ask without the driver.
 
     `header` is formatted with the value's parts, e.g. `Bearer {secret}`; `invalid` are the statuses that mean
-    "no such key" and nothing else.
+    "no such key" and nothing else. Where a status means more than that, `invalid_word` must stand in the body too, and
+    a client error with `forbidden_word` in its body is an authentic key's that may not do this.
     """
 
     url: str
@@ -82,6 +83,8 @@ class Probe:
     template: str = "Bearer {secret}"
     works: tuple[int, ...] = (200,)
     invalid: tuple[int, ...] = (401,)
+    invalid_word: str = ""
+    forbidden_word: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ A driver of a provider is a class listed in the entry-point group `rotator.provi
     def from_settings(cls, name: str, settings: Mapping[str, Any], admin: str, timeout: timedelta) -> Provider: ...
 
     @classmethod
-    def reach(cls, settings: Mapping[str, Any]) -> Reach: ...       # left out: the host of `base_url`, and nothing else
+    def reach(cls, settings: Mapping[str, Any]) -> Reach: ...       # left out: the host of `base_url` or `address`
 
 `settings` are the driver's own words of the config (`Settings` reads them), `admin` is the admin credential in clear
 text, and no request may take longer than `timeout`. It raises `SettingsError`, sends nothing, and is not called again
@@ -15,7 +15,7 @@ for the same entry. Objects are used by many threads at once.
 A driver may work in a process that cannot open sockets: there `socket.create_connection`, which the HTTP client and
 most pure-Python libraries use, is the one way to a host, and only to those of `reach` or of the config's `hosts:`; no
 name is looked up, and no file outside its own code is read. `rotator.sdk.http` has an HTTP client that keeps the
-ports' promises; `rotator.testing.provider_contract` tests them.
+ports' promises, `rotator.sdk.answers` reads what came back; `rotator.testing.provider_contract` tests both.
 """
 
 from rotator.domain.credential import Place, PlaceKind, Principal, Publication

@@ -12,14 +12,17 @@ An answer with a status in `expect`, or that `expect` is content with, is return
     409  Conflict                                          3xx  Permanent: no redirect is followed with credentials
     429  Transient, throttled, with Retry-After            to a mint, what may have been done: Ambiguous
 
-No failure holds a header or a body that was sent; what the server says is bounded, quoted, and stripped of both.
+Where an API has words of its own for a refusal, `meaning` is asked first: see `Client`. No failure holds a header or a
+body that was sent; what the server says is bounded, quoted, and stripped of both.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +36,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_befo
 from rotator.domain.address import checked_address
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
+from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
 from rotator.sdk.transport import Lost, Reply, Unsent, exchange
 
@@ -70,9 +74,35 @@ Expect = Collection[int] | Callable[[Answer], bool]
 
 def bearer(token: str) -> dict[str, str]:
     """The header that shows a token. Raises `Permanent` for a text that fits into no header, without quoting it."""
-    if not _SENDABLE.fullmatch(token):
+    return {"Authorization": f"Bearer {_sendable(token)}"}
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header that shows a pair (RFC 7617). Raises `Permanent` for one that fits into none, without quoting it."""
+    if ":" in user:
+        raise Permanent("the value fits into no header", "its first part holds a colon")
+    pair = f"{_sendable(user)}:{_sendable(password)}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def header(name: str, token: str) -> dict[str, str]:
+    """A header of the API's own that shows a token. Raises `Permanent` as `bearer` does."""
+    return {name: _sendable(token)}
+
+
+def _sendable(text: str) -> str:
+    if not _SENDABLE.fullmatch(text):
         raise Permanent("the value fits into no header", "it may end in a line break or hold a space at its end")
-    return {"Authorization": f"Bearer {token}"}
+    return text
+
+
+def admin_bearer(name: str, admin: str) -> dict[str, str]:
+    """The same for the admin credential of the entry `name`. Raises `SettingsError`."""
+    try:
+        return bearer(admin)
+    except Permanent as wrong:
+        hint = wrong.hint
+    raise SettingsError(f"the admin credential of {name} fits into no header", hint)
 
 
 def path(*segments: str, **query: str) -> str:
@@ -116,12 +146,23 @@ class _Request:
 
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
-        sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        sent = [token for value in self.headers.values() for token in _tokens(value)] + list(_texts(self.body))
         sent += [form for each in self.hide for form in (each, quote(each, safe=""))]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
         return text
+
+
+def _tokens(value: str) -> Collection[str]:
+    """The words of a header; a pair also as the server reads it, who may repeat a half of it."""
+    scheme, _, pair = value.partition(" ")
+    if scheme != "Basic":
+        return value.split()
+    try:
+        return [pair, *b64decode(pair, validate=True).decode().split(":", 1)]
+    except (binascii.Error, UnicodeDecodeError):
+        return [pair]
 
 
 def _texts(body: Any) -> Collection[str]:
@@ -139,6 +180,8 @@ class Client:
     permission: what the admin credential needs, for `Denied`.
     hide: secrets that no failure shows, besides whatever was sent with the request.
     plain: text that is neither JSON nor HTML is an answer's body, too, and not a broken server's.
+    meaning: what the API's own words say, from the status and JSON of a 4xx that was not expected; None: what the
+    status says. Nothing was done, whatever it returns.
     Raises `SettingsError` for a `base_url` that is none.
     """
 
@@ -151,6 +194,7 @@ class Client:
         permission: str = "",
         hide: Collection[str] = (),
         plain: bool = False,
+        meaning: Callable[[int, Any], Failure | None] = lambda status, body: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.base = BaseUrl.parse(base_url)
@@ -159,6 +203,7 @@ class Client:
         self._permission = permission
         self._hide = tuple(hide)
         self._plain = plain
+        self._meaning = meaning
         self._now = now
 
     def get(
@@ -251,6 +296,9 @@ class Client:
     def _failure(self, request: _Request, reply: Reply, content: Any) -> Failure:
         host, status = self.base.name, reply.status
         said = f"{host} answered {status}{_words(request, content)}"
+        meant = self._meaning(status, content) if 400 <= status < 500 and content is not _NO_JSON else None
+        if meant is not None:
+            return meant
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return Transient(f"{host} throttles", retry_after=self._retry_after(reply), throttled=True)
         if 300 <= status < 400 and status != HTTPStatus.SEE_OTHER:
@@ -259,14 +307,16 @@ class Client:
             if request.once:
                 return Ambiguous(f"{said}, so there may be a key")
             return Transient(said, retry_after=self._retry_after(reply))
-        return self._refusal(status, said)
+        return self._refusal(status, said, _words(request, content))
 
-    def _refusal(self, status: int, said: str) -> Failure:
+    def _refusal(self, status: int, said: str, words: str) -> Failure:
         permission = self._permission
         match status:
             case HTTPStatus.UNAUTHORIZED:
-                hint = "give this provider another admin credential"
-                return Denied(f"{self.base.name} refuses the admin credential", hint, permission=permission)
+                needs = f", which needs {permission}" if permission else ""
+                hint = f"give this provider another admin credential{needs}"
+                # some also answer so to one that is right and lacks a permission, so what they say is passed on
+                return Denied(f"{self.base.name} refuses the admin credential{words}", hint, permission=permission)
             case HTTPStatus.FORBIDDEN:
                 hint = f"the admin credential needs {permission}" if permission else "it needs more permissions"
                 return Denied(said, hint, permission=permission)

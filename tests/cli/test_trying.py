@@ -334,7 +334,7 @@ def test_a_wrong_admin_credential_is_said_before_anything_is_made(trying: Trying
     ("words", "word"),
     [
         (("plugins", "try"), "try needs a description"),
-        (("plugins", "list", "--json"), "these options are not for list"),
+        (("plugins", "list", "--patience", "5s"), "these options are not for list"),
         (("plugins", "show", "rest", "--yes"), "these options are not for show"),
         (("plugins", "try", "elevenlab", "--admin", "-"), "did you mean elevenlabs?"),
         (("plugins", "try", "missing.yaml", "--admin", "-"), "missing.yaml cannot be read"),

@@ -16,9 +16,22 @@ from typing import Any
 
 import pytest
 
-from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
 from rotator.sdk import SettingsError, transport
-from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, Form, bearer, path
+from rotator.sdk.http import (
+    LONGEST_PAUSE,
+    MOST_BYTES,
+    MOST_TRIES,
+    Answer,
+    BaseUrl,
+    Client,
+    Form,
+    admin_bearer,
+    basic,
+    bearer,
+    header,
+    path,
+)
 from tests.sdk.canned_server import Canned, Reply, reply
 
 ADMIN = "admin-secret-0123456789"
@@ -152,12 +165,98 @@ def test_a_throttle_is_one_even_as_a_page_of_html() -> None:
 def test_a_refused_admin_credential_says_so_and_what_it_needs() -> None:
     failed, _ = failure(get, reply(401, {"error": "unauthorized"}))
     assert isinstance(failed, Denied)
-    assert "refuses the admin credential" in failed.message
-    assert failed.permission == "keys.write"
+    assert failed.message.endswith("refuses the admin credential: 'unauthorized'")
+    assert (failed.permission, "keys.write" in failed.hint) == ("keys.write", True)
     failed, _ = failure(get, reply(403, {"error": "forbidden"}))
     assert isinstance(failed, Denied)
     assert failed.permission == "keys.write"
     assert failed.hint == "the admin credential needs keys.write"
+
+
+def test_an_api_with_words_of_its_own_is_asked_what_they_mean() -> None:
+    def meaning(status: int, body: Any) -> Failure | None:
+        return CapFull("no room") if (status, body) == (403, {"code": "FULL"}) else None
+
+    def asking(server: Canned) -> Client:
+        return Client(server.url, timeout=TIMEOUT, headers=bearer(ADMIN), meaning=meaning)
+
+    for call in (lambda at: asking(at).get("/keys"), lambda at: asking(at).mint("/keys", {})):
+        assert type(failure(call, reply(403, {"code": "FULL"}))[0]) is CapFull
+        assert type(failure(call, reply(403, {"code": "OTHER"}))[0]) is Denied
+        assert type(failure(call, reply(404, {"code": "FULL"}))[0]) is Permanent
+
+
+def test_no_words_say_that_nothing_was_made_when_something_may_have_been() -> None:
+    def never(status: int, body: Any) -> Failure | None:
+        raise AssertionError
+
+    def mint_there(server: Canned) -> Answer:
+        return Client(server.url, timeout=TIMEOUT, meaning=never).mint("/keys", {})
+
+    for strange in (reply(500, {"code": "FULL"}), reply(403, "<html>"), reply(303, {}), reply(202, {})):
+        assert type(failure(mint_there, strange)[0]) is Ambiguous
+
+
+# -- showing a credential ----------------------------------------------------------------------------------------------
+
+
+def test_a_mint_may_show_another_credential() -> None:
+    with Canned([reply(201, {})]) as server:
+        client(server).mint("/keys", {}, headers=header("Api-Key", "the-other"))
+    (got,) = server.got
+    assert got.headers["api-key"] == "the-other"
+    assert "authorization" not in got.headers
+
+
+def test_a_pair_is_shown_as_rfc_7617_says() -> None:
+    assert basic("Aladdin", "open sesame") == {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}
+
+
+@pytest.mark.parametrize("text", ["", "two\nlines", "value-end ", "\tx", "ü", "nul\x00"])
+def test_what_fits_into_no_header_is_permanent_and_not_shown(text: str) -> None:
+    shown: list[Callable[[], object]] = [
+        lambda: bearer(text),
+        lambda: header("Api-Key", text),
+        lambda: basic(text, "password"),
+        lambda: basic("user", text),
+    ]
+    for show in shown:
+        with pytest.raises(Permanent) as caught:
+            show()
+        assert not text or text not in caught.value.message + caught.value.hint
+
+
+def test_a_user_with_a_colon_would_be_another() -> None:
+    with pytest.raises(Permanent, match="no header"):
+        basic("user:root", "password")
+
+
+@pytest.mark.parametrize("half", ["pk-user-0123456789", "the-password-0123456789"])
+def test_neither_half_of_a_pair_is_in_a_failure_however_the_server_repeats_it(half: str) -> None:
+    pair = basic("pk-user-0123456789", "the-password-0123456789")
+    with Canned([reply(403, {"error": f"no {half} {pair['Authorization']}"})] * 3) as server:
+        asking = Client(server.url, timeout=TIMEOUT, headers=pair)
+        with pytest.raises(Denied) as caught:
+            asking.get("/keys")
+    assert half not in caught.value.message
+    assert pair["Authorization"].split()[1] not in caught.value.message
+    assert "no <secret>" in caught.value.message
+
+
+def test_a_header_that_only_looks_like_a_pair_is_left_out_as_it_stands() -> None:
+    with Canned([reply(403, {"error": "no //////////"})]) as server:
+        asking = Client(server.url, timeout=TIMEOUT, headers={"Authorization": "Basic //////////"})
+        with pytest.raises(Denied, match="<secret>"):
+            asking.get("/keys")
+
+
+def test_an_admin_credential_that_fits_into_no_header_is_a_wrong_setting_and_not_shown() -> None:
+    assert admin_bearer("acme", "right-one") == {"Authorization": "Bearer right-one"}
+    wrong = f"wrong-{1}\n"
+    with pytest.raises(SettingsError, match="admin credential of acme") as caught:
+        admin_bearer("acme", wrong)
+    assert "wrong-1" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert caught.value.hint
 
 
 # -- Retry-After -------------------------------------------------------------------------------------------------------

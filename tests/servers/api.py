@@ -51,6 +51,18 @@ def _parsed(content: bytes, kind: str) -> Any:
     return dict(parse_qsl(content.decode())) if "form" in kind else json.loads(content)
 
 
+def _taken(faults: list[tuple[str, Reply]], asked: Asked) -> Reply | None:
+    for fault in faults:
+        if asked.line.startswith(fault[0]):
+            faults.remove(fault)
+            return fault[1]
+    return None
+
+
+def _instead(reply: Reply, other: Reply | None) -> Reply:
+    return reply if other is None else other
+
+
 class StandIn:
     """Listens from construction to `close`. One request at a time has its effect; its clock is the test's to move."""
 
@@ -59,6 +71,7 @@ class StandIn:
         self.faults: list[tuple[str, Reply]] = []
         self.losing = 0  # so many answers get lost, their requests take effect
         self.lost = 0
+        self.spoilt: list[tuple[str, Reply]] = []
         self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -89,6 +102,10 @@ class StandIn:
         """Answer the next requests whose line begins so with this instead, without an effect."""
         self.faults += [(start, reply)] * times
 
+    def spoil(self, start: str, reply: Reply) -> None:
+        """Do what the next request whose line begins so asks for, and answer this instead."""
+        self.spoilt.append((start, reply))
+
     def advance(self, seconds: float) -> None:
         """Move its clock: what a driver that waits is given instead of `sleep`."""
         self.now += timedelta(seconds=seconds)
@@ -114,11 +131,7 @@ class StandIn:
     def _respond(self, asked: Asked) -> Reply:
         with self._lock:
             self.asked.append(asked)
-            for fault in self.faults:
-                if asked.line.startswith(fault[0]):
-                    self.faults.remove(fault)
-                    return fault[1]
-            return self.answer(asked)
+            return _taken(self.faults, asked) or _instead(self.answer(asked), _taken(self.spoilt, asked))
 
     def _loses(self) -> bool:
         with self._lock:
@@ -150,7 +163,8 @@ class StandIn:
                     return
                 content = reply.encoded()
                 self.send_response(reply.status)
-                for name, text in reply.headers.items():
+                typed = {"Content-Type": "application/json"} if reply.content is None and content else {}
+                for name, text in {**typed, **reply.headers}.items():
                     self.send_header(name, text)
                 if reply.status != 204:
                     self.send_header("Content-Length", str(len(content)))

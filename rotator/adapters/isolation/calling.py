@@ -1,0 +1,88 @@
+"""A call of a port through a driver's process: encoded, answered, decoded; and what it means when that goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from rotator.adapters.isolation.keeping import NOT_STARTED, Driver
+from rotator.adapters.isolation.processes import Gone, Overdue
+from rotator.domain.codec import CodecError, decode, encode
+from rotator.domain.failures import Ambiguous, Failure, Transient
+from rotator.domain.secret import HIDDEN
+
+T = TypeVar("T")
+SHORTEST = 8
+"""Characters from which on a text that was sent is taken out of what comes back as a failure."""
+
+
+class Calls:
+    """The calls of one driver. `lost` makes the failure of a call whose outcome is unknown."""
+
+    def __init__(self, label: str, driver: Driver, seconds: float) -> None:
+        self._label = label
+        self.driver = driver
+        self._seconds = seconds
+
+    def call(
+        self,
+        name: str,
+        kind: Any,
+        *arguments: object,
+        requests: int = 1,
+        lost: Callable[[str, str], Failure] = Transient,
+        secrets: Sequence[str] = (),
+    ) -> Any:
+        """The result, of that kind. `requests`: how many it may take, each with the driver's timeout.
+
+        Raises the driver's failure, without any of these secrets in it; `lost` where nobody knows what was done, and
+        `Transient` where nothing was.
+        """
+        given = [encode(each, reveal=True) for each in arguments]
+        with self._explained(lost):
+            told = self.driver.call(name, given, self._seconds * requests)
+        if "failed" in told:
+            raise self._failure(told["failed"], lost, secrets)
+        if "returned" not in told:
+            broke = str(told.get("broke", "an answer of another form"))[:100]
+            raise lost(f"the {self._label} broke: {broke}", "report it to who wrote the driver")
+        try:
+            return decode(kind, told["returned"])
+        except CodecError as error:
+            unreadable = f"the {self._label} gave an unreadable answer: {error}"
+        raise lost(unreadable, "report it to who wrote the driver")
+
+    @contextmanager
+    def _explained(self, lost: Callable[[str, str], Failure]) -> Iterator[None]:
+        try:
+            yield
+        except NOT_STARTED as error:
+            failure: Failure = Transient(f"the {self._label} does not start: {error.message}", error.hint)
+        except Gone:
+            failure = lost(f"the process of the {self._label} ended before it answered", "")
+        except Overdue:
+            failure = lost(f"the {self._label} did not answer in time", "")
+        else:
+            return
+        raise failure
+
+    def _failure(self, told: Any, lost: Callable[[str, str], Failure], secrets: Sequence[str]) -> Failure:
+        try:
+            failure: Failure = decode(Failure, told)
+        except CodecError:
+            return lost(f"the {self._label} failed in an unreadable way", "report it to who wrote the driver")
+        if isinstance(failure, Ambiguous) and lost is not Ambiguous:
+            failure = Transient(failure.message, failure.hint)  # only a mint may say that nobody knows
+        failure.message, failure.hint = (_without(text, secrets) for text in (failure.message, failure.hint))
+        failure.args = (failure.message,)
+        if isinstance(failure, Transient) and self.driver.refused:
+            failure.hint = failure.hint or self.driver.refused
+        return failure
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    for each in sorted(secrets, key=len, reverse=True):
+        if len(each) >= SHORTEST:
+            text = text.replace(each, HIDDEN)
+    return text

@@ -1,0 +1,302 @@
+"""A driver that has a process when it needs one: started at its first call, again after its end, stopped when idle."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from rotator.adapters.isolation.closures import OURS, Closure, NoClosure, closure_of
+from rotator.adapters.isolation.copies import Copies
+from rotator.adapters.isolation.egress import Hosts, NotAHost
+from rotator.adapters.isolation.pins import NotPinned, Pins
+from rotator.adapters.isolation.processes import DriverProcess, Gone, Launch, NotStarted, Overdue, Resolve
+from rotator.domain.codec import CodecError, decode
+from rotator.domain.reach import Reach
+
+IDLE = 600.0
+"""Seconds without a call after which a process is stopped; it takes 30 to 50 MB."""
+LOOK = 15.0
+ROUNDS = 3
+"""In which a driver may find out what it needs."""
+TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables by which a machine says whom it trusts; every driver gets them."""
+
+
+class NotMade(Exception):
+    """The driver cannot work with its settings: what is wrong, and what to write."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a driver's process is made from. `label` names it for people, and in the pins.
+
+    `admin`: a provider's admin credential, given when it is confined; a store's `resolve` gives it what it asks for.
+    `hosts` are the operator's. `seconds`: the longest request.
+    """
+
+    label: str
+    entry: EntryPoint
+    name: str
+    settings: Mapping[str, Any] = field(repr=False)
+    copies: Copies
+    pins: Pins
+    confine: bool
+    seconds: float
+    hosts: tuple[str, ...] = ()
+    admin: str | None = field(default=None, repr=False)
+    resolve: Resolve | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the rotator's own distribution brings it."""
+        return self.entry.dist is None or self.entry.dist.name == OURS
+
+
+class Driver:
+    """One driver. Used by many threads. `tells`: what a store says besides its port; `hosts`: where it may connect."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._starting = threading.Lock()
+        self._process: DriverProcess | None = None
+        self._used = time.monotonic()
+        self.tells: tuple[str, ...] = ()
+        self.hosts = Hosts(())
+        _Idle.watch(self)
+
+    def start(self) -> None:
+        """Have a process. Raises `NotMade`, `NotStarted`, `NotPinned`, `NoClosure`."""
+        self._have()
+
+    def call(self, name: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
+        """The frame that answers. Raises `Gone` and `Overdue`, after which nothing lands any more, and as `start`."""
+        process = self._have()
+        try:
+            return process.call(name, arguments, seconds)
+        except Overdue:
+            self._retire(process, seconds)
+            raise
+        except Gone:
+            self._forget(process)
+            raise
+        finally:
+            self._used = time.monotonic()
+
+    @property
+    def refused(self) -> str:
+        """The last connection that was not allowed, as text."""
+        process = self._process
+        return process.refused if process is not None else ""
+
+    def stop(self) -> None:
+        """End the process; the next call starts another one."""
+        with self._starting:
+            process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+    def stop_if_idle(self, now: float) -> None:
+        """End the process if nobody called for a while."""
+        process = self._process
+        if process is not None and not process.busy and now - self._used > IDLE:
+            self.stop()
+
+    def _have(self) -> DriverProcess:
+        process = self._process
+        if process is not None and not process.ended:
+            return process
+        with self._starting:
+            if self._process is None or self._process.ended:
+                self._process = self._begin()
+            return self._process
+
+    def _forget(self, process: DriverProcess) -> None:
+        with self._starting:
+            if self._process is process:
+                self._process = None
+        process.end()
+
+    def _retire(self, process: DriverProcess, seconds: float) -> None:
+        """A process that kept a call waiting gets no other; it is ended when those under way have had their time."""
+        with self._starting:
+            if self._process is process:
+                self._process = None
+
+        def end() -> None:
+            deadline = time.monotonic() + seconds
+            while process.busy and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.end()
+
+        threading.Thread(target=end, daemon=True).start()
+
+    # -- beginning ---------------------------------------------------------------------------------------------------
+
+    def look(self) -> tuple[Hosts, Reach]:
+        """Start dry and end: what it may connect to, what else it needs. It gets no credential. Raises as `start`."""
+        process, _, reach = self._prepare()
+        process.end()
+        return process.hosts, reach
+
+    def _begin(self) -> DriverProcess:
+        process, closure, _ = self._prepare()
+        try:
+            self.hosts = process.hosts
+            self.tells = self._open(process, closure)
+        except (Gone, Overdue):
+            process.end()
+            raise NotStarted("the driver's process ended before it could work") from None
+        except BaseException:
+            process.end()
+            raise
+        threading.Thread(target=self._compile, args=(process,), daemon=True).start()
+        return process
+
+    def _prepare(self) -> tuple[DriverProcess, Closure, Reach]:
+        """A process that may do what its driver needs, and has no credential yet."""
+        recipe = self._recipe
+        closure = closure_of(recipe.entry)
+        recipe.pins.check(recipe.label, closure.digests())
+        try:
+            launch = self._launch(closure)
+        except OSError as error:
+            raise NotStarted(f"the driver's code cannot be copied: {error.strerror or error}") from None
+        process = DriverProcess(launch, Hosts(()), recipe.resolve)
+        try:
+            reach, granted = self._reach(process, closure), Reach()
+            for _ in range(ROUNDS):  # what it may read now may tell it more, as a kubeconfig does
+                if (reach.paths, reach.variables) == (granted.paths, granted.variables):
+                    break
+                process.end()
+                process = DriverProcess(widened(launch, reach), Hosts(()), recipe.resolve)
+                reach, granted = self._reach(process, closure), reach
+            process.hosts = self._hosts(reach)
+        except (Gone, Overdue):
+            process.end()
+            raise NotStarted("the driver's process ended before it could work") from None
+        except BaseException:
+            process.end()
+            raise
+        return process, closure, reach
+
+    def _launch(self, closure: Closure) -> Launch:
+        copies, trusted = self._recipe.copies, {name: os.environ[name] for name in TRUST if os.environ.get(name)}
+        return Launch(
+            path=copies.of(closure),
+            readable=tuple(trusted.values()),
+            bytecode=copies.checked(),
+            confine=self._recipe.confine,
+            variables=trusted,
+        )
+
+    def _reach(self, process: DriverProcess, closure: Closure) -> Reach:
+        """What the driver says it needs; a stranger's gets no file and no variable that the config does not mention."""
+        told = process.call("reach", [closure.entry, self._recipe.settings], self._recipe.seconds + LOOK)
+        try:
+            reach = decode(Reach, _returned(told))
+        except CodecError:
+            raise NotMade("the driver says in an unreadable way what it needs", "") from None
+        mentioned = set(texts(self._recipe.settings))
+        beyond = [each for each in (*reach.paths, *reach.variables) if each not in mentioned]
+        if beyond and not self._recipe.ours:
+            raise NotMade(f"the driver wants {beyond[0]}, which its settings do not mention", "ask who wrote it why")
+        return reach
+
+    def _hosts(self, reach: Reach) -> Hosts:
+        try:
+            return Hosts.of(self._recipe.hosts, reach.hosts).named(texts(self._recipe.settings))
+        except NotAHost as error:
+            raise NotMade(str(error), "write HOST, HOST:PORT or a network like 10.0.0.0/8 in hosts:") from None
+
+    def _open(self, process: DriverProcess, closure: Closure) -> tuple[str, ...]:
+        recipe = self._recipe
+        wanted = {
+            "entry": closure.entry,
+            "name": recipe.name,
+            "settings": recipe.settings,
+            "admin": recipe.admin,
+            "seconds": recipe.seconds,
+        }
+        told = _returned(process.call("open", [wanted], recipe.seconds + LOOK))
+        return tuple(str(each) for each in told) if isinstance(told, list) else ()
+
+    def _compile(self, process: DriverProcess) -> None:
+        """So that the next process starts quickly."""
+        with suppress(Gone, Overdue, OSError):
+            told = process.call("loaded", [], LOOK).get("returned")
+            if isinstance(told, list):
+                self._recipe.copies.compile(str(each) for each in told)
+
+
+def widened(launch: Launch, reach: Reach) -> Launch:
+    """The same with the files and variables that a driver needs."""
+    variables = {name: os.environ[name] for name in reach.variables if name in os.environ}
+    return Launch(
+        path=launch.path,
+        readable=(*launch.readable, *reach.paths),
+        bytecode=launch.bytecode,
+        confine=launch.confine,
+        variables={**launch.variables, **variables},
+    )
+
+
+def texts(settings: Any) -> Iterator[str]:
+    """Every text in a driver's settings."""
+    if isinstance(settings, str):
+        yield settings
+    elif isinstance(settings, Mapping | list | tuple):
+        for each in settings.values() if isinstance(settings, Mapping) else settings:
+            yield from texts(each)
+
+
+def _returned(told: dict[str, Any]) -> Any:
+    """What a call returned while the driver was made. Raises `NotMade`."""
+    if "returned" in told:
+        return told["returned"]
+    if isinstance(told.get("wrong"), list) and len(told["wrong"]) == 2:
+        raise NotMade(str(told["wrong"][0])[:500], str(told["wrong"][1])[:500])
+    if "missing" in told:
+        raise NotMade(f"the driver cannot be loaded: {str(told['missing'])[:100]} is missing", "")
+    if isinstance(told.get("failed"), dict):
+        raise NotMade(str(told["failed"].get("message"))[:500], str(told["failed"].get("hint"))[:500])
+    raise NotMade(f"the driver broke while it was made: {str(told.get('broke', 'an unreadable answer'))[:100]}", "")
+
+
+class _Idle:
+    """One thread that looks after all drivers of this process."""
+
+    def __init__(self) -> None:
+        self._drivers: weakref.WeakSet[Driver] = weakref.WeakSet()
+        threading.Thread(target=self._look, name="idle drivers", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(LOOK)
+            for driver in list(self._drivers):
+                driver.stop_if_idle(time.monotonic())
+
+    @classmethod
+    def watch(cls, driver: Driver) -> None:
+        _idle()._drivers.add(driver)
+
+
+@cache
+def _idle() -> _Idle:
+    return _Idle()
+
+
+NOT_STARTED = (NotStarted, NotPinned, NoClosure, NotMade)
+"""Why a driver has no process: nothing was sent."""
