@@ -37,6 +37,19 @@ def test_a_key_of_a_described_provider_is_replaced_and_the_old_one_proven_dead(s
     assert scene.published().startswith("ks_")
 
 
+@pytest.mark.parametrize("isolation", ["process", "sandbox"])
+def test_in_a_process_of_its_own_it_is_handed_the_table_and_reads_no_file(scene: Scene, isolation: str) -> None:
+    scene.rewrite(defaults={"lease": "20s", "isolation": isolation})
+    (rotation,) = scene.json("rotate", NAME, "--wait")["rotations"]
+    assert rotation["phase"] == "done", rotation
+    assert scene.alive == {"key-2"}
+    _write(scene, {"verify.path": "nowhere"})
+    refused = scene.say("rotate", NAME)
+    assert (refused.code, len(refused.lines)) == (2, 2)
+    assert f"{scene.folder / 'mine.yaml'}:" in refused.err
+    assert "description.verify.path is no path" in refused.err
+
+
 def test_in_an_emergency_too(scene: Scene) -> None:
     answer = scene.say("rotate", NAME, "--assume-compromise", "--contained", "--yes", "--wait")
     assert answer.code == 0, answer.err
