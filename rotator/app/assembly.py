@@ -22,6 +22,7 @@ from rotator.adapters.probe import HttpProber
 from rotator.adapters.together import Threads
 from rotator.app.admins import Admins, Readmitted, is_published_by
 from rotator.app.consumers import make_consumers, make_teller, tools_of
+from rotator.app.describing import described
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.isolating import Isolation
@@ -160,7 +161,7 @@ class Assembly:
 
     def provider_config(self, name: str) -> DriverConfig:
         """What a provider's driver is made with."""
-        return self._absolute(self.config.providers[name])
+        return described(self._absolute(self.config.providers[name]))
 
     def store_config(self, name: str) -> DriverConfig:
         """What a store's driver is made with."""

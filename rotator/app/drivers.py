@@ -10,13 +10,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from rotator.adapters.isolation.closures import NoClosure, closure_of
+from rotator.app.describing import PROVIDERS, place_of
 from rotator.app.isolating import OFF, Isolation
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.reading import DriverConfig
 from rotator.domain.failures import Failure
 from rotator.ports import Provider, Store
 
-PROVIDERS, STORES = "rotator.providers", "rotator.stores"
+STORES = "rotator.stores"
 
 ISOLATED_BY_NOBODY = Isolation(default=OFF)
 
@@ -117,4 +118,4 @@ def _made(config: DriverConfig, make: Callable[[], Any]) -> Any:
         message, hint = getattr(error, "message", None), getattr(error, "hint", None)
         if message is None or hint is None:
             raise
-        raise ConfigError(f"{config.where}: {config.name}: {message}", hint) from None
+        raise ConfigError(f"{place_of(config, message)}: {config.name}: {message}", hint) from None

@@ -24,6 +24,7 @@ from rotator.adapters.isolation.possible import how, why_not
 from rotator.adapters.isolation.processes import NotResolved
 from rotator.adapters.isolation.provider import IsolatedProvider
 from rotator.adapters.isolation.store import IsolatedStore, isolated_store
+from rotator.app.describing import place_of
 from rotator.config.errors import ConfigError
 from rotator.config.permissions import checked
 from rotator.config.reading import DriverConfig
@@ -132,7 +133,7 @@ def _said(config: DriverConfig) -> Iterator[None]:
     try:
         yield
     except NOT_STARTED as error:
-        raise ConfigError(f"{config.where}: {config.name}: {error.message}", error.hint) from None
+        raise ConfigError(f"{place_of(config, error.message)}: {config.name}: {error.message}", error.hint) from None
 
 
 def best() -> str:

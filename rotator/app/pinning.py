@@ -12,7 +12,8 @@ from pathlib import Path
 from rotator.adapters.isolation.closures import NoClosure, closure_of
 from rotator.adapters.isolation.pins import FILE, Pin, Pins, write_pins
 from rotator.app.assembly import Assembly
-from rotator.app.drivers import PROVIDERS, STORES, find
+from rotator.app.describing import PROVIDERS
+from rotator.app.drivers import STORES, find
 from rotator.app.isolating import OFF
 from rotator.config.errors import ConfigError
 from rotator.config.reading import DriverConfig

@@ -112,6 +112,11 @@ class Settings:
             raise self._wrong(name, "is not an absolute path", "begin it with /")
         return path
 
+    def tree(self, name: str) -> Any:
+        """Whatever stands there, tables and lists included; None where nothing does."""
+        self._read.add(name)
+        return self._given.get(name)
+
     def table(self, name: str, known: Collection[str]) -> Settings:
         """A table within this one."""
         self._read.add(name)

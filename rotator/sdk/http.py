@@ -4,9 +4,9 @@
     client.get(path("v1", "keys"))                              # repeated a few times within the timeout
     client.send("DELETE", path("v1", "keys", key_id), expect=(204, 404))       # once; the engine does it again
     client.mint(path("v1", "keys"), {"name": mark}, expect=(201, 409))         # once, and `Ambiguous` if it got lost
-    client.send("POST", path("token"), form={"grant_type": "…"})               # a form instead of JSON
+    client.send("POST", path("token"), Form(grant_type="…"))                     # a form instead of JSON
 
-An answer with a status in `expect` is returned, every other one is a failure:
+An answer with a status in `expect`, or that `expect` is content with, is returned, every other one is a failure:
 
     401  Denied: the admin credential is refused           404, other 4xx  Permanent
     403  Denied: it may not do this                        5xx, HTML, broken JSON, no answer  Transient
@@ -25,7 +25,7 @@ import re
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -62,6 +62,15 @@ class Answer:
 
     status: int
     body: Any = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Form(dict[str, Any]):
+    """A body that is sent as a web form instead of JSON; a list is a field that stands there several times."""
+
+
+Expect = Collection[int] | Callable[[Answer], bool]
+"""Statuses, or what looks at an answer and says whether it is one: some APIs answer 200 and tell the truth within."""
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -132,21 +141,16 @@ class _Request:
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, Any] | None = field(repr=False)
+    body: Any = field(repr=False)
     once: bool  # a mint: doing it twice makes two keys
-    form: bool = False  # the body is sent as a form
+    hide: Collection[str] = field(repr=False)
     fetched: bool = False  # its headers are an authority's
-
-    def encoded(self) -> bytes | None:
-        """The body as it is sent."""
-        if self.body is None:
-            return None
-        return (urlencode(self.body, errors="replace") if self.form else json.dumps(self.body)).encode()
 
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
         sent = [token for value in self.headers.values() for token in _tokens(value)] + list(_texts(self.body))
         sent += [value for _, value in parse_qsl(urlsplit(self.target).query)]
+        sent += [written for each in self.hide for written in (each, quote(each, safe=""))]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
@@ -189,6 +193,8 @@ class Client:
     headers: sent with every request that brings none of its own; here is the admin credential, or who fetches it.
     timeout: of every request, the repeated reads together.
     permission: what the admin credential needs, for `Denied`.
+    hide: secrets that no failure shows, besides whatever was sent with the request.
+    plain: text that is neither JSON nor HTML is an answer's body, too, and not a broken server's.
     meaning: what the API's own words say, from the status and JSON of a 4xx that was not expected; None: what the
     status says. Nothing was done, whatever it returns.
     Raises `SettingsError` for a `base_url` that is none.
@@ -201,6 +207,8 @@ class Client:
         timeout: timedelta,
         headers: Mapping[str, str] | Authority | None = None,
         permission: str = "",
+        hide: Collection[str] = (),
+        plain: bool = False,
         meaning: Callable[[int, Any], Failure | None] = lambda status, body: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -208,12 +216,24 @@ class Client:
         self._seconds = timeout.total_seconds()
         self._headers: Mapping[str, str] | Authority = headers if headers is not None else {}
         self._permission = permission
+        self._hide = tuple(hide)
+        self._plain = plain
         self._meaning = meaning
         self._now = now
 
-    def get(self, target: str, *, headers: Mapping[str, str] | None = None, expect: Collection[int] = (200,)) -> Answer:
-        """Read. What fails transiently is tried again while the timeout allows, but for a throttle."""
-        request = self._request("GET", target, None, headers)
+    def get(
+        self,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = (200,),
+        hide: Collection[str] = (),
+    ) -> Answer:
+        """Read. What fails transiently is tried again while the timeout allows, but for a throttle.
+
+        `hide`: secrets in the target, which no failure may show if the server repeats them.
+        """
+        request = self._request("GET", target, None, headers, hide=hide)
         deadline = time.monotonic() + self._seconds
         again = Retrying(
             retry=retry_if_exception(_passes),
@@ -227,24 +247,23 @@ class Client:
         self,
         method: str,
         target: str,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
-        expect: Collection[int] = (200,),
+        expect: Expect = (200,),
+        hide: Collection[str] = (),
     ) -> Answer:
         """Change something that may be changed twice: one request, and `Transient` when its answer is lost."""
-        request = self._request(method, target, body if form is None else form, headers)
-        return self._once(replace(request, form=form is not None), expect, self._seconds)
+        return self._once(self._request(method, target, body, headers, hide=hide), expect, self._seconds)
 
     def mint(
         self,
         target: str,
-        body: Mapping[str, Any],
+        body: Any,
         *,
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
-        expect: Collection[int] = (201,),
+        expect: Expect = (201,),
     ) -> Answer:
         """Make a key: one request, and `Ambiguous` unless it is certain that nothing was made."""
         return self._once(self._request(method, target, body, headers, once=True), expect, self._seconds)
@@ -253,16 +272,18 @@ class Client:
         self,
         method: str,
         target: str,
-        body: Mapping[str, Any] | None,
+        body: Any,
         headers: Mapping[str, str] | None,
         once: bool = False,
+        hide: Collection[str] = (),
     ) -> _Request:
         own = self._headers if headers is None else headers
         shown = own if isinstance(own, Mapping) else own.headers()
-        return _Request(method, target, {**COMMON, **shown}, body, once, fetched=own is not shown)
+        hidden = (*hide, *self._hide)
+        return _Request(method, target, {**COMMON, **shown}, body, once, hidden, fetched=own is not shown)
 
-    def _once(self, request: _Request, expect: Collection[int], seconds: float) -> Answer:
-        kind = "application/x-www-form-urlencoded" if request.form else "application/json"
+    def _once(self, request: _Request, expect: Expect, seconds: float) -> Answer:
+        kind = "application/x-www-form-urlencoded" if isinstance(request.body, Form) else "application/json"
         typed = {"Content-Type": kind} if request.body is not None else {}
         target, failure = self.base.prefix + request.target, Ambiguous if request.once else Transient
         try:
@@ -271,7 +292,7 @@ class Client:
                 request.method,
                 target,
                 headers={**typed, **request.headers},
-                body=request.encoded(),
+                body=_encoded(request.body),
                 seconds=seconds,
                 most=MOST_BYTES,
             )
@@ -279,9 +300,11 @@ class Client:
             raise Transient(str(unsent), "see that it runs, and that base_url is right") from None
         except Lost as lost:
             raise failure(str(lost)) from None
-        content = _content(reply)
-        if reply.status in expect and content is not _NO_JSON:
-            return Answer(reply.status, content)
+        content = _content(reply, plain=self._plain)
+        if content is not _NO_JSON:
+            answer = Answer(reply.status, content, reply.headers)
+            if expect(answer) if callable(expect) else reply.status in expect:
+                return answer
         raise self._failure(request, reply, content)
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
@@ -341,14 +364,29 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, Transient) and not error.throttled and error.retry_after is None
 
 
-def _content(reply: Reply) -> Any:
+def _encoded(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    if isinstance(body, Form):
+        return urlencode(body, doseq=True, errors="replace").encode()
+    return json.dumps(body).encode()
+
+
+def _content(reply: Reply, *, plain: bool) -> Any:
     """The JSON of an answer, None without a body; never an error, which would hold the text."""
     if not reply.body:
         return None
     try:
         return json.loads(reply.body)
     except (ValueError, RecursionError):
-        return _NO_JSON
+        return _text(reply) if plain else _NO_JSON
+
+
+def _text(reply: Reply) -> Any:
+    html = reply.body.lstrip()[:1] == b"<" or "html" in reply.headers.get("Content-Type", "").lower()
+    # what looks like JSON and is none was cut off on its way
+    broken = reply.body.lstrip()[:1] in (b"{", b"[") or "json" in reply.headers.get("Content-Type", "").lower()
+    return _NO_JSON if html or broken else reply.body.decode(errors="replace")
 
 
 def _words(request: _Request, content: Any) -> str:

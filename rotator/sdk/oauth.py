@@ -15,7 +15,7 @@ from typing import Any
 
 from rotator.domain.failures import Denied, Transient
 from rotator.domain.times import quoted
-from rotator.sdk.http import Client, bearer
+from rotator.sdk.http import Client, Form, bearer
 
 EARLY = timedelta(minutes=2)
 """How long before its end a token is not used any more."""
@@ -54,7 +54,7 @@ class Tokens:
             return not fresh
 
     def _fetch(self) -> None:
-        answer = self._client.send("POST", self._target, form=self._form(), expect=(200, 400, 401))
+        answer = self._client.send("POST", self._target, Form(self._form()), expect=(200, 400, 401))
         body: Any = answer.body if isinstance(answer.body, dict) else {}
         if answer.status != 200:
             word = body.get("error")

@@ -26,6 +26,7 @@ from rotator.sdk.http import (
     Answer,
     BaseUrl,
     Client,
+    Form,
     admin_bearer,
     basic,
     bearer,
@@ -595,3 +596,72 @@ def test_name_and_password_of_basic_authentication_are_taken_out_of_what_a_serve
 def test_a_sentence_is_said_rather_than_a_bare_code(body: Any, said: str) -> None:
     failed, _ = failure(get, reply(400, body))
     assert failed.message.endswith(f": {said!r}")
+
+
+# -- what drivers of unusual APIs need ---------------------------------------------------------------------------------
+
+
+def test_a_form_is_sent_as_one() -> None:
+    with Canned([reply(201, {})]) as canned:
+        client(canned).mint("/keys", Form(name="a b", scope=["x", "y"]))
+    (got,) = canned.got
+    assert got.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert got.body == b"name=a+b&scope=x&scope=y"
+
+
+def test_a_mint_may_have_another_method_and_headers_of_its_own() -> None:
+    with Canned([reply(201, {})]) as canned:
+        client(canned).mint("/keys", None, method="PUT", headers={"X-Api-Key": "other"})
+    (got,) = canned.got
+    assert (got.method, got.body, got.headers["x-api-key"]) == ("PUT", b"", "other")
+    assert "authorization" not in got.headers
+
+
+def test_an_answer_brings_its_headers_along() -> None:
+    with Canned([reply(200, {}, headers={"Location": "/keys/7"})]) as canned:
+        assert client(canned).get("/x").headers["location"] == "/keys/7"
+
+
+def test_what_is_expected_may_depend_on_what_stands_in_the_answer() -> None:
+    def fine(answer: Answer) -> bool:
+        return bool(answer.body["ok"])
+
+    with Canned([reply(200, {"ok": True}), reply(200, {"ok": False})]) as canned:
+        assert client(canned).mint("/keys", {}, expect=fine).body == {"ok": True}
+        with pytest.raises(Ambiguous):
+            client(canned).mint("/keys", {}, expect=fine)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "understood"),
+    [
+        (b"Unauthorized", "text/plain", True),
+        (b"<html>no</html>", "text/plain", False),
+        (b"no", "text/html", False),
+        (b'{"cut": "of', "text/plain", False),
+        (b"[", "text/plain", False),
+        (b"no", "application/json", False),
+    ],
+)
+def test_text_that_is_no_json_is_an_answer_only_where_it_is_asked_for_and_nothing_broken(
+    text: bytes, kind: str, understood: bool
+) -> None:
+    head = f"HTTP/1.1 401 x\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+    with Canned([head + text]) as canned:
+        plain = Client(canned.url, timeout=timedelta(seconds=5), plain=True)
+        if understood:
+            assert plain.get("/me", expect=(401,)).body == text.decode()
+        else:
+            with pytest.raises(Transient):
+                plain.send("GET", "/me", expect=(401,))
+        with pytest.raises(Transient):
+            client(canned).send("GET", "/me", expect=(401,))
+
+
+def test_a_secret_that_is_told_to_be_hidden_is_in_no_failure_however_it_is_written() -> None:
+    with Canned([reply(400, {"error": "what is s/ecret-12345 or s%2Fecret-12345 or constant-1"})]) as canned:
+        asking = Client(canned.url, timeout=timedelta(seconds=5), hide=("constant-1",))
+        with pytest.raises(Permanent) as caught:
+            asking.get("/bot/me", hide=("s/ecret-12345",))
+    assert "12345" not in caught.value.message
+    assert "constant-1" not in caught.value.message

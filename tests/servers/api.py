@@ -45,6 +45,12 @@ class Reply:
         return b"" if self.body is None else json.dumps(self.body).encode()
 
 
+def _parsed(content: bytes, kind: str) -> Any:
+    if not content:
+        return None
+    return dict(parse_qsl(content.decode())) if "form" in kind else json.loads(content)
+
+
 def _taken(faults: list[tuple[str, Reply]], asked: Asked) -> Reply | None:
     for fault in faults:
         if asked.line.startswith(fault[0]):
@@ -63,6 +69,8 @@ class StandIn:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.faults: list[tuple[str, Reply]] = []
+        self.losing = 0  # so many answers get lost, their requests take effect
+        self.lost = 0
         self.spoilt: list[tuple[str, Reply]] = []
         self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self._lock = threading.RLock()
@@ -125,8 +133,16 @@ class StandIn:
             self.asked.append(asked)
             return _taken(self.faults, asked) or _instead(self.answer(asked), _taken(self.spoilt, asked))
 
+    def _loses(self) -> bool:
+        with self._lock:
+            if not self.losing:
+                return False
+            self.losing -= 1
+            self.lost += 1
+            return True
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        respond = self._respond
+        respond, loses = self._respond, self._loses
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -140,9 +156,12 @@ class StandIn:
                     path=tuple(unquote(each) for each in parts.path.strip("/").split("/")),
                     query=dict(parse_qsl(parts.query)),
                     headers={name.lower(): text for name, text in self.headers.items()},
-                    body=_read(content, self.headers.get("Content-Type", "")),
+                    body=_parsed(content, self.headers.get("Content-Type") or ""),
                 )
                 reply = respond(asked)
+                if loses():
+                    self.close_connection = True
+                    return
                 content = reply.encoded()
                 self.send_response(reply.status)
                 typed = {"Content-Type": "application/json"} if reply.content is None and content else {}
@@ -160,10 +179,3 @@ class StandIn:
                 """It keeps its own log."""
 
         return Handler
-
-
-def _read(content: bytes, kind: str) -> Any:
-    """A body: a form as its fields, everything else is JSON."""
-    if kind.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(content.decode()))
-    return json.loads(content) if content else None
