@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         want = wanted(assembly, spec)
         if sys.stdin.isatty():
             err.line(clean(f"{spec.name} waits: {want.instruction}"))
-        done = provide(assembly, spec, read(want), patiently(err))
+        done = provide(assembly, spec, want, read(want), patiently(err))
     if args.json:
         print(json.dumps(report([done.rotation], selected=1), indent=2, ensure_ascii=False))
     else:

@@ -95,6 +95,8 @@ class Capabilities:
     slots: tuple[str, ...] = ()
     cap: int | None = None  # live keys per principal; None: none known
     disabling: Disabling = Disabling.NONE
+    lists: bool = True  # else `keys` is always empty, and a key's id is `unlisted_id` of its value
+    deletes: bool = True  # else a person does, in the console; it is believed when the key is refused
     expiry: bool = False
     scopes: bool = False
     usage: bool = False  # the list tells when a key was last used
@@ -151,6 +153,11 @@ class Minted:
     key_id: str
     value: Secret = field(repr=False)
     created_at: datetime | None = None
+
+
+def unlisted_id(fingerprint: str) -> str:
+    """The id of a key whose provider lists none, and so has none to tell: the same value is always the same key."""
+    return f"key-{fingerprint}"
 
 
 def slot_of(key_id: str) -> str:
