@@ -19,7 +19,10 @@ LONGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a rotation, by its id, waits for. `parts`: the names of a value's parts, in the order in which they are asked for."""
+    """What a rotation, by its id, waits for.
+
+    `parts`: the names of a value's parts, in the order in which they are asked for.
+    """
 
     rotation: str
     parts: tuple[str, ...]

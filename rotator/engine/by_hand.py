@@ -15,6 +15,8 @@ from rotator.engine.recorded import Recorded
 
 LONGEST_URL = 200
 """Characters of a driver's console URL that are shown."""
+EXPOSED = "exposed until a person acts"
+"""What people are alerted to, at every look, as long as an emergency waits for one."""
 
 
 def waiting_keys(row: Rotation) -> tuple[OldKey, ...]:
@@ -48,7 +50,7 @@ def ask_to_delete(rotation: Recorded, key_id: str) -> None:
         return
     rotation.learn(known)
     rotation.row = rotation.row.with_old_key(old)
-    rotation.ask("needs a deletion", key_id, instruction(rotation, key_id))
+    rotation.ask(EXPOSED if rotation.row.rules.emergency else "needs a deletion", key_id, instruction(rotation, key_id))
     rotation.row = rotation.row.with_old_key(replace(old, asked_at=rotation.now()))
 
 
@@ -58,8 +60,9 @@ def until_deleted(rotation: Recorded) -> Waiting | None:
     if not waiting:
         return None
     note = instruction(rotation, *(old.key_id for old in waiting))
-    if rotation.row.rules.emergency:
-        rotation.world.observer.alert("exposed until a person acts", rotation.spec.name, note)
+    before = rotation.row.waiting
+    if rotation.row.rules.emergency and before is not None and before.note == note:
+        rotation.world.observer.alert(EXPOSED, rotation.spec.name, note)
     return rotation.wait(rotation.world.timing.hold_poll, WaitFor.PERSON, note)
 
 

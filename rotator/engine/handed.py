@@ -47,9 +47,14 @@ def awaits(row: Rotation) -> bool:
 
 def instruction(spec: Credential, capabilities: Capabilities) -> str:
     """What a person has to do, on one line."""
+    return f"{wish(spec, capabilities)}, then `rotator provide {spec.name}`"
+
+
+def wish(spec: Credential, capabilities: Capabilities) -> str:
+    """What a person has to make, where, and with which scopes."""
     where = f" at {capabilities.console_url[:LONGEST_URL]}" if capabilities.console_url else ""
     scopes = f" that may do {', '.join(spec.scopes)} and nothing else" if spec.scopes else ""
-    return f"make a key for {spec.principal.name}{where}{scopes}, then `rotator provide {spec.name}`"
+    return f"make a key for {spec.principal.name}{where}{scopes}"
 
 
 # -- the step ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rotator.domain.records import Event, EventKind, Request, Verb
 from rotator.domain.rotation import Phase, Problem, Rotation, WaitFor, Waiting
 from rotator.engine import picked_up
 from rotator.engine.belonging import learn_told_of
+from rotator.engine.by_hand import waiting_keys
 from rotator.engine.world import Timing
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
             learn_told_of(rotation, request)
         else:
             rotation.row = answered(before, request.verb, rotation.now())
-        late = rotation.row == before and request.verb in (Verb.ROLLBACK, Verb.RESUME)
+        late = rotation.row == before and request.verb in (Verb.ROLLBACK, Verb.RESUME) and not waiting_keys(before)
         detail = {"why": request.why, **({"result": "too late, nothing was done"} if late else {})}
         event = Event(kind=EventKind.OPERATOR, action=request.verb.value, detail=detail)
         if rotation.row.phase is Phase.STUCK or rotation.row.phase.terminal:

@@ -49,9 +49,9 @@ def awaiting(spec: Credential, world: World) -> Rotation:
 def provide(spec: Credential, world: World, value: Secret, sleep: Sleep, *, asked_by: str) -> Provided:
     """Check a value, leave it for the rotation that waits for it, and wake that. Raises `NotTaken` and `Failure`.
 
-    `asked_by`: the rotation that the person was told to make it for; what another one asks since is no question to
-    which this is the answer. `sleep`: called with seconds, at most a list lag or a death window, where only a later list can tell which key it
-    is. Twice: the same value is told of again; another one is refused as long as the first works.
+    `asked_by`: the rotation that the person was told to make it for; to what another one has asked since this is no
+    answer. `sleep`: called with seconds, at most a list lag or a death window, where only a later list can tell which
+    key it is. Twice: the same value is told of again; another one is refused as long as the first works.
     """
     look = _looking(spec, world, asked_by)
     look.values["handed over"] = value
@@ -74,8 +74,8 @@ def _looking(spec: Credential, world: World, asked_by: str) -> Recorded:
     """The rotation that waits, as its owner sees it; nothing is committed by it."""
     row = awaiting(spec, world)
     if row.id != asked_by:
-        hint = f"it may be too old for this one: {handed.instruction(spec, world.provider.capabilities(spec.principal))}"
-        raise NotTaken(f"{spec.name} is rotated anew since the key was asked for", hint)
+        wanted = handed.instruction(spec, world.provider.capabilities(spec.principal))
+        raise NotTaken(f"{spec.name} is rotated anew since the key was asked for", f"it may be too old: {wanted}")
     return Recorded(row, spec, world, claimed_at=world.clock.boottime())
 
 

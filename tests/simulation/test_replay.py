@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from rotator.domain.rotation import Phase
-from rotator.testing.simulator.provider import KINDS
 from rotator.testing.simulator import Outcome, Scenario, run
+from rotator.testing.simulator.provider import KINDS
 
 
 @pytest.mark.parametrize("strategy", KINDS)

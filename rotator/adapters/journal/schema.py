@@ -146,6 +146,7 @@ OLD_KEY = Table(
     Column("first_refused_at", Instant),
     Column("proof", Text),
     Column("dead_at", Instant),
+    Column("asked_at", Instant),
 )
 
 PLACE_STATE = Table(

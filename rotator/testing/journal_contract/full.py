@@ -38,6 +38,7 @@ FULL = Rotation(
             first_refused_at=NOW,
             proof=Proof.REFUSED,
             dead_at=NOW,
+            asked_at=NOW,
         ),
         OldKey(key_id="app_a@51c"),
     ),

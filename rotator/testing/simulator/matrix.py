@@ -23,7 +23,8 @@ PHASES = (
     Phase.SWEEPING,
 )
 PASSED_THROUGH = {
-    # Nothing can be disabled in a slot, or where a person does everything, and before its mint, the pivot, an in-place rotation has nothing to put back.
+    # Nothing can be disabled in a slot, or where a person does everything; and before its mint, the pivot, an in-place
+    # rotation has nothing to put back.
     "two-slots": (Phase.CONTAINING,),
     "in-place": (Phase.CONTAINING, Phase.ROLLING_BACK),
     "assisted": (Phase.CONTAINING,),

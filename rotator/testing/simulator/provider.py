@@ -112,9 +112,7 @@ class Watcher(Protocol):
 class SimulatedProvider:
     """Implements `rotator.ports.Provider` and `Prober`; shared by all installations."""
 
-    def __init__(
-        self, schedule: Schedule, faults: Faults, kind: str, *, fingerprint: Callable[[Secret], str]
-    ) -> None:
+    def __init__(self, schedule: Schedule, faults: Faults, kind: str, *, fingerprint: Callable[[Secret], str]) -> None:
         self._schedule = schedule
         self._faults = faults
         self._fingerprint = fingerprint
