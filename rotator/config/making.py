@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+NO_ADMIN = "none"
+"""What the config says of a provider whose keys a person makes and deletes."""
 T = TypeVar("T")
 
 
@@ -85,7 +87,7 @@ class Maker:
             name=name,
             driver=entry.driver,
             settings=entry.settings,
-            admin=self.reference(entry.admin, (*path, "admin")),
+            admin=None if entry.admin == NO_ADMIN else self.reference(entry.admin, (*path, "admin")),
             hosts=tuple(entry.hosts),
             rate=self._rate(entry.rate, (*path, "rate")),
             where=self._document.where(path),

@@ -74,7 +74,7 @@ class Probe:
     """A plain HTTP request whose status tells whether a key lives, so that the engine can ask without the driver.
 
     `header` is formatted with the value's parts, e.g. `Bearer {secret}`; `invalid` are the statuses that mean
-    "no such key" and nothing else.
+    "no such key" and nothing else. `headers`: what is sent besides, without a secret.
     """
 
     url: str
@@ -82,6 +82,7 @@ class Probe:
     template: str = "Bearer {secret}"
     works: tuple[int, ...] = (200,)
     invalid: tuple[int, ...] = (401,)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

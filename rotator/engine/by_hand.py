@@ -46,12 +46,12 @@ def ask_to_delete(rotation: Recorded, key_id: str) -> None:
         rotation=rotation.row.id,
     )
     old = rotation.row.old_key(key_id) or OldKey(key_id=key_id, fingerprint=known.fingerprint)
-    if old.asked_at is not None:
+    if old.to_delete_since is not None:
         return
     rotation.learn(known)
     rotation.row = rotation.row.with_old_key(old)
     rotation.ask(EXPOSED if rotation.row.rules.emergency else "needs a deletion", key_id, instruction(rotation, key_id))
-    rotation.row = rotation.row.with_old_key(replace(old, asked_at=rotation.now()))
+    rotation.row = rotation.row.with_old_key(replace(old, to_delete_since=rotation.now()))
 
 
 def until_deleted(rotation: Recorded) -> Waiting | None:

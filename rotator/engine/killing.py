@@ -75,7 +75,7 @@ def kill(rotation: Recorded, key_id: str, state: KeyState, action: str) -> None:
 def bury(rotation: Recorded, key_id: str) -> None:
     """Note a deletion: of an old key, whose proof follows, or of a stray, which nothing knows from now on."""
     old = rotation.row.old_key(key_id)
-    if old is not None and old.asked_at is not None:
+    if old is not None and old.to_delete_since is not None:
         return  # nothing was deleted yet
     if old is not None:
         rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))

@@ -360,9 +360,9 @@ class Invariants:
                 self.broken("I2", key.id, "lives, made by", key.rotation or "hand", "current is", current)
         held = {store.name: self._key_in(now) for store in estate.stores.values() if (now := store.current(credential))}
         now_current = self._provider.keys_by_id.get(current or "")
-        if now_current is not None and now_current.refused_by is not None:
-            if now_current.refused_by.installation == PERSON:
-                return  # deleted by mistake when all was over: only another rotation helps
+        by = now_current.refused_by if now_current is not None else None
+        if by is not None and by.installation == PERSON:
+            return  # deleted by mistake when all was over: only another rotation helps
         off = [name for name, key in held.items() if key is None or key.id != current]
         if off:
             self.broken("drift", *off, "not at", current)

@@ -194,7 +194,7 @@ class Script:
         """Who resumes what is stuck does first what the hint says."""
         words = set(row.problem.hint.split()) if row.problem is not None else set()
         for old in row.old_keys:
-            if old.asked_at is not None and old.key_id in words:
+            if old.to_delete_since is not None and old.key_id in words:
                 self.world.provider.delete_in_console(self.world.provider.keys_by_id[old.key_id])
 
     def _clear_weather(self, installation: Installation) -> bool:

@@ -40,8 +40,8 @@ RECONCILED_EVERY = 6 * 3600.0
 class Scenario:
     """What a world is made of; whatever is None is drawn from the seed. Rates are shares of effects or pauses.
 
-    `strategy`: one of `KINDS`. `focus`: the phase at which faults and events are aimed. `unread`: a store that cannot be
-    read joins the others.
+    `strategy`: one of `KINDS`. `focus`: the phase at which faults and events are aimed. `unread`: a store that cannot
+    be read joins the others.
     """
 
     strategy: str

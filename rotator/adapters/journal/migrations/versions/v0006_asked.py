@@ -9,4 +9,4 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Add the column; nobody was asked before."""
-    op.add_column("old_key", sa.Column("asked_at", sa.BigInteger))
+    op.add_column("old_key", sa.Column("to_delete_since", sa.BigInteger))
