@@ -18,6 +18,9 @@ What the vendor says (https://platform.claude.com/docs/en/api/admin/api_keys, an
 - A list knows no last use, no scopes, and of the value only `partial_key_hint`.
 - Setting a key to active again may be refused because of a limit on keys, whose number is not given.
 
+The pages show a key in `x-api-key` with version 2023-06-01, and so does this driver; the SDK shows it as a bearer token
+with version 2026-10-21.
+
 Not confirmed: how long a disabled key is accepted, and how long the list lags. The windows above are cautious guesses.
 
 A key with few permissions may not list models: 403 says that it lives (https://github.com/archdex-art/CodeGraph/pull/18).

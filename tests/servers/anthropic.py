@@ -16,7 +16,8 @@ NAME = "Claude API"
 ADMIN = "sk-ant-admin01-of-the-organisation-0123456789"
 POOR = "sk-ant-api03-without-any-permission-0123456789"
 WORKSPACE = "wrkspc_01Agents"
-VERSION = "2023-06-01"
+VERSIONS = ("2023-06-01", "2026-10-21")
+"""The documentation's, and the SDK's, which besides shows a key as a bearer token."""
 WRITABLE = ("active", "inactive", "archived")
 
 
@@ -56,8 +57,8 @@ class AnthropicStandIn(StandIn):
         return next(each for each in self.held if each["id"] == key_id)
 
     def answer(self, asked: Asked) -> Reply:
-        shown = asked.headers.get("x-api-key", "")
-        if asked.headers.get("anthropic-version") != VERSION:
+        shown = asked.headers.get("x-api-key") or asked.headers.get("authorization", "").removeprefix("Bearer ")
+        if asked.headers.get("anthropic-version") not in VERSIONS:
             return error(400, "invalid_request_error", "anthropic-version: header is required")
         if asked.path == ("v1", "models"):
             return self._models(shown)
