@@ -72,7 +72,11 @@ def test_the_vendors_client_lists_what_the_driver_lists(server: AnthropicStandIn
 def test_the_vendors_client_sees_what_the_driver_did(server: AnthropicStandIn, vendors: VendorsClient) -> None:
     key_id, _ = server.make()
     ours, theirs = driver(server), vendors.organization
-    for state, status in ((KeyState.DISABLED, "inactive"), (KeyState.ENABLED, "active"), (KeyState.DELETED, "archived")):
+    for state, status in (
+        (KeyState.DISABLED, "inactive"),
+        (KeyState.ENABLED, "active"),
+        (KeyState.DELETED, "archived"),
+    ):
         ours.set_state(AGENTS, key_id, state)
         assert theirs.api_keys.retrieve(key_id).status == status
     assert theirs.retrieve().id == "org-1"
