@@ -1,4 +1,4 @@
-"""Where a provider lists nothing and deletes nothing: a person deletes, and refusal of the old value is the only proof."""
+"""Where a provider lists and deletes nothing: a person deletes, and refusal of the old value is the only proof."""
 
 from __future__ import annotations
 

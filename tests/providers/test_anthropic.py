@@ -10,8 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from anthropic import APIStatusError
 from anthropic import Anthropic as VendorsClient
+from anthropic import APIStatusError
 from rotator_anthropic import Anthropic
 
 from rotator.adapters.probe import HttpProber

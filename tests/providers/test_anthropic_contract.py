@@ -18,7 +18,7 @@ from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.stand_in(NAME)
 TIMEOUT = timedelta(seconds=10)
-QUICK: dict[str, Any] = {name: "0s" for name in ("propagation", "death_window", "list_lag")}
+QUICK: dict[str, Any] = dict.fromkeys(("propagation", "death_window", "list_lag"), "0s")
 
 
 class Console(Anthropic):

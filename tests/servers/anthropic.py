@@ -1,9 +1,10 @@
-"""A stand-in for the Claude API: keys of an organisation, listed and switched by its Admin API, and models to be listed.
+"""A stand-in for the Claude API: an organisation's keys, listed and switched by its Admin API, and models to list.
 
-As https://platform.claude.com/docs/en/api/admin/api_keys and the types of the vendor's Python SDK 2.14 describe it; that
-SDK is its client, too. `POST /console/keys` is the Console, in which a person makes keys: nothing of the kind is in the
-API. What it cannot show: how long the real one accepts a key that was switched off, how far its list lags, in which words
-it refuses to bring an archived key back (here 400), its limits on requests and on keys.
+As https://platform.claude.com/docs/en/api/admin/api_keys and the types of the vendor's Python SDK 2.14 describe it;
+that SDK is a client of it, too. `POST /console/keys` is the Console, in which a person makes keys: no part of the API.
+
+What it cannot show: how long the real one accepts a key that is switched off, how far its list lags, in what words it
+refuses to bring an archived key back (here 400), its limits on requests and on keys.
 """
 
 from __future__ import annotations
