@@ -40,7 +40,7 @@ def test_a_rotation_from_its_beginning_to_the_proof(alone: Scene) -> None:
     done = alone.say("rotate", NAME, "--wait")
     assert (done.code, "dead (refused)" in done.out) == (0, True)
     assert alone.alive == {key_id}
-    assert set(alone.keyserver.log.calls()) == {Operation.RESOURCE}
+    assert {each.operation for each in alone.keyserver.log} == {Operation.RESOURCE}
 
 
 def test_an_emergency_is_incomplete_until_a_person_has_deleted(alone: Scene) -> None:
