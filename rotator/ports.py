@@ -42,7 +42,8 @@ class Provider(Protocol):
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """All keys of the principal over all pages, the disabled ones too; as old as `list_lag`. Twice: a new look.
 
-        Slots are listed even when empty, as a deleted key whose id carries the slot's fresh tag.
+        Without `Capabilities.lists` always none. Slots are listed even when empty, as a deleted key whose id carries
+        the slot's fresh tag.
         """
         ...
 
@@ -61,6 +62,7 @@ class Provider(Protocol):
         """Disable, enable or delete exactly this key. Twice: nothing more; of a key that is gone: nothing.
 
         For a slot it acts only if the slot still holds this id, else it does nothing; deleting writes a fresh tag.
+        Without `Capabilities.deletes` deleting is `Permanent`, and nobody asks for it.
         """
         ...
 

@@ -45,7 +45,7 @@ class HttpProber:
             with _manager().request(
                 "GET",
                 probe.url,
-                headers={"Accept": "application/json", "User-Agent": "rotator", probe.header: header},
+                headers={"Accept": "application/json", "User-Agent": "rotator", **probe.headers, probe.header: header},
                 timeout=Timeout(total=self._timeout),
                 retries=False,
                 redirect=False,

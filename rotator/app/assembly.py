@@ -65,6 +65,7 @@ class Assembly:
         self._lock = threading.RLock()
         self._providers: dict[str, Provider] = {}
         self._readmitted: dict[str, Readmitted] = {}
+        self._prompted: dict[str, str] = {}
         self._stores: dict[str, Store] = {}
         self._worlds: dict[str, World] = {}
         self._prober = HttpProber(self.timing.request)
@@ -178,11 +179,14 @@ class Assembly:
     def _admin(self, config: DriverConfig) -> str:
         given = self.admin.get(config.name)
         if given == "-":
-            return from_prompt(config.name)
+            if config.name not in self._prompted:
+                self._prompted[config.name] = from_prompt(config.name)
+            return self._prompted[config.name]
         reference = config.admin
         if given is not None:
             reference = read_reference(given, self.config.stores, f"--admin {config.name}")
-        assert reference is not None
+        if reference is None:
+            return ""  # the driver says whether it can do without
         try:
             return self.resolver(reference)
         except ConfigError as error:

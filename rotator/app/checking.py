@@ -15,7 +15,7 @@ from rotator.config.errors import ConfigError
 from rotator.config.values import ConsumerConfig
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
-from rotator.domain.keys import Disabling
+from rotator.domain.keys import Capabilities, Disabling
 from rotator.engine.world import World
 from rotator.ports import ABSENT, Store, TellsLeastPolicy, TellsWorthKnowing
 
@@ -129,7 +129,10 @@ def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
         return
     live = sum(key.live for key in listed)
     keys = "1 living key" if live == 1 else f"{live} living keys"
-    yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {keys}")
+    if not world.provider.capabilities(spec.principal).lists:
+        yield Finding(subject=spec.name, ok=None, text=f"{spec.provider}: lists no keys, so a stranger's is not found")
+    elif assembly.config.providers[spec.provider].admin is not None:
+        yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {keys}")
     for publication in spec.publish:
         where = f"{publication.store}:{publication.ref}"
         try:
@@ -177,8 +180,15 @@ def _worth_knowing(spec: Credential, world: World) -> Iterator[Finding]:
     capabilities = world.provider.capabilities(spec.principal)
     if not capabilities.strategy.overlap:
         yield Finding(subject=spec.name, ok=None, text="no overlap: every rotation is a short outage")
-    if capabilities.disabling is Disabling.NONE:
+    if not capabilities.deletes:
+        text = "a person deletes old keys, which is waited for" + _where(capabilities)
+        yield Finding(subject=spec.name, ok=None, text=text)
+    elif capabilities.disabling is Disabling.NONE:
         yield Finding(subject=spec.name, ok=None, text="keys cannot be disabled, only deleted")
+
+
+def _where(capabilities: Capabilities) -> str:
+    return f" at {capabilities.console_url}" if capabilities.console_url else ""
 
 
 def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]:

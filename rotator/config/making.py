@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 HOW_RATE = "write it like 5/s or 100/m"
+NO_ADMIN = "none"
+"""What the config says of a provider whose keys a person makes and deletes."""
 T = TypeVar("T")
 
 
@@ -93,7 +95,7 @@ class Maker:
             driver=entry.driver,
             settings=settings,
             described=self._beneath((*path, SETTING)),
-            admin=self.reference(entry.admin, (*path, "admin")),
+            admin=None if entry.admin == NO_ADMIN else self.reference(entry.admin, (*path, "admin")),
             hosts=tuple(entry.hosts),
             rate=self._rate(entry.rate, (*path, "rate")),
             isolation=entry.isolation,
