@@ -71,10 +71,20 @@ def refuse_until_resumed(rotation: Recorded, old: OldKey) -> None:
 
     `rotator resume` is the person's word that it is done, which ends the waiting and proves nothing.
     """
-    message = f"the value of {old.key_id} cannot be had, and the provider lists no keys: nobody can prove its death"
+    message = _nobody_can_prove(old)
     if rotation.row.problem is not None and rotation.row.problem.message == message:
         return
     raise Undecidable(
         message,
         f"{instruction(rotation, old.key_id)}, then `rotator resume {rotation.spec.name}`: it ends as unproven",
     )
+
+
+def word_is_given(row: Rotation) -> bool:
+    """Whether a person has just answered that problem; what is waited for before the answer is taken forgets it."""
+    asked = {_nobody_can_prove(old) for old in row.old_keys if old.proof is None}
+    return row.problem is not None and row.problem.message in asked
+
+
+def _nobody_can_prove(old: OldKey) -> str:
+    return f"the value of {old.key_id} cannot be had, and the provider lists no keys: nobody can prove its death"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.rotation import Phase, Waiting
-from rotator.engine import places
+from rotator.engine import by_hand, places
 from rotator.engine.belonging import belongs, learn_handed_over, strays
 from rotator.engine.killing import InUse, bury, kill
 from rotator.engine.planning import fix_old_keys
@@ -25,6 +25,8 @@ def sweep(rotation: Recorded) -> Phase | Waiting | None:
     """Unless the rotation is clean wait out every stalled effect and look again; drop values; plan the next one."""
     ends_as = rotation.row.ends_as or Phase.DONE
     emergency = rotation.row.rules.emergency and ends_as is Phase.DONE
+    if by_hand.word_is_given(rotation.row):
+        prove(rotation)
     if emergency or not rotation.row.clean or not rotation.capabilities.lists:  # then no reconciler finds it later
         quiet = rotation.row.since + 2 * rotation.world.timing.lease + rotation.capabilities.list_lag
         if rotation.now() < quiet:

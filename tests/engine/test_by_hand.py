@@ -10,12 +10,13 @@ import pytest
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.keys import BY_HAND, KeyState, unlisted_id
 from rotator.domain.records import Verb
-from rotator.domain.rotation import Mode, Phase, Proof, Rotation, WaitFor
+from rotator.domain.rotation import Mode, OldKey, Phase, Problem, Proof, Rotation, WaitFor, Waiting
 from rotator.domain.secret import Secret
 from rotator.engine import by_hand, providing
 from rotator.engine.handed import NotTaken
 from rotator.engine.reconciling import reconcile
 from rotator.engine.starting import assume_compromise
+from rotator.engine.sweeping import sweep
 from tests.engine.small_world import NAME, TIMING, SmallWorld
 from tests.engine.test_handed import asked, made, provide, run_for, work
 
@@ -295,3 +296,20 @@ def test_a_value_is_kept_until_the_death_is_proven(small: SmallWorld) -> None:
     delete(small, "k1")
     assert run_for(small, HOUR).phase is P.DONE
     assert not [store for store in small.store.values() if (place.kind, place.of) in store.held]
+
+
+def test_a_persons_word_is_taken_before_a_sweep_waits_and_forgets_the_question(small: SmallWorld) -> None:
+    """The simulator's assisted 1210: parked in sweeping, it was asked again after every answer."""
+    lost = OldKey(key_id="k0", to_delete_since=small.clock.now())
+    small.know("k0", None)
+    message = "the value of k0 cannot be had, and the provider lists no keys: nobody can prove its death"
+    rotation = small.begin(
+        phase=P.SWEEPING,
+        new_key="k1",
+        old_keys=(lost,),
+        fixed=True,
+        beyond_pivot=True,
+        problem=Problem(message=message),
+    )
+    assert isinstance(sweep(rotation), Waiting), "nothing that was under way may land any more"
+    assert [old.proof for old in rotation.row.old_keys] == [Proof.UNPROVEN]

@@ -28,10 +28,12 @@ PATIENCE = 600.0
 class Person:
     """One who looks now and then. What was made and not handed over is remembered, as on a note beside the screen."""
 
-    def __init__(self, schedule: Schedule, provider: SimulatedProvider, random: Random) -> None:
+    def __init__(self, schedule: Schedule, provider: SimulatedProvider, random: Random, *, slips: bool) -> None:
+        """`slips`: now and then the wrong key is deleted, which takes somebody to mend it."""
         self._schedule = schedule
         self._provider = provider
         self._random = random
+        self._slips = slips
         self._noted: SimulatedKey | None = None
         self._left: dict[str, float] = {}  # when it was last handed over, or may have been
 
@@ -59,11 +61,11 @@ class Person:
                 actor.background = True
 
     def _deletes(self, spec: Credential, row: Rotation) -> None:
-        """One of the keys that are asked for, or nothing today; or a wrong one, when there is somebody to mend it."""
+        """One of the keys that are asked for, or nothing today, or a wrong one."""
         if self._random.random() < 0.3:
             return
         asked = self._random.choice(by_hand.waiting_keys(row))
-        if self._random.random() < 0.05 and (living := self._provider.living(spec.principal.name)):
+        if self._random.random() < 0.05 and self._slips and (living := self._provider.living(spec.principal.name)):
             wrong = self._random.choice(living)
             self._schedule.tell("deletes the wrong key", wrong.id)
             self._provider.delete_in_console(wrong, asked=wrong.id == asked.key_id)

@@ -297,7 +297,7 @@ class Simulated:
         for number in range(self.random.choice((2, 2, 3))):
             self.hire(installation, f"{installation.name}-worker{number}", self._works)
         if self.strategy.minter is Minter.PERSON:
-            person = Person(self.schedule, self.provider, self.random)
+            person = Person(self.schedule, self.provider, self.random, slips=self.scenario.operators)
             works = partial(_hands_over, person)
             self.hire(installation, installation.name + HANDS_OVER, works, after=60.0).background = True
         after = self.random.random() * RECONCILED_EVERY
