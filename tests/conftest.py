@@ -21,6 +21,7 @@ from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.redis import RedisServer
+from tests.stores.making import Making, in_process
 
 pytest_plugins = ["tests.reality"]
 
@@ -172,6 +173,12 @@ def openbao_pair() -> Iterator[Pair]:
         pair = _start(openbao.start_pair)
         ending.callback(pair.stop)
         yield pair
+
+
+@pytest.fixture
+def making() -> Making:
+    """How the store under test is made."""
+    return in_process
 
 
 @pytest.fixture
