@@ -97,3 +97,10 @@ def stopped(store: IsolatedStore) -> Iterator[IsolatedStore]:
         yield store
     finally:
         store.stop()
+
+
+def pid_of(store: IsolatedStore) -> int:
+    """The child's that a store has now."""
+    process = store._calls.driver._process
+    assert process is not None
+    return process._process.pid

@@ -107,7 +107,12 @@ def test_a_kubeconfig_names_its_server_and_its_files_when_it_can_be_read(tmp_pat
     settings = {"auth": {"method": "kubeconfig", "file": str(file)}}
     assert reach("kubernetes", settings) == Reach(paths=(str(file),))
     cluster = {"server": "https://kubernetes.internal:6443", "certificate-authority": "ca.crt"}
-    user = {"client-certificate": "/etc/c.crt", "client-key": "/etc/c.key", "client-key-data": "a2V5", "tokenFile": "t"}
+    user: dict[str, Any] = {
+        "client-certificate": "/etc/c.crt",
+        "client-key": "/etc/c.key",
+        "client-key-data": "a2V5",
+        "tokenFile": "t",
+    }
     document: dict[str, Any] = {
         "clusters": [{"name": "c", "cluster": cluster}],
         "users": [{"name": "u", "user": user}],

@@ -7,7 +7,6 @@ name a program that prints keys; it is run only where the settings say so, becau
 from __future__ import annotations
 
 import configparser
-import errno
 import json
 import os
 import shlex
@@ -90,17 +89,22 @@ class Profile:
             message = f"the program of profile {quoted(self._name)} took too long"
             late: Failure | None = Transient(message, "it is tried again")
         except (OSError, *_NO_KEYS, subprocess.SubprocessError) as error:
-            late = self._confined() if getattr(error, "errno", None) == errno.EPERM else None
+            late = self._confined() if _forbidden(error) else None
         else:
             late = None
         # Outside of the handlers, because what they hold has the program's output.
         raise late or self._denied("names a program that printed no keys", "run it, and look at what it prints")
 
     def _confined(self) -> Denied:
-        """The sandbox starts no program (seccomp answers EPERM)."""
+        """It is no fault of the program's."""
         hint = "set `isolation: process` for this store, or write the keys into the profile"
         return self._denied("names a program, and a driver in a sandbox runs none", hint)
 
     def _denied(self, what: str, hint: str) -> Denied:
         message = f"profile {quoted(self._name)} of {self._file} {what}"
         return Denied(message, hint, permission=f"keys in profile {self._name}")
+
+
+def _forbidden(error: Exception) -> bool:
+    """Whether no program may be started at all: a sandbox has neither processes nor a /dev/null to write to."""
+    return isinstance(error, PermissionError) and error.filename in (None, os.devnull)
