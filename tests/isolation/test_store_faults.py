@@ -45,8 +45,6 @@ AT: Mapping[str, tuple[str, dict[str, Any]]] = {
 """Where each store's settings name its server, and the rest of them."""
 SECONDS = 2.0
 """Of one call."""
-ALL_REQUESTS = 6 * SECONDS
-"""After which the parent gives a call up that its driver does not."""
 PLACES = {"gitlab_ci": "projects/acme/api", "kubernetes": "team/app"}
 
 
@@ -109,11 +107,9 @@ def test_a_server_that_answers_nothing_or_without_end_costs_the_call_s_time(
     with answering(act) as address:
         store = sandboxes.store(driver, {**settings, key: address}, timeout=timedelta(seconds=SECONDS))
         with stopped(store):
-            began = time.monotonic()
             with pytest.raises(Transient) as caught:
                 store.read(place_in(driver))
-            assert time.monotonic() - began < ALL_REQUESTS + 5
-            assert "broke:" not in caught.value.message, "the driver has a failure for that"
+            assert "the driver of" not in caught.value.message, "it gave up by itself, and not its parent with it"
             assert store.capabilities().max_bytes != 0, "the next call is answered"
 
 
