@@ -73,8 +73,9 @@ class Hosts:
         return Hosts(hosts, self.networks)
 
     def __str__(self) -> str:
-        """Give the hosts as the config would list them."""
-        return ", ".join(each.name if each.port == HTTPS else f"{each.name}:{each.port}" for each in self.hosts)
+        """Give the hosts and networks as the config would list them."""
+        hosts = (each.name if each.port == HTTPS else f"{each.name}:{each.port}" for each in self.hosts)
+        return ", ".join([*hosts, *map(str, self.networks)])
 
     def find(self, name: str, port: int) -> Host | None:
         """The entry for a host."""

@@ -175,8 +175,8 @@ class Driver:
         ready = self._prepare()
         process = ready.process
         try:
-            self.hosts, self._files = process.hosts, ready.files
             self.tells = self._open(process, ready.closure)
+            self.hosts, self._files = process.hosts, ready.files
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
