@@ -278,8 +278,8 @@ ATTEMPTS: Mapping[str, Callable[[Any], str]] = {
     for each in (
         read_environment, read_memory, read_memory_by_call, read_journal, read_pipe, take_descriptor, write_file,
         fill_a_file_in_memory, change_mode, delete_file, fork, run_program, become_program, trace, send_signal,
-        be_traceable_again, outlive_the_parent, connect, connect_by_itself, reconnect_what_was_handed_over, open_while_sending,
-        send_datagram, look_up, connect_to_unix, listen,
+        be_traceable_again, outlive_the_parent, connect, connect_by_itself, reconnect_what_was_handed_over,
+        open_while_sending, send_datagram, look_up, connect_to_unix, listen,
     )
 }  # fmt: skip
 
