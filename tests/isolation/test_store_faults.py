@@ -91,16 +91,25 @@ def nothing(_: socket.socket, over: threading.Event) -> None:
 
 
 def without_end(connection: socket.socket, over: threading.Event) -> None:
-    """Some megabytes a second, as JSON begins."""
+    """Some megabytes a second, more than any answer may have."""
+    _go_on(connection, over, b" " * 131_072)
+
+
+def in_drops(connection: socket.socket, over: threading.Event) -> None:
+    """So little that a read never waits long."""
+    _go_on(connection, over, b" ")
+
+
+def _go_on(connection: socket.socket, over: threading.Event, piece: bytes) -> None:
     connection.recv(65536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{")
     while not over.wait(0.01):
-        connection.sendall(b" " * 65536)
+        connection.sendall(piece)
 
 
 @pytest.mark.parametrize("driver", AT)
-@pytest.mark.parametrize("act", [nothing, without_end])
-def test_a_server_that_answers_nothing_or_without_end_costs_the_call_s_time(
+@pytest.mark.parametrize("act", [nothing, without_end, in_drops])
+def test_a_server_whose_answer_never_ends_costs_the_call_s_time(
     driver: str, act: Callable[[socket.socket, threading.Event], None], sandboxes: Apart
 ) -> None:
     key, settings = AT[driver]
