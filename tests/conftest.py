@@ -33,6 +33,16 @@ hypothesis.settings.register_profile("rotator", deadline=None, print_blob=True, 
 hypothesis.settings.load_profile("rotator")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Copies of drivers, 90 MB of them, go with the test process and not into the home of whoever runs it."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The cluster of this test process; skips where there are no binaries. Most tests want `postgres_database`."""
