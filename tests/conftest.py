@@ -21,6 +21,7 @@ from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.redis import RedisServer
+from tests.stores.making import Making, in_process
 
 pytest_plugins = ["tests.reality"]
 
@@ -30,6 +31,16 @@ Server = TypeVar("Server")
 # every time; everywhere else each run tries new ones.
 hypothesis.settings.register_profile("rotator", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("rotator")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Copies of drivers, 90 MB of them, go with the test process and not into the home of whoever runs it."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -172,6 +183,12 @@ def openbao_pair() -> Iterator[Pair]:
         pair = _start(openbao.start_pair)
         ending.callback(pair.stop)
         yield pair
+
+
+@pytest.fixture
+def making() -> Making:
+    """How the store under test is made."""
+    return in_process
 
 
 @pytest.fixture

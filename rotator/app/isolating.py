@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +18,7 @@ from typing import Any
 
 from rotator.adapters.isolation.copies import Copies
 from rotator.adapters.isolation.egress import Hosts
-from rotator.adapters.isolation.keeping import NOT_STARTED, Driver, Recipe, texts
+from rotator.adapters.isolation.keeping import NOT_STARTED, Driver, Recipe
 from rotator.adapters.isolation.pins import FILE, NotPinned, Pins, read_pins
 from rotator.adapters.isolation.possible import how, why_not
 from rotator.adapters.isolation.processes import NotResolved
@@ -66,7 +66,7 @@ class Isolation:
         self, config: DriverConfig, entry: EntryPoint, resolve: Callable[[str], str], timeout: timedelta, level: str
     ) -> IsolatedStore:
         """A store's driver in its process. Raises `ConfigError`."""
-        driver = self._driver("store", config, entry, timeout, level, resolve=_only(config.settings, resolve))
+        driver = self._driver("store", config, entry, timeout, level, resolve=_explained(resolve))
         return isolated_store(f"driver of {config.name}", driver, timeout)
 
     def look(self, kind: str, config: DriverConfig, entry: EntryPoint, timeout: timedelta) -> tuple[Hosts, Reach]:
@@ -141,13 +141,10 @@ def best() -> str:
     return SANDBOX if why_not() is None else PROCESS
 
 
-def _only(settings: Mapping[str, Any], resolve: Callable[[str], str]) -> Callable[[str], str]:
-    """Resolves what stands in a driver's own settings, and nothing else."""
-    own = frozenset(texts(settings))
+def _explained(resolve: Callable[[str], str]) -> Callable[[str], str]:
+    """Resolves, with a complaint that a driver's process can be told."""
 
     def resolved(reference: str) -> str:
-        if reference not in own:
-            raise NotResolved("the driver asks for a reference that its settings do not have", "ask who wrote it why")
         try:
             return resolve(reference)
         except ConfigError as error:

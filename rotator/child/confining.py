@@ -24,6 +24,8 @@ _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights over files a version of Landlock knows; 16 from version 5 on."""
 
 MEMORY = 2 << 30
+LARGEST_FILE = 1 << 20
+"""Bytes of a file in memory, by which a client certificate gets into OpenSSL; there is no other to be written."""
 FILES = 256
 LEAST_LANDLOCK = 1
 NEWEST_LANDLOCK = 6
@@ -48,7 +50,7 @@ def confine(readable: Iterable[str]) -> None:
     except KeyError:
         raise OSError(f"the system calls of {machine} are not known") from None
     _landlock(readable)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     _seccomp(filter_)
     _see()
 

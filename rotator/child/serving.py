@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from rotator.child.asking import NotTold, Parent
 from rotator.child.wire import BrokenFrame, frames, write
@@ -25,7 +24,7 @@ from rotator.domain.codec import CodecError, decode, encode
 from rotator.domain.credential import Place, Principal, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import KeyState, MintRequest
-from rotator.domain.reach import Reach
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.secret import Secret
 from rotator.domain.settings import SettingsError
 
@@ -153,20 +152,6 @@ def reach(entry: str, settings: Mapping[str, Any]) -> Reach:
         says(settings)
         if says is not None
         else Reach(hosts=host_of(settings.get("base_url") or settings.get("address")))
-    )
-
-
-def host_of(url: object) -> tuple[str, ...]:
-    """The host of an address, as `Reach` takes it; none of what is no address, which the driver will complain about."""
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        port = parts.port or (80 if parts.scheme == "http" else 443)
-    except ValueError:
-        return ()
-    return (
-        (f"[{parts.hostname}]:{port}" if ":" in parts.hostname else f"{parts.hostname}:{port}",)
-        if parts.hostname
-        else ()
     )
 
 

@@ -140,6 +140,14 @@ def write_file(path: str) -> str:
     return Path(path).read_text()
 
 
+def fill_a_file_in_memory(_: object) -> str:
+    with os.fdopen(os.memfd_create("held"), "wb", buffering=0) as file:
+        left = memoryview(bytes(2 << 20))
+        while left:
+            left = left[file.write(left) :]
+    return "two megabytes"
+
+
 def change_mode(path: str) -> str:
     Path(path).chmod(0o666)
     return oct(stat.S_IMODE(Path(path).stat().st_mode))
@@ -269,9 +277,9 @@ ATTEMPTS: Mapping[str, Callable[[Any], str]] = {
     each.__name__: each
     for each in (
         read_environment, read_memory, read_memory_by_call, read_journal, read_pipe, take_descriptor, write_file,
-        change_mode, delete_file, fork, run_program, become_program, trace, send_signal, be_traceable_again,
-        outlive_the_parent, connect, connect_by_itself, reconnect_what_was_handed_over, open_while_sending,
-        send_datagram, look_up, connect_to_unix, listen,
+        fill_a_file_in_memory, change_mode, delete_file, fork, run_program, become_program, trace, send_signal,
+        be_traceable_again, outlive_the_parent, connect, connect_by_itself, reconnect_what_was_handed_over,
+        open_while_sending, send_datagram, look_up, connect_to_unix, listen,
     )
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from rotator.domain.failures import Failure
 from rotator.ports import ABSENT, Store
 from rotator.testing.store_contract import secret_free
 from tests.servers.aws import REGION, AwsServer, Login
+from tests.stores.making import Making, in_process
 
 TIMEOUT = timedelta(seconds=10)
 CURRENT = Place(ref="ai/openai", kind=PlaceKind.CURRENT, fields=("api_key",))
@@ -32,6 +33,7 @@ class Aws:
 
     server: AwsServer
     secrets: set[str] = field(default_factory=lambda: {HIDDEN})
+    making: Making = in_process
 
     def store(
         self,
@@ -49,7 +51,7 @@ class Aws:
 
         auth = {"method": "static", "access_key_id": "env:KEY_ID", "secret_access_key": "file:/run/secret"}
         given = {"region": REGION, "endpoint_url": address or self.server.address, "auth": auth, **settings}
-        return AwsStore.from_settings("aws", given, resolve, timeout)
+        return self.making(AwsStore, "aws", given, resolve, timeout)
 
     def document(self, ref: str) -> Mapping[str, Any]:
         """As a consumer reads it."""

@@ -17,6 +17,7 @@ from rotator.domain.failures import Conflict
 from tests.servers.secret_manager.fronts import serve_grpc, serve_rest
 from tests.servers.secret_manager.iam import OWNER, Binding
 from tests.servers.secret_manager.service import LostError, Moment, RefusedError, SecretManager
+from tests.stores.making import Making, in_process
 
 TIMEOUT = timedelta(seconds=10)
 PROJECT = "acme-prod"
@@ -36,13 +37,14 @@ class Gcp:
     address: str
     transport: str = "rest"
     secrets: set[str] = field(default_factory=lambda: {HIDDEN, TOKEN})
+    making: Making = in_process
 
     def store(self, token: str = TOKEN, timeout: timedelta = TIMEOUT, **settings: Any) -> GcpStore:
         """A store with that token, an owner's if none is given."""
         self.secrets.add(token)
         given = {"project": PROJECT, "endpoint": self.address, "transport": self.transport}
         auth = {"auth": {"method": "access_token", "token": "file:/run/token"}}
-        return GcpStore.from_settings("gcp", {**given, **auth, **settings}, lambda _: token, timeout)
+        return self.making(GcpStore, "gcp", {**given, **auth, **settings}, lambda _: token, timeout)
 
     def allow(self, token: str, *bindings: Binding) -> str:
         """Let a token be somebody's."""

@@ -14,6 +14,7 @@ from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers.aws import AwsServer
 from tests.servers.proxy import Fault, FaultProxy, Kind
 from tests.stores.aws_access import Aws
+from tests.stores.making import Making
 
 pytestmark = pytest.mark.stand_in("AWS Secrets Manager")
 
@@ -41,30 +42,31 @@ class Somebody:
 
 class TestAws(StoreContract):
     @pytest.fixture
-    def store(self, aws_server: AwsServer) -> Store:
-        return Aws(aws_server).store()
+    def store(self, aws_server: AwsServer, making: Making) -> Store:
+        return Aws(aws_server, making=making).store()
 
     @pytest.fixture
     def colleague(self, aws_server: AwsServer) -> Colleague:
         return Somebody(aws_server)
 
-    @pytest.fixture(params=["DROP_RESPONSE", "HANG_RESPONSE"])
+    @pytest.fixture(params=[Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
+    def loss(self, request: pytest.FixtureRequest) -> Kind:
+        found: Kind = request.param
+        return found
+
+    @pytest.fixture
     def lose_answer(
-        self,
-        aws_server: AwsServer,
-        fault_proxy: Callable[[str, int], FaultProxy],
-        request: pytest.FixtureRequest,
+        self, aws_server: AwsServer, fault_proxy: Callable[[str, int], FaultProxy], loss: Kind, making: Making
     ) -> LoseAnswer:
-        kind = Kind[request.param]
         proxy = fault_proxy(aws_server.host, aws_server.port)
-        timeout = timedelta(seconds=0.6 if kind is Kind.HANG_RESPONSE else 10)
-        lossy = Aws(aws_server).store(address=f"http://127.0.0.1:{proxy.port}", timeout=timeout)
+        timeout = timedelta(seconds=0.6 if loss is Kind.HANG_RESPONSE else 10)
+        lossy = Aws(aws_server, making=making).store(address=f"http://127.0.0.1:{proxy.port}", timeout=timeout)
 
         @contextmanager
         def losing() -> Iterator[Store]:
             # What changes what a reader sees: the first secret, or the label.
             changes = (b"secretsmanager.CreateSecret", b"secretsmanager.UpdateSecretVersionStage")
-            proxy.inject(*(Fault(kind=kind, request=change) for change in changes))
+            proxy.inject(*(Fault(kind=loss, request=change) for change in changes))
             yield lossy
             assert proxy.fired == 1
 

@@ -15,6 +15,7 @@ from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers import secret_manager
 from tests.servers.secret_manager.service import LostError, Moment, RefusedError
 from tests.stores.gcp_access import PARENT, Gcp, serving
+from tests.stores.making import Making
 
 
 class Somebody:
@@ -67,16 +68,23 @@ class Contract(StoreContract):
             yield gcp
 
     @pytest.fixture
-    def store(self, gcp: Gcp) -> Store:
+    def store(self, gcp: Gcp, making: Making) -> Store:
+        gcp.making = making
         return gcp.store()
 
     @pytest.fixture(params=[0.0, 5.0], ids=["broken off", "no answer"])
-    def lose_answer(self, gcp: Gcp, request: pytest.FixtureRequest) -> LoseAnswer:
-        lossy = gcp.store(timeout=timedelta(seconds=1 if request.param else 10))
+    def silence(self, request: pytest.FixtureRequest) -> float:
+        seconds: float = request.param
+        return seconds
+
+    @pytest.fixture
+    def lose_answer(self, gcp: Gcp, silence: float, making: Making) -> LoseAnswer:
+        gcp.making = making
+        lossy = gcp.store(timeout=timedelta(seconds=1 if silence else 10))
 
         @contextmanager
         def losing() -> Iterator[Store]:
-            last = Last(request.param)
+            last = Last(silence)
             gcp.service.hooks.append(last)
             yield lossy
             last.over.set()

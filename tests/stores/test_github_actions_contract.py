@@ -18,6 +18,7 @@ from rotator.testing.write_only_store_contract import Reader, WriteOnlyStoreCont
 from tests.servers import github
 from tests.servers.github import TOKEN, GithubStandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.making import Making, in_process
 
 pytestmark = pytest.mark.stand_in(github.NAME)
 SCOPES = {
@@ -27,8 +28,14 @@ SCOPES = {
 }
 
 
-def made(server: GithubStandIn, url: str = "", timeout: timedelta = timedelta(seconds=10)) -> GithubActionsStore:
-    """A store whose waiting moves the server's clock."""
+def made(
+    server: GithubStandIn, url: str = "", timeout: timedelta = timedelta(seconds=10), making: Making = in_process
+) -> GithubActionsStore:
+    """A store whose waiting moves the server's clock; in another process, whose waiting is real, each write does."""
+    if making is not in_process:
+        server.tick = 1.0
+        settings = {"base_url": url or server.url, "auth": {"method": "token", "token": "env:TOKEN"}}
+        return making(GithubActionsStore, "ci", settings, lambda _: TOKEN, timeout)
     api = Api(url or server.url, lambda *_: bearer(TOKEN))
     return GithubActionsStore(Secrets(api, "private"), "GitHub", LARGEST, timeout, sleep=server.advance)
 
@@ -57,27 +64,33 @@ class TestGithubActions(WriteOnlyStoreContract):
         return str(request.param)
 
     @pytest.fixture
-    def store(self, server: GithubStandIn) -> Store:
-        return made(server)
+    def store(self, server: GithubStandIn, making: Making) -> Store:
+        return made(server, making=making)
 
     @pytest.fixture
     def reader(self, server: GithubStandIn) -> Reader:
         return Workflow(server)
 
     @pytest.fixture(params=[Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
+    def loss(self, request: pytest.FixtureRequest) -> Kind:
+        found: Kind = request.param
+        return found
+
+    @pytest.fixture
     def lose_answer(
         self,
         server: GithubStandIn,
         fault_proxy: Callable[[str, int], FaultProxy],
-        request: pytest.FixtureRequest,
+        loss: Kind,
+        making: Making,
     ) -> LoseAnswer:
         proxy = fault_proxy(server.host, server.port)
-        timeout = timedelta(seconds=0.5 if request.param is Kind.HANG_RESPONSE else 10)
-        lossy = made(server, f"http://127.0.0.1:{proxy.port}", timeout)
+        timeout = timedelta(seconds=0.5 if loss is Kind.HANG_RESPONSE else 10)
+        lossy = made(server, f"http://127.0.0.1:{proxy.port}", timeout, making)
 
         @contextmanager
         def losing() -> Iterator[Store]:
-            proxy.inject(Fault(kind=request.param, request=b"PUT /"))
+            proxy.inject(Fault(kind=loss, request=b"PUT /"))
             yield lossy
             assert proxy.fired == 1
 

@@ -16,13 +16,14 @@ from rotator.testing.write_only_store_contract import Reader, WriteOnlyStoreCont
 from tests.servers import gitlab
 from tests.servers.gitlab import TOKEN, GitlabStandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.making import Making, in_process
 
 pytestmark = pytest.mark.stand_in(gitlab.NAME)
 
 
-def made(url: str, timeout: timedelta = timedelta(seconds=10)) -> GitlabCiStore:
+def made(url: str, timeout: timedelta = timedelta(seconds=10), making: Making = in_process) -> GitlabCiStore:
     settings = {"base_url": f"{url}/api/v4", "token": "env:TOKEN", "masked": False}
-    return GitlabCiStore.from_settings("ci", settings, lambda _: TOKEN, timeout)
+    return making(GitlabCiStore, "ci", settings, lambda _: TOKEN, timeout)
 
 
 class Job:
@@ -51,27 +52,33 @@ class TestGitlabCi(WriteOnlyStoreContract):
         return str(request.param)
 
     @pytest.fixture
-    def store(self, server: GitlabStandIn) -> Store:
-        return made(server.url)
+    def store(self, server: GitlabStandIn, making: Making) -> Store:
+        return made(server.url, making=making)
 
     @pytest.fixture
     def reader(self, server: GitlabStandIn) -> Reader:
         return Job(server)
 
     @pytest.fixture(params=[Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
+    def loss(self, request: pytest.FixtureRequest) -> Kind:
+        found: Kind = request.param
+        return found
+
+    @pytest.fixture
     def lose_answer(
         self,
         server: GitlabStandIn,
         fault_proxy: Callable[[str, int], FaultProxy],
-        request: pytest.FixtureRequest,
+        loss: Kind,
+        making: Making,
     ) -> LoseAnswer:
         proxy = fault_proxy(server.host, server.port)
-        timeout = timedelta(seconds=0.5 if request.param is Kind.HANG_RESPONSE else 10)
-        lossy = made(f"http://127.0.0.1:{proxy.port}", timeout)
+        timeout = timedelta(seconds=0.5 if loss is Kind.HANG_RESPONSE else 10)
+        lossy = made(f"http://127.0.0.1:{proxy.port}", timeout, making)
 
         @contextmanager
         def losing() -> Iterator[Store]:
-            proxy.inject(Fault(kind=request.param, request=b"PUT /"))
+            proxy.inject(Fault(kind=loss, request=b"PUT /"))
             yield lossy
             assert proxy.fired == 1
 

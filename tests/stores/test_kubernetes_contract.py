@@ -15,6 +15,7 @@ from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers import kubernetes
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.making import Making, in_process
 
 pytestmark = pytest.mark.stand_in(kubernetes.NAME)
 
@@ -37,19 +38,21 @@ class Somebody:
         return {name: base64.b64decode(text).decode() for name, text in found.get("data", {}).items()}
 
 
-def made(server: KubernetesServer, address: str = "", timeout: float = 10) -> KubernetesStore:
+def made(
+    server: KubernetesServer, address: str = "", timeout: float = 10, making: Making = in_process
+) -> KubernetesStore:
     settings = {
         "address": address or server.plain_address,
         "namespace": NAMESPACE,
         "auth": {"method": "token", "token": "env:TOKEN"},
     }
-    return KubernetesStore.from_settings("k8s", settings, lambda _: server.admin, timedelta(seconds=timeout))
+    return making(KubernetesStore, "k8s", settings, lambda _: server.admin, timedelta(seconds=timeout))
 
 
 class TestKubernetes(StoreContract):
     @pytest.fixture
-    def store(self, kubernetes_server: KubernetesServer) -> Store:
-        return made(kubernetes_server)
+    def store(self, kubernetes_server: KubernetesServer, making: Making) -> Store:
+        return made(kubernetes_server, making=making)
 
     @pytest.fixture
     def colleague(self, kubernetes_server: KubernetesServer) -> Colleague:
@@ -60,21 +63,27 @@ class TestKubernetes(StoreContract):
         return (f"{ref}2", f"{ref}.deeper", f"{NAMESPACE}/service", "team")
 
     @pytest.fixture(params=[Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
+    def loss(self, request: pytest.FixtureRequest) -> Kind:
+        found: Kind = request.param
+        return found
+
+    @pytest.fixture
     def lose_answer(
         self,
         kubernetes_server: KubernetesServer,
         fault_proxy: Callable[[str, int], FaultProxy],
-        request: pytest.FixtureRequest,
+        loss: Kind,
+        making: Making,
     ) -> LoseAnswer:
         host, _, port = kubernetes_server.plain_address.removeprefix("http://").partition(":")
         proxy = fault_proxy(host, int(port))
-        timeout = 0.5 if request.param is Kind.HANG_RESPONSE else 10
-        lossy = made(kubernetes_server, f"http://127.0.0.1:{proxy.port}", timeout)
+        timeout = 0.5 if loss is Kind.HANG_RESPONSE else 10
+        lossy = made(kubernetes_server, f"http://127.0.0.1:{proxy.port}", timeout, making)
 
         @contextmanager
         def losing() -> Iterator[Store]:
             methods = (b"POST /api/", b"PATCH /api/", b"DELETE /api/")
-            proxy.inject(*(Fault(kind=request.param, request=method) for method in methods))
+            proxy.inject(*(Fault(kind=loss, request=method) for method in methods))
             yield lossy
             proxy.inject()
             assert proxy.fired == 1

@@ -17,10 +17,11 @@ from tests.servers import described
 from tests.servers.described import TOKEN, CircleCiStandIn, VariablesStandIn, VercelStandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
 from tests.stores.described import description
+from tests.stores.making import Making, in_process
 
 
-def made(name: str, url: str, timeout: timedelta = timedelta(seconds=10)) -> RestStore:
-    return RestStore.from_settings("ci", description(name, url), lambda _: TOKEN, timeout)
+def made(name: str, url: str, timeout: timedelta = timedelta(seconds=10), making: Making = in_process) -> RestStore:
+    return making(RestStore, "ci", description(name, url), lambda _: TOKEN, timeout)
 
 
 class Deployment:
@@ -55,17 +56,19 @@ class Described(WriteOnlyStoreContract):
         return owner
 
     @pytest.fixture
-    def store(self, server: VariablesStandIn) -> Store:
-        return made(self.api, server.url)
+    def store(self, server: VariablesStandIn, making: Making) -> Store:
+        return made(self.api, server.url, making=making)
 
     @pytest.fixture
     def reader(self, server: VariablesStandIn) -> Reader:
         return Deployment(server)
 
     @pytest.fixture
-    def lose_answer(self, server: VariablesStandIn, fault_proxy: Callable[[str, int], FaultProxy]) -> LoseAnswer:
+    def lose_answer(
+        self, server: VariablesStandIn, fault_proxy: Callable[[str, int], FaultProxy], making: Making
+    ) -> LoseAnswer:
         proxy = fault_proxy(server.host, server.port)
-        lossy = made(self.api, f"http://127.0.0.1:{proxy.port}")
+        lossy = made(self.api, f"http://127.0.0.1:{proxy.port}", making=making)
 
         @contextmanager
         def losing() -> Iterator[Store]:

@@ -13,6 +13,7 @@ from rotator.ports import Store
 from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers.openbao import OpenBaoServer, Refused
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.making import Making, in_process
 
 
 class Somebody:
@@ -33,14 +34,14 @@ class Somebody:
         return {}
 
 
-def made(server: OpenBaoServer, mount: str, **more: str) -> VaultStore:
+def made(server: OpenBaoServer, mount: str, making: Making = in_process, **more: str) -> VaultStore:
     settings = {
         "address": server.address,
         "mount": mount,
         "auth": {"method": "token", "token": "env:TOKEN"},
         **more,
     }
-    return VaultStore.from_settings("vault", settings, lambda _: server.token, timedelta(seconds=10))
+    return making(VaultStore, "vault", settings, lambda _: server.token, timedelta(seconds=10))
 
 
 def losing(
@@ -48,6 +49,7 @@ def losing(
     mount: str,
     fault_proxy: Callable[[str, int], FaultProxy],
     kind: Kind = Kind.DROP_RESPONSE,
+    making: Making = in_process,
     **more: str,
 ) -> LoseAnswer:
     """A store behind a proxy that loses the answer to the next write; `more`: settings."""
@@ -59,7 +61,7 @@ def losing(
         **more,
     }
     timeout = timedelta(seconds=1.5 if kind is Kind.HANG_RESPONSE else 10)
-    lossy = VaultStore.from_settings("lossy", settings, lambda _: server.token, timeout)
+    lossy = making(VaultStore, "lossy", settings, lambda _: server.token, timeout)
 
     @contextmanager
     def once() -> Iterator[Store]:
@@ -72,22 +74,28 @@ def losing(
 
 class TestVault(StoreContract):
     @pytest.fixture
-    def store(self, openbao_server: OpenBaoServer, openbao_mount: str) -> Store:
-        return made(openbao_server, openbao_mount)
+    def store(self, openbao_server: OpenBaoServer, openbao_mount: str, making: Making) -> Store:
+        return made(openbao_server, openbao_mount, making)
 
     @pytest.fixture
     def colleague(self, openbao_server: OpenBaoServer, openbao_mount: str) -> Colleague:
         return Somebody(openbao_server, openbao_mount)
 
     @pytest.fixture(params=[Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
+    def loss(self, request: pytest.FixtureRequest) -> Kind:
+        found: Kind = request.param
+        return found
+
+    @pytest.fixture
     def lose_answer(
         self,
         openbao_server: OpenBaoServer,
         openbao_mount: str,
         fault_proxy: Callable[[str, int], FaultProxy],
-        request: pytest.FixtureRequest,
+        loss: Kind,
+        making: Making,
     ) -> LoseAnswer:
-        return losing(openbao_server, openbao_mount, fault_proxy, request.param)
+        return losing(openbao_server, openbao_mount, fault_proxy, loss, making)
 
 
 class TestVaultInANamespace(StoreContract):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from rotator.adapters.isolation.keeping import NOT_STARTED, Driver
 from rotator.adapters.isolation.processes import Gone, Overdue
 from rotator.domain.codec import CodecError, decode, encode
-from rotator.domain.failures import Ambiguous, Failure, Transient
+from rotator.domain.failures import Ambiguous, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Calls:
         Raises the driver's failure, without any of these secrets in it; `lost` where nobody knows what was done, and
         `Transient` where nothing was.
         """
-        given = [encode(each, reveal=True) for each in arguments]
+        given = self._encoded(arguments)
         with self._explained(lost):
             told = self.driver.call(name, given, self._seconds * requests)
         if "failed" in told:
@@ -52,6 +52,13 @@ class Calls:
         except CodecError as error:
             unreadable = f"the {self._label} gave an unreadable answer: {error}"
         raise lost(unreadable, "report it to who wrote the driver")
+
+    def _encoded(self, arguments: Sequence[object]) -> list[Any]:
+        try:
+            return [encode(each, reveal=True) for each in arguments]
+        except CodecError as error:
+            unsendable = f"the {self._label} cannot be given this: {error}"
+        raise Permanent(unsendable, "publish less to it, and text alone")
 
     @contextmanager
     def _explained(self, lost: Callable[[str, str], Failure]) -> Iterator[None]:

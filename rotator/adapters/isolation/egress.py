@@ -43,10 +43,10 @@ class Hosts:
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def of(cls, operators: Iterable[str], drivers: Iterable[str]) -> Hosts:
+    def of(cls, operators: Iterable[str], drivers: Iterable[str], *, ours: bool = False) -> Hosts:
         """The operator's hosts and networks; where there are none of the operator's hosts, those of the driver.
 
-        Raises `NotAHost`.
+        `ours`: whether the rotator brings the driver, whose networks are taken then, too. Raises `NotAHost`.
         """
         networks, listed = [], []
         for text in operators:
@@ -55,7 +55,13 @@ class Hosts:
                 listed.append(_host(text, listed=True))
             else:
                 networks.append(network)
-        vendors = [] if listed else [_host(text, listed=False) for text in drivers]
+        vendors = []
+        for text in () if listed else drivers:
+            network = _network(text) if ours and "/" in text else None
+            if network is None:
+                vendors.append(_host(text, listed=False))
+            else:
+                networks.append(network)
         return cls(tuple(listed + vendors), tuple(networks))
 
     def named(self, texts: Iterable[str]) -> Hosts:
@@ -67,8 +73,9 @@ class Hosts:
         return Hosts(hosts, self.networks)
 
     def __str__(self) -> str:
-        """Give the hosts as the config would list them."""
-        return ", ".join(each.name if each.port == HTTPS else f"{each.name}:{each.port}" for each in self.hosts)
+        """Give the hosts and networks as the config would list them."""
+        hosts = (each.name if each.port == HTTPS else f"{each.name}:{each.port}" for each in self.hosts)
+        return ", ".join([*hosts, *map(str, self.networks)])
 
     def find(self, name: str, port: int) -> Host | None:
         """The entry for a host."""

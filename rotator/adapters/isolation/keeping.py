@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +16,7 @@ from typing import Any
 from rotator.adapters.isolation.closures import OURS, Closure, NoClosure, closure_of
 from rotator.adapters.isolation.copies import Copies
 from rotator.adapters.isolation.egress import Hosts, NotAHost
+from rotator.adapters.isolation.granted import Files, only, texts, texts_behind
 from rotator.adapters.isolation.pins import NotPinned, Pins
 from rotator.adapters.isolation.processes import DriverProcess, Gone, Launch, NotStarted, Overdue, Resolve
 from rotator.domain.codec import CodecError, decode
@@ -65,6 +66,16 @@ class Recipe:
         return self.entry.dist is None or self.entry.dist.name == OURS
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A process that may do what its driver needs: `reach`, and in it these files."""
+
+    process: DriverProcess
+    closure: Closure
+    reach: Reach
+    files: Files
+
+
 class Driver:
     """One driver. Used by many threads. `tells`: what a store says besides its port; `hosts`: where it may connect."""
 
@@ -75,6 +86,7 @@ class Driver:
         self._used = time.monotonic()
         self.tells: tuple[str, ...] = ()
         self.hosts = Hosts(())
+        self._files = Files(())
         _Idle.watch(self)
 
     def start(self) -> None:
@@ -115,13 +127,18 @@ class Driver:
             self.stop()
 
     def _have(self) -> DriverProcess:
+        """A process; another one where a file that it may read was replaced: it was allowed the old one alone."""
         process = self._process
-        if process is not None and not process.ended:
+        if process is not None and not process.ended and not self._files.changed:
             return process
         with self._starting:
-            if self._process is None or self._process.ended:
+            process = self._process
+            if process is None or process.ended or self._files.changed:
                 self._process = self._begin()
-            return self._process
+                if process is not None:
+                    self._end_later(process, self._recipe.seconds)
+                process = self._process
+            return process
 
     def _forget(self, process: DriverProcess) -> None:
         with self._starting:
@@ -134,7 +151,10 @@ class Driver:
         with self._starting:
             if self._process is process:
                 self._process = None
+        self._end_later(process, seconds)
 
+    @staticmethod
+    def _end_later(process: DriverProcess, seconds: float) -> None:
         def end() -> None:
             deadline = time.monotonic() + seconds
             while process.busy and time.monotonic() < deadline:
@@ -147,15 +167,16 @@ class Driver:
 
     def look(self) -> tuple[Hosts, Reach]:
         """Start dry and end: what it may connect to, what else it needs. It gets no credential. Raises as `start`."""
-        process, _, reach = self._prepare()
-        process.end()
-        return process.hosts, reach
+        ready = self._prepare()
+        ready.process.end()
+        return ready.process.hosts, ready.reach
 
     def _begin(self) -> DriverProcess:
-        process, closure, _ = self._prepare()
+        ready = self._prepare()
+        process = ready.process
         try:
-            self.hosts = process.hosts
-            self.tells = self._open(process, closure)
+            self.tells = self._open(process, ready.closure)
+            self.hosts, self._files = process.hosts, ready.files
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
@@ -165,7 +186,7 @@ class Driver:
         threading.Thread(target=self._compile, args=(process,), daemon=True).start()
         return process
 
-    def _prepare(self) -> tuple[DriverProcess, Closure, Reach]:
+    def _prepare(self) -> _Ready:
         """A process that may do what its driver needs, and has no credential yet."""
         recipe = self._recipe
         closure = closure_of(recipe.entry)
@@ -174,23 +195,25 @@ class Driver:
             launch = self._launch(closure)
         except OSError as error:
             raise NotStarted(f"the driver's code cannot be copied: {error.strerror or error}") from None
-        process = DriverProcess(launch, Hosts(()), recipe.resolve)
+        process = DriverProcess(launch, Hosts(()), None)
         try:
-            reach, granted = self._reach(process, closure), Reach()
+            reach, granted, files = self._reach(process, closure), Reach(), Files(())
             for _ in range(ROUNDS):  # what it may read now may tell it more, as a kubeconfig does
                 if (reach.paths, reach.variables) == (granted.paths, granted.variables):
                     break
                 process.end()
-                process = DriverProcess(widened(launch, reach), Hosts(()), recipe.resolve)
+                files = Files(reach.paths)  # before it may read them
+                process = DriverProcess(widened(launch, reach), Hosts(()), None)
                 reach, granted = self._reach(process, closure), reach
             process.hosts = self._hosts(reach)
+            process.resolve = only(recipe.resolve, recipe.settings, reach) if recipe.resolve is not None else None
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
         except BaseException:
             process.end()
             raise
-        return process, closure, reach
+        return _Ready(process, closure, reach, files)
 
     def _launch(self, closure: Closure) -> Launch:
         copies, trusted = self._recipe.copies, {name: os.environ[name] for name in TRUST if os.environ.get(name)}
@@ -217,7 +240,8 @@ class Driver:
 
     def _hosts(self, reach: Reach) -> Hosts:
         try:
-            return Hosts.of(self._recipe.hosts, reach.hosts).named(texts(self._recipe.settings))
+            hosts = Hosts.of(self._recipe.hosts, reach.hosts, ours=self._recipe.ours)
+            return hosts.named([*texts(self._recipe.settings), *texts_behind(reach)])
         except NotAHost as error:
             raise NotMade(str(error), "write HOST, HOST:PORT or a network like 10.0.0.0/8 in hosts:") from None
 
@@ -251,15 +275,6 @@ def widened(launch: Launch, reach: Reach) -> Launch:
         confine=launch.confine,
         variables={**launch.variables, **variables},
     )
-
-
-def texts(settings: Any) -> Iterator[str]:
-    """Every text in a driver's settings."""
-    if isinstance(settings, str):
-        yield settings
-    elif isinstance(settings, Mapping | list | tuple):
-        for each in settings.values() if isinstance(settings, Mapping) else settings:
-            yield from texts(each)
 
 
 def _returned(told: dict[str, Any]) -> Any:

@@ -100,7 +100,7 @@ class DriverProcess:
     def __init__(self, launch: Launch, hosts: Hosts, resolve: Resolve | None) -> None:
         """Start it and wait until it is confined. Raises `NotStarted`."""
         self.hosts = hosts
-        self._resolve = resolve
+        self.resolve = resolve
         self._ids = count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._state = threading.Lock()
@@ -204,8 +204,13 @@ class DriverProcess:
             if not text:
                 return
             if len(handed) == 1:
+                try:
+                    way_back = socket.socket(fileno=handed[0])
+                except OSError:
+                    os.close(handed[0])  # it is no socket: who sends that waits in vain
+                    continue
                 with suppress(RuntimeError):  # ended meanwhile
-                    self._answering.submit(self._answer, text, socket.socket(fileno=handed[0]))
+                    self._answering.submit(self._answer, text, way_back)
 
     def _answer(self, text: bytes, way_back: socket.socket) -> None:
         with way_back, suppress(OSError):
@@ -234,9 +239,9 @@ class DriverProcess:
 
     def _tell(self, reference: Any, way_back: socket.socket) -> None:
         try:
-            if self._resolve is None or not isinstance(reference, str):
+            if self.resolve is None or not isinstance(reference, str):
                 raise NotResolved("a provider's driver has no references to resolve", "")
-            answer = {"secret": self._resolve(reference)}
+            answer = {"secret": self.resolve(reference)}
         except NotResolved as error:
             answer = {"text": error.message, "hint": error.hint}
         way_back.sendall(json.dumps(answer).encode())

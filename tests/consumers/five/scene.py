@@ -86,6 +86,7 @@ def five_stores(
             server.request("POST", f"{mount}/data/{ref}", {"data": document})
             _write(folder / "store" / ref, json.dumps(document))
         assembly = _assembly(folder, keyserver, where, overlap, publish)
+        ending.callback(assembly.close)
         for spec in assembly.config.credentials.values():
             adopt(assembly, spec)
         yield Scene(assembly=assembly, keyserver=keyserver, where=where, refs=list(refs.values()))

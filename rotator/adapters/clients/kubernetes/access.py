@@ -17,9 +17,11 @@ from rotator.adapters.clients.kubernetes.answers import Need
 from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.domain.address import checked_address
 from rotator.domain.failures import Denied
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+HOST, PORT = "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"
 LARGEST_FILE = 1024 * 1024
 LIKE = "https://kubernetes.internal:6443"
 """The example to follow."""
@@ -116,13 +118,26 @@ class TokenAuth:
 
 def in_cluster(auth: Settings, environment: Mapping[str, str] = os.environ) -> InCluster:
     """The pod's own access. Raises `SettingsError` outside of a cluster."""
-    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
-    if not host:
-        message = "auth.method is in-cluster, and this is no pod: KUBERNETES_SERVICE_HOST is not set"
+    address = _api_server(environment)
+    if address is None:
+        message = f"auth.method is in-cluster, and this is no pod: {HOST} is not set"
         raise SettingsError(message, "write method: kubeconfig or token")
-    directory = auth.path("directory") if auth.has("directory") else SERVICE_ACCOUNT
-    shown = f"[{host}]" if ":" in host else host
-    return InCluster(directory, checked_address(f"https://{shown}:{port}", "KUBERNETES_SERVICE_HOST", LIKE))
+    return InCluster(_directory(auth), checked_address(address, HOST, LIKE))
+
+
+def reach_in_cluster(auth: Settings, environment: Mapping[str, str] = os.environ) -> Reach:
+    """What that takes. The folder and not its files, which the kubelet replaces. Raises `SettingsError`."""
+    hosts = host_of(_api_server(environment))
+    return Reach(hosts=hosts, paths=(str(_directory(auth)),), variables=(HOST, PORT))
+
+
+def _api_server(environment: Mapping[str, str]) -> str | None:
+    host, port = environment.get(HOST, ""), environment.get(PORT, "443")
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host else None
+
+
+def _directory(auth: Settings) -> Path:
+    return auth.path("directory") if auth.has("directory") else SERVICE_ACCOUNT
 
 
 def text_of_file(path: Path) -> str:

@@ -17,6 +17,7 @@ from rotator.adapters.clients.kubernetes.access import LIKE, Server, sendable, t
 from rotator.adapters.clients.kubernetes.answers import Need
 from rotator.domain.address import checked_address
 from rotator.domain.failures import Denied, Permanent
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
 
@@ -81,6 +82,22 @@ class Kubeconfig:
         """The token or certificate is wrong, expired or revoked."""
         hint = f"renew the token or the certificate of the user in {self._file}"
         return Denied(f"kubernetes at {address} refuses our credentials", hint, permission=str(need))
+
+    def reach(self) -> Reach:
+        """What is needed to use it, as far as it can be read by now."""
+        own = str(self._file)
+        try:
+            cluster, user = self._entries()
+            server, named = self._text(cluster, "server"), self._files(cluster, user)
+        except SettingsError:  # said by `check`
+            return Reach(paths=(own,))
+        return Reach(hosts=host_of(server), paths=(own, *named))
+
+    def _files(self, cluster: Table, user: Table) -> list[str]:
+        """Whatever else is read."""
+        asked = [(cluster, "certificate-authority"), (user, "client-certificate"), (user, "client-key")]
+        paths = [self._text(table, key) for table, key in asked if self._text(table, f"{key}-data") is None]
+        return [str(self._file.parent / path) for path in (*paths, self._text(user, "tokenFile")) if path is not None]
 
     def _server(self) -> Server:
         cluster, user = self._entries()

@@ -12,18 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rotator.adapters.clients.kubernetes.access import LIKE, Auth, TokenAuth, in_cluster
+from rotator.adapters.clients.kubernetes.access import LIKE, Auth, TokenAuth, in_cluster, reach_in_cluster
 from rotator.adapters.clients.kubernetes.kubeconfig import Kubeconfig
 from rotator.domain.address import address_in
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 
 ACCESS = ("address", "ca", "auth")
+KEYS = ("method", "directory", "file", "context", "token")
+METHODS = ("in-cluster", "kubeconfig", "token")
 
 
 def auth_of(given: Settings, resolve: Callable[[str], str]) -> Auth:
     """Read `auth:` and what belongs to it. No request, and no reference is resolved yet. Raises `SettingsError`."""
-    auth = given.table("auth", ("method", "directory", "file", "context", "token"))
-    method = auth.choice("method", ("in-cluster", "kubeconfig", "token"))
+    auth = given.table("auth", KEYS)
+    method = auth.choice("method", METHODS)
     if method == "token":
         auth.only("method", "token")
         return TokenAuth(address_in(given, "address", LIKE), _ca(given), auth.reference("token"), resolve)
@@ -34,9 +37,25 @@ def auth_of(given: Settings, resolve: Callable[[str], str]) -> Auth:
         auth.only("method", "directory")
         return in_cluster(auth)
     auth.only("method", "file", "context")
-    kubeconfig = Kubeconfig(auth.path("file"), auth.text("context") if auth.has("context") else None)
+    kubeconfig = _kubeconfig(auth)
     kubeconfig.check()
     return kubeconfig
+
+
+def reach_of(given: Settings) -> Reach:
+    """What that access takes. Raises `SettingsError`."""
+    auth = given.table("auth", KEYS)
+    method = auth.choice("method", METHODS)
+    if method == "in-cluster":
+        return reach_in_cluster(auth)
+    if method == "kubeconfig":
+        return _kubeconfig(auth).reach()
+    ca = _ca(given)
+    return Reach(hosts=host_of(address_in(given, "address", LIKE)), paths=(str(ca),) if ca is not None else ())
+
+
+def _kubeconfig(auth: Settings) -> Kubeconfig:
+    return Kubeconfig(auth.path("file"), auth.text("context") if auth.has("context") else None)
 
 
 def _ca(given: Settings) -> Path | None:

@@ -11,16 +11,20 @@ Not there: the credentials of ECS tasks and of EKS Pod Identity, SSO, and profil
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from rotator.adapters.clients.resolving import Resolve
 from rotator.adapters.stores.aws.access import Source
 from rotator.adapters.stores.aws.imds import ADDRESS, Imds
-from rotator.adapters.stores.aws.profile import Profile
-from rotator.adapters.stores.aws.role import AssumedRole, WebIdentity
+from rotator.adapters.stores.aws.profile import Profile, profile_reach
+from rotator.adapters.stores.aws.role import AssumedRole, WebIdentity, web_identity_reach
+from rotator.adapters.stores.aws.settings import public_address
 from rotator.adapters.stores.aws.static import Static
 from rotator.adapters.stores.aws.wire import Wire
 from rotator.domain.address import address_in
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 
 METHODS = ("irsa", "imds", "profile", "static", "role")
@@ -52,11 +56,31 @@ def source_in(settings: Settings, key: str, wire: Wire, resolve: Resolve) -> Sou
         return _profile(auth)
     if method == "imds":
         auth.only("method", "address")
-        link_local = "169.254.169.254"
-        return Imds(address_in(auth, "address", ADDRESS, near=link_local) if auth.has("address") else ADDRESS)
+        return Imds(_imds_address(auth))
     if method == "irsa":
         return _web_identity(auth, wire)
     return _role(auth, wire, resolve)
+
+
+def reach_in(settings: Settings, key: str, region: str, environment: Mapping[str, str] = os.environ) -> Reach:
+    """What that takes beside its references. Raises `SettingsError`."""
+    auth = settings.table(key, KNOWN)
+    method = auth.choice("method", METHODS)
+    if method == "static":
+        return Reach()
+    if method == "profile":
+        return profile_reach(_profile_file(auth), environment)
+    if method == "imds":
+        return Reach(hosts=host_of(_imds_address(auth)))
+    sts = Reach(hosts=host_of(_sts_url(auth) or public_address("sts", region)))
+    if method == "irsa":
+        return sts + web_identity_reach(_token_file(auth), environment)
+    return sts + reach_in(auth, "source", region, environment)
+
+
+def _imds_address(auth: Settings) -> str:
+    link_local = "169.254.169.254"
+    return address_in(auth, "address", ADDRESS, near=link_local) if auth.has("address") else ADDRESS
 
 
 def _static(auth: Settings, resolve: Resolve) -> Source:
@@ -68,15 +92,21 @@ def _static(auth: Settings, resolve: Resolve) -> Source:
 def _profile(auth: Settings) -> Source:
     auth.only("method", "profile", "file", "credential_process")
     may_run = auth.choice("credential_process", ("refused", "allowed"), "refused") == "allowed"
-    file = auth.path("file") if auth.has("file") else Path("~/.aws/credentials")
-    return Profile(auth.text("profile"), file, may_run=may_run)
+    return Profile(auth.text("profile"), _profile_file(auth), may_run=may_run)
+
+
+def _profile_file(auth: Settings) -> Path:
+    return auth.path("file") if auth.has("file") else Path("~/.aws/credentials")
 
 
 def _web_identity(auth: Settings, wire: Wire) -> Source:
     auth.only("method", "role_arn", "token_file", "session_name", "sts_url")
     role_arn = _role_arn(auth) if auth.has("role_arn") else None
-    token_file = auth.path("token_file") if auth.has("token_file") else None
-    return WebIdentity(wire, role_arn, token_file, _session_name(auth), _sts_url(auth))
+    return WebIdentity(wire, role_arn, _token_file(auth), _session_name(auth), _sts_url(auth))
+
+
+def _token_file(auth: Settings) -> Path | None:
+    return auth.path("token_file") if auth.has("token_file") else None
 
 
 def _role(auth: Settings, wire: Wire, resolve: Resolve) -> Source:

@@ -19,7 +19,17 @@ from rotator.adapters.stores.aws.access import Keys
 from rotator.adapters.stores.aws.answers import Need, refused_keys
 from rotator.adapters.stores.aws.sessions import session_keys
 from rotator.domain.failures import Denied, Failure, Transient
+from rotator.domain.reach import Reach
 from rotator.domain.times import quoted
+
+_NO_KEYS = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+"""What reading a program's output may raise, and looking for a home."""
+
+
+def profile_reach(file: Path, environment: Mapping[str, str]) -> Reach:
+    """The file; where it is beneath a home, only who has that variable can say where."""
+    found = str(file).replace("~", environment.get("HOME", "~"), 1)
+    return Reach(paths=(found,) if found.startswith("/") else (), variables=("HOME",))
 
 
 class Profile:
@@ -76,14 +86,25 @@ class Profile:
             if found.get("Version") == 1:
                 return session_keys(found)
         except subprocess.TimeoutExpired:
-            late = Transient(f"the program of profile {quoted(self._name)} took too long", "it is tried again")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, subprocess.SubprocessError):
-            late = None
+            message = f"the program of profile {quoted(self._name)} took too long"
+            late: Failure | None = Transient(message, "it is tried again")
+        except (OSError, *_NO_KEYS, subprocess.SubprocessError) as error:
+            late = self._confined() if _forbidden(error) else None
         else:
             late = None
         # Outside of the handlers, because what they hold has the program's output.
         raise late or self._denied("names a program that printed no keys", "run it, and look at what it prints")
 
+    def _confined(self) -> Denied:
+        """It is no fault of the program's."""
+        hint = "set `isolation: process` for this store, or write the keys into the profile"
+        return self._denied("names a program, and a driver in a sandbox runs none", hint)
+
     def _denied(self, what: str, hint: str) -> Denied:
         message = f"profile {quoted(self._name)} of {self._file} {what}"
         return Denied(message, hint, permission=f"keys in profile {self._name}")
+
+
+def _forbidden(error: Exception) -> bool:
+    """Whether no program may be started at all: a sandbox has neither processes nor a /dev/null to write to."""
+    return isinstance(error, PermissionError) and error.filename in (None, os.devnull)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rotator.adapters.stores.aws.answers import EXPIRED, UNKNOWN_KEY, Answer, Ne
 from rotator.adapters.stores.aws.sessions import session_keys
 from rotator.adapters.stores.aws.wire import Wire
 from rotator.domain.failures import Denied, Failure, Transient
+from rotator.domain.reach import Reach
 
 ROLE_VARIABLE, TOKEN_VARIABLE = "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"
 BAD_TOKEN = frozenset({"InvalidIdentityToken", "IDPRejectedClaim", *EXPIRED})
@@ -79,6 +81,12 @@ class AssumedRole:
     def refused(self, need: Need, where: str) -> Failure:
         """The session was revoked, or the role is gone."""
         return refused_keys(need, where, f"look at {self._need.resource}: its sessions may have been revoked")
+
+
+def web_identity_reach(token_file: Path | None, environment: Mapping[str, str]) -> Reach:
+    """The token's file, and the variables that EKS sets. Where they name the file only who has them can say which."""
+    file = str(token_file) if token_file is not None else environment.get(TOKEN_VARIABLE, "")
+    return Reach(paths=(file,) if file.startswith("/") else (), variables=(ROLE_VARIABLE, TOKEN_VARIABLE))
 
 
 class WebIdentity:

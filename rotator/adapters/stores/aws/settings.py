@@ -10,6 +10,19 @@ from rotator.domain.settings import Settings, SettingsError
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
+_SUFFIXES = {
+    "cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu", "us-iso-": "c2s.ic.gov", "us-isob-": "sc2s.sgov.gov",
+    "eu-isoe-": "cloud.adc-e.uk", "us-isof-": "csp.hci.ic.gov",
+}  # fmt: skip
+"""What hosts end with where it is not amazonaws.com, by how the region begins (`partitions.json` of botocore 1.44)."""
+
+
+def public_address(service: str, region: str) -> str:
+    """Where a service of a region is, if the settings name no other address."""
+    suffix = next((each for start, each in _SUFFIXES.items() if region.startswith(start)), "amazonaws.com")
+    return f"https://{service}.{region}.{suffix}"
+
+
 def region_in(given: Settings) -> str:
     """The region, which is never guessed: the same name is another secret in another region."""
     region = given.text("region")

@@ -36,23 +36,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores import json_text
 from rotator.adapters.stores.aws.answers import BAD_PARAMETER, BAD_REQUEST, EXISTS, NOT_FOUND, Answer, Need
-from rotator.adapters.stores.aws.auth import source_in
+from rotator.adapters.stores.aws.auth import reach_in, source_in
 from rotator.adapters.stores.aws.client import AwsClient
 from rotator.adapters.stores.aws.listing import Recent
 from rotator.adapters.stores.aws.policy import least_policy
 from rotator.adapters.stores.aws.secret_names import PRIVATE_KINDS, arn, name_of, place_of, prefix
-from rotator.adapters.stores.aws.settings import kms_key_in, private_in, region_in
+from rotator.adapters.stores.aws.settings import kms_key_in, private_in, public_address, region_in
 from rotator.adapters.stores.aws.wire import Wire
 from rotator.adapters.stores.names import check_values
 from rotator.domain.address import address_in
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Failure, Permanent, Transient
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
@@ -94,14 +96,17 @@ class AwsStore:
         given = Settings(settings, KNOWN)
         if find_spec("botocore") is None:
             raise SettingsError("boto3 is not installed", "pip install 'rotator[aws]'")
-        ca = given.path("ca") if given.has("ca") else None
-        if ca is not None and not ca.is_file():
-            raise SettingsError(f"ca: there is no file {ca}", "name the authority's certificate in PEM form")
-        like = "https://secretsmanager.eu-west-1.amazonaws.com"
-        endpoint = address_in(given, "endpoint_url", like) if given.has("endpoint_url") else None
-        wire = Wire(region_in(given), ca)
-        client = AwsClient(wire, endpoint, source_in(given, "auth", wire, resolve))
+        wire = Wire(region_in(given), _ca(given))
+        client = AwsClient(wire, _endpoint(given), source_in(given, "auth", wire, resolve))
         return cls(client, private_in(given), kms_key_in(given), timeout)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """Secrets Manager, and what `auth` opens. Raises `SettingsError`."""
+        given = Settings(settings, KNOWN)
+        region, ca = region_in(given), _ca(given)
+        own = host_of(_endpoint(given) or public_address("secretsmanager", region))
+        return Reach(hosts=own, paths=(str(ca),) if ca is not None else ()) + reach_in(given, "auth", region)
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. No history: AWSPREVIOUS is whatever was written last, by anybody."""
@@ -305,3 +310,15 @@ def _check_size(place: Place, text: str) -> None:
     if size > LARGEST:
         message = f"the secret {quoted(place.ref)} would have {size} bytes, and AWS takes {LARGEST}"
         raise Permanent(message, "publish to a secret of its own")
+
+
+def _ca(given: Settings) -> Path | None:
+    ca = given.path("ca") if given.has("ca") else None
+    if ca is not None and not ca.is_file():
+        raise SettingsError(f"ca: there is no file {ca}", "name the authority's certificate in PEM form")
+    return ca
+
+
+def _endpoint(given: Settings) -> str | None:
+    like = "https://secretsmanager.eu-west-1.amazonaws.com"
+    return address_in(given, "endpoint_url", like) if given.has("endpoint_url") else None

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rotator.adapters.clients.content import content_of
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.aws.answers import Answer
 from rotator.domain.failures import Permanent, Transient
@@ -87,7 +88,8 @@ class Wire:
         from urllib3 import Timeout, exceptions
 
         where: str = self._now.where
-        timeout = Timeout(total=self._now.deadline.remaining(where))
+        deadline: Deadline = self._now.deadline
+        timeout = Timeout(total=deadline.remaining(where))
         try:
             answer = self._pool.urlopen(
                 request.method,
@@ -97,8 +99,10 @@ class Wire:
                 timeout=timeout,
                 retries=False,
                 redirect=False,
+                preload_content=False,
             )
-            return AWSResponse(request.url, answer.status, answer.headers, _Content(answer.data))
+            body = content_of(answer, deadline, where)
+            return AWSResponse(request.url, answer.status, answer.headers, _Content(body))
         except exceptions.SSLError:
             failure = Transient(f"{where} has a certificate that is not trusted", "set `ca` to its authority's file")
         except exceptions.NewConnectionError:

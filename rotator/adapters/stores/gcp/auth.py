@@ -22,6 +22,7 @@ from rotator.adapters.clients.resolving import Resolve, resolved
 from rotator.adapters.stores.gcp.answers import Need
 from rotator.adapters.stores.gcp.rest import Ask, Reply
 from rotator.domain.failures import Denied, Failure, Transient
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -31,6 +32,7 @@ METADATA_ADDRESS = "169.254.169.254"
 """https://docs.cloud.google.com/compute/docs/metadata/querying-metadata"""
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+KEYS = ("method", "host", "config", "file", "token")
 METHODS = ("metadata", "workload_identity_federation", "adc_file", "access_token")
 
 
@@ -158,9 +160,38 @@ class WorkloadIdentityFederation:
         return _refused("the federated token", f"check the pool and the provider that {self._config} names", need)
 
 
+def reach_of(settings: Settings) -> Reach:
+    """What the table `auth` takes beside its references. Raises `SettingsError`."""
+    auth = settings.table("auth", KEYS)
+    method = auth.choice("method", METHODS)
+    if method == "metadata":
+        host = auth.text("host", METADATA_ADDRESS)
+        # Behind metadata.google.internal is the same address, which is link-local: no name leads there by itself.
+        return Reach(hosts=(*host_of(f"http://{host}"), f"{METADATA_ADDRESS}/32"))
+    if method == "workload_identity_federation":
+        return _federation_reach(auth.path("config"))
+    # A person's login is renewed there; where its file names another host, only the config's `hosts` can allow that.
+    return Reach(hosts=host_of(TOKEN_URI)) if method == "adc_file" else Reach()
+
+
+def _federation_reach(config: Path) -> Reach:
+    """What the file names, as far as it can be read by now."""
+    try:
+        info = _object(config.read_bytes())
+    except OSError:
+        info = {}
+    source = info.get("credential_source")
+    given = source if isinstance(source, dict) else {}
+    urls = (info.get("token_url"), info.get("service_account_impersonation_url"), given.get("url"))
+    file = given.get("file")
+    subject = (file,) if isinstance(file, str) and file.startswith("/") else ()
+    hosts = tuple(host for url in urls for host in host_of(url))
+    return Reach(hosts=hosts, paths=(str(config), *subject))
+
+
 def auth_from(settings: Settings, resolve: Resolve) -> Auth:
     """What the table `auth` says. Raises `SettingsError`."""
-    auth = settings.table("auth", ("method", "host", "config", "file", "token"))
+    auth = settings.table("auth", KEYS)
     method = auth.choice("method", METHODS)
     if method == "metadata":
         auth.only("method", "host")

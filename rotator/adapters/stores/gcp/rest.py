@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rotator.adapters.clients.content import whole_answers
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp.answers import Refusal
 from rotator.domain.failures import Failure, Transient
@@ -38,7 +39,6 @@ class RefusedError(Exception):
 def new_session() -> Any:
     """A session for the SDK's REST transport; imports requests."""
     import requests
-    from requests.adapters import HTTPAdapter
     from urllib3 import Timeout
 
     class Session(requests.Session):
@@ -60,7 +60,7 @@ def new_session() -> Any:
     session = Session()
     session.trust_env = False
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0))
+        session.mount(scheme, whole_answers()(pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0))
     return session
 
 

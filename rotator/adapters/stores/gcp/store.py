@@ -25,6 +25,7 @@ look does no harm here: its version is refused.
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from importlib.util import find_spec
@@ -32,7 +33,7 @@ from urllib.parse import urlsplit
 
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.gcp import documents, policy
-from rotator.adapters.stores.gcp.auth import auth_from
+from rotator.adapters.stores.gcp.auth import auth_from, reach_of
 from rotator.adapters.stores.gcp.client import GcpClient
 from rotator.adapters.stores.gcp.hidden import Hidden
 from rotator.adapters.stores.gcp.published import Published
@@ -41,6 +42,7 @@ from rotator.adapters.stores.gcp.secrets import LATEST, Secrets
 from rotator.adapters.stores.names import check_values, text_of
 from rotator.domain.address import address_in
 from rotator.domain.credential import Place, PlaceKind
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
@@ -69,11 +71,19 @@ class GcpStore:
         given = Settings(settings, KNOWN)
         if find_spec("google") is None or find_spec("google.cloud.secretmanager_v1") is None:
             raise SettingsError("google-cloud-secret-manager is not installed", "pip install 'rotator[gcp]'")
-        location = _matching(given, "location", _LOCATION, "europe-west3") if given.has("location") else None
+        location = _location(given)
         resources = Resources(_matching(given, "project", _PROJECT, "my-project"), location)
         transport = given.choice("transport", ("rest", "grpc"), "rest")
+        if transport == "grpc":
+            _check_sockets()
         client = GcpClient(_endpoint(given, location), transport, auth_from(given, resolve))
         return cls(client, resources, _alias(given), timeout)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """Secret Manager, and where `auth` gets tokens. Raises `SettingsError`."""
+        given = Settings(settings, KNOWN)
+        return Reach(hosts=host_of(_endpoint(given, _location(given)))) + reach_of(given)
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. Not exact: nothing keeps a late version from becoming `latest`."""
@@ -166,6 +176,21 @@ def _matching(given: Settings, key: str, pattern: re.Pattern[str], like: str) ->
     if not pattern.fullmatch(text):
         raise SettingsError(f"{key} is no name of a {key}", f"write it like {like}")
     return text
+
+
+def _location(given: Settings) -> str | None:
+    return _matching(given, "location", _LOCATION, "europe-west3") if given.has("location") else None
+
+
+def _check_sockets() -> None:
+    """Raises `SettingsError` in a sandbox: gRPC opens sockets by itself, and takes none from the rotator."""
+    try:
+        socket.socket().close()
+    except PermissionError:
+        wrong = SettingsError("a driver in a sandbox cannot use gRPC", "write transport: rest, or isolation: process")
+    else:
+        return
+    raise wrong
 
 
 def _alias(given: Settings) -> str:

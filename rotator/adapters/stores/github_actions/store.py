@@ -33,11 +33,13 @@ from rotator.adapters.stores.names import components
 from rotator.adapters.stores.unread import UnreadStore
 from rotator.domain.address import address_in
 from rotator.domain.failures import Permanent, Transient
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT
 
 KNOWN = ("auth", "base_url", "visibility")
+GITHUB = "https://api.github.com"
 LARGEST = 48 * 1024
 """Bytes of one value."""
 PAGE = 100
@@ -55,14 +57,23 @@ class GithubActionsStore(UnreadStore):
         given = Settings(settings, KNOWN)
         if find_spec("nacl") is None:
             raise SettingsError("pynacl is not installed", "pip install 'rotator[github]'")
-        address = address_in(given, "base_url", "https://api.github.com", default="https://api.github.com")
+        address = _address(given)
         visibility = given.choice("visibility", ("private", "all"), "private")
         api = Api(address, auth_from(given, address, resolve))
         return cls(Secrets(api, visibility), f"GitHub at {api.host}", LARGEST, timeout)
 
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """The API's host, which also gives an App its tokens. Raises `SettingsError`."""
+        return Reach(hosts=host_of(_address(Settings(settings, KNOWN))))
+
     def least_policy(self, refs: Collection[str]) -> str:
         """The permissions of a GitHub App or fine-grained token that suffice for publishing to these references."""
         return "".join(f"{each}: {_owner(each).permission}\n" for each in sorted(refs))
+
+
+def _address(given: Settings) -> str:
+    return address_in(given, "base_url", GITHUB, default=GITHUB)
 
 
 class _Owner:

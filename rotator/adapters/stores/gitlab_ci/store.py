@@ -41,11 +41,13 @@ from rotator.adapters.stores.tokens import TokenAt
 from rotator.adapters.stores.unread import UnreadStore
 from rotator.domain.address import address_in
 from rotator.domain.failures import Permanent
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT
 
 KNOWN = ("token", "environment_scope", "masked", "hidden", "protected", "base_url")
+GITLAB = "https://gitlab.com/api/v4"
 LARGEST = 10_000
 """Characters of one value; as many bytes are never too many."""
 LONGEST_WORDS = 200
@@ -66,7 +68,7 @@ class GitlabCiStore(UnreadStore):
         given = Settings(settings, KNOWN)
         token = TokenAt(given.reference("token"), resolve)
         api = Api(
-            address_in(given, "base_url", "https://gitlab.com/api/v4", default="https://gitlab.com/api/v4"),
+            _address(given),
             lambda refused, _: {"PRIVATE-TOKEN": token.get(anew=refused)},
         )
         made = Made(
@@ -76,6 +78,11 @@ class GitlabCiStore(UnreadStore):
             protected=given.flag("protected", False),
         )
         return cls(Variables(api, made), f"GitLab at {api.host}", LARGEST, timeout)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """The API's host. Raises `SettingsError`."""
+        return Reach(hosts=host_of(_address(Settings(settings, KNOWN))))
 
     def least_policy(self, refs: Collection[str]) -> str:
         """The roles that suffice for publishing to these references."""
@@ -90,6 +97,10 @@ class Made:
     masked: bool
     hidden: bool
     protected: bool
+
+
+def _address(given: Settings) -> str:
+    return address_in(given, "base_url", GITLAB, default=GITLAB)
 
 
 def _owner(ref: str) -> tuple[str, str]:

@@ -34,7 +34,7 @@ from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.clients.kubernetes.answers import Need
 from rotator.adapters.clients.kubernetes.client import MANAGER, MERGE_PATCH, KubernetesClient, Request
 from rotator.adapters.clients.kubernetes.resources import is_namespace
-from rotator.adapters.clients.kubernetes.settings import ACCESS, auth_of
+from rotator.adapters.clients.kubernetes.settings import ACCESS, auth_of, reach_of
 from rotator.adapters.stores.kubernetes.documents import (
     KIND,
     OF,
@@ -53,6 +53,7 @@ from rotator.adapters.stores.kubernetes.policy import least_roles
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Transient
+from rotator.domain.reach import Reach
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
@@ -86,6 +87,11 @@ class KubernetesStore:
             message = "namespace and private_namespace are the same"
             raise SettingsError(message, "keep pending and previous values where no consumer reads")
         return cls(KubernetesClient(auth_of(given, resolve)), namespace, private, timeout)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """The API server, and what says where it is and who we are. Raises `SettingsError`."""
+        return reach_of(Settings(settings, KNOWN))
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. A Secret has no older versions."""

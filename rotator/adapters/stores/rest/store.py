@@ -43,6 +43,7 @@ from rotator.adapters.stores.tokens import TokenAt
 from rotator.adapters.stores.unread import UnreadStore
 from rotator.domain.address import address_in
 from rotator.domain.failures import Permanent, Transient
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT
@@ -67,10 +68,19 @@ class RestStore(UnreadStore):
         if not _HEADER.fullmatch(header) or shape.count("{token}") != 1:
             raise SettingsError("auth is no header", 'write auth: {header: …, format: "Bearer {token}", token: …}')
         token = TokenAt(auth.reference("token"), resolve)
-        address = address_in(given, "base_url", "https://api.example.com")
+        address = _address(given)
         api = Api(address, lambda refused, _: {header: shape.replace("{token}", token.get(anew=refused))})
         most = given.whole("max_bytes", 1, LARGEST_VALUES)
         return cls(Described(api, read_description(given)), api.host, most, timeout)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """The one host that is ever asked. Raises `SettingsError`."""
+        return Reach(hosts=host_of(_address(Settings(settings, KNOWN))))
+
+
+def _address(given: Settings) -> str:
+    return address_in(given, "base_url", "https://api.example.com")
 
 
 class Described:

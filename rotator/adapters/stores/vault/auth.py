@@ -17,7 +17,7 @@ from rotator.adapters.stores.vault.wrapped import PlainSecretId, SecretId, Wrapp
 from rotator.domain.failures import Denied
 from rotator.domain.settings import Settings
 
-SERVICE_ACCOUNT = "file:/var/run/secrets/kubernetes.io/serviceaccount/token"
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes puts a pod's own: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account"""
 
 
@@ -220,8 +220,19 @@ def auth_from(settings: Settings, resolve: Resolve) -> Auth:
     mount = auth.text("mount", method).strip("/")
     if method == "approle":
         return AppRoleAuth(mount, auth.text("role_id"), _secret_id(auth, mount, resolve), resolve)
-    jwt = auth.reference("jwt") if auth.has("jwt") or method == "jwt" else SERVICE_ACCOUNT
+    pods_own = method == "kubernetes" and not auth.has("jwt")
+    jwt = f"file:{SERVICE_ACCOUNT / 'token'}" if pods_own else auth.reference("jwt")
     return JwtAuth(mount, auth.text("role"), jwt, resolve)
+
+
+def paths_of(settings: Settings) -> tuple[str, ...]:
+    """What the table `auth` has read that no reference names. Raises `SettingsError`."""
+    auth = settings.table("auth", AUTH_KEYS)
+    method = auth.choice("method", tuple(METHODS))
+    if method == "token_file":
+        return (str(auth.path("path")),)
+    # The folder and not the file, which the kubelet replaces.
+    return (str(SERVICE_ACCOUNT),) if method == "kubernetes" and not auth.has("jwt") else ()
 
 
 def _secret_id(auth: Settings, mount: str, resolve: Resolve) -> SecretId:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from rotator.adapters.clients.content import whole_answers
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.vault.answers import Answer, Need, denied, failure_of
 from rotator.adapters.stores.vault.auth import Auth
@@ -183,9 +184,8 @@ def _session(ca: Path | None) -> Any:
     except (OSError, ssl.SSLError):
         raise Permanent(f"{ca} holds no certificate that can be read", "set `ca` to a file in PEM form") from None
     import requests
-    from requests.adapters import HTTPAdapter
 
-    class Connections(HTTPAdapter):
+    class Connections(whole_answers()):  # type: ignore[misc] # a class that is made when requests is imported
         """Verifies by the context alone."""
 
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

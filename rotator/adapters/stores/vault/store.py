@@ -49,12 +49,13 @@ from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
 from rotator.adapters.stores.vault.address import KNOWN, path_from, server_from
 from rotator.adapters.stores.vault.answers import Answer, Need
-from rotator.adapters.stores.vault.auth import auth_from
+from rotator.adapters.stores.vault.auth import auth_from, paths_of
 from rotator.adapters.stores.vault.client import VaultClient
 from rotator.adapters.stores.vault.engine import Engine, without_versions
 from rotator.adapters.stores.vault.grants import least_policy, of_token
 from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.failures import Conflict, Permanent, Transient
+from rotator.domain.reach import Reach, host_of
 from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
@@ -81,6 +82,14 @@ class VaultStore:
             raise SettingsError("hvac is not installed", "pip install 'rotator[vault]'")
         client = VaultClient(server_from(given), auth_from(given, resolve))
         return cls(client, path_from(given, "mount", None), path_from(given, "private", "rotator"), timeout)
+
+    @classmethod
+    def reach(cls, settings: Mapping[str, object]) -> Reach:
+        """One server: a standby that sends us to the active node is refused. Raises `SettingsError`."""
+        given = Settings(settings, KNOWN)
+        server = server_from(given)
+        ca = (str(server.ca),) if server.ca is not None else ()
+        return Reach(hosts=host_of(server.address), paths=(*ca, *paths_of(given)))
 
     def capabilities(self) -> StoreCapabilities:
         """As the port says. No history: the engine keeps values as `previous`, because versions may be few and open."""
