@@ -23,6 +23,8 @@ _READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3  # linux/landlock.h
 _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 """How many rights over files a version of Landlock knows; 16 from version 5 on."""
 
+_CAPABILITIES, _READ_ALL = 0x20080522, 1 << 2  # linux/capability.h: version 3, CAP_DAC_READ_SEARCH
+
 MEMORY = 2 << 30
 FILES = 256
 LEAST_LANDLOCK = 1
@@ -48,6 +50,7 @@ def confine(readable: Iterable[str]) -> None:
     except KeyError:
         raise OSError(f"the system calls of {machine} are not known") from None
     _landlock(readable)
+    _drop_capabilities()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _seccomp(filter_)
     _see()
@@ -99,6 +102,16 @@ def _allow(ruleset: int, path: str) -> None:
         _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint(0))
     finally:
         os.close(opened)
+
+
+def _drop_capabilities() -> None:
+    """Of root's privileges only that of reading what another user owns stays, because a Python may lie there."""
+    header, sets = (ctypes.c_uint32 * 2)(_CAPABILITIES, 0), (ctypes.c_uint32 * 6)()
+    if _libc.capget(header, sets) == 0:
+        kept = (sets[0] & _READ_ALL, sets[1] & _READ_ALL, 0, 0, 0, 0)
+        if _libc.capset(header, (ctypes.c_uint32 * 6)(*kept)) == 0:
+            return
+    raise OSError(ctypes.get_errno(), f"capabilities: {os.strerror(ctypes.get_errno())}")
 
 
 def _seccomp(filter_: bytes) -> None:
