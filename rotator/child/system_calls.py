@@ -25,7 +25,7 @@ OPTIONS = (1, 6)
 CONTROLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Requests of ioctl(2): TCGETS and TIOCGWINSZ (is it a terminal?), FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
 ENDED_COMMANDS = (8, 10, 15, 1024, 1026)
-"""Of fcntl(2): F_SETOWN, F_SETSIG and F_SETOWN_EX send signals to others, F_SETLEASE lets them wait, F_NOTIFY watches."""
+"""Of fcntl(2): F_SETOWN, F_SETSIG, F_SETOWN_EX signal others, F_SETLEASE lets them wait, F_NOTIFY watches."""
 O_TRUNC = 0x200
 MSG_FASTOPEN = 0x20000000
 """Connects while sending, past every check of connect(2)."""

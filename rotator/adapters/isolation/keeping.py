@@ -197,10 +197,18 @@ class Driver:
         return reach
 
     def _hosts(self, reach: Reach) -> Hosts:
+        """Where it may connect to; a stranger's gets no host that the config does not name."""
         try:
-            return Hosts.of(self._recipe.hosts, reach.hosts).named(texts(self._recipe.settings))
+            hosts = Hosts.of(self._recipe.hosts, reach.hosts).named(texts(self._recipe.settings))
         except NotAHost as error:
             raise NotMade(str(error), "write HOST, HOST:PORT or a network like 10.0.0.0/8 in hosts:") from None
+        beyond = [each for each in hosts.hosts if not each.listed]
+        if beyond and not self._recipe.ours:
+            host = f"{beyond[0].name}:{beyond[0].port}"
+            raise NotMade(
+                f"the driver wants to reach {host}, which the config does not name", f"hosts: [{host}] allows it"
+            )
+        return hosts
 
     def _open(self, process: DriverProcess, closure: Closure) -> tuple[str, ...]:
         recipe = self._recipe
