@@ -28,11 +28,13 @@ QUESTIONS = 16
 """Of one process that are answered at the same time."""
 
 LIBRARIES = (
-    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki/tls", "/etc/ca-certificates",
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+    "/etc/ssl/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf", "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted", "/etc/ca-certificates", "/etc/crypto-policies",
     "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/zoneinfo", "/etc/localtime",
     "/dev/urandom", "/dev/null",
 )  # fmt: skip
-"""Where systems keep what a Python needs besides itself: libraries, certificates, time zones."""
+"""Where systems keep what a Python needs besides itself: libraries, certificates and never their keys, time zones."""
 
 Resolve = Callable[[str], str]
 
