@@ -20,8 +20,9 @@ from rotator.adapters.isolation.copies import Copies
 from rotator.adapters.isolation.keeping import Driver, NotMade, Recipe
 from rotator.adapters.isolation.pins import FILE, NotPinned, Pins, read_pins
 from rotator.adapters.isolation.possible import why_not
-from rotator.adapters.isolation.processes import NotResolved, NotStarted
+from rotator.adapters.isolation.processes import NotStarted
 from rotator.adapters.isolation.provider import IsolatedProvider
+from rotator.adapters.isolation.questions import NotResolved
 from rotator.adapters.isolation.store import IsolatedStore, isolated_store
 from rotator.config.errors import ConfigError
 from rotator.config.reading import DriverConfig

@@ -17,7 +17,10 @@ from rotator.adapters.isolation.closures import OURS, Closure, NoClosure, closur
 from rotator.adapters.isolation.copies import Copies
 from rotator.adapters.isolation.egress import Hosts, NotAHost
 from rotator.adapters.isolation.pins import NotPinned, Pins
-from rotator.adapters.isolation.processes import DriverProcess, Gone, Launch, NotStarted, Overdue, Resolve
+from rotator.adapters.isolation.processes import DriverProcess, Gone, Launch, NotStarted, Overdue, Unsent
+from rotator.adapters.isolation.questions import Resolve
+from rotator.adapters.isolation.redaction import without
+from rotator.child.wire import BrokenFrame
 from rotator.domain.codec import CodecError, decode
 from rotator.domain.reach import Reach
 
@@ -75,6 +78,7 @@ class Driver:
         self._used = time.monotonic()
         self.tells: tuple[str, ...] = ()
         self.hosts = Hosts(())
+        self._told: set[str] = {recipe.admin} if recipe.admin is not None else set()
         _Idle.watch(self)
 
     def start(self) -> None:
@@ -82,8 +86,18 @@ class Driver:
         self._have()
 
     def call(self, name: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
-        """The frame that answers. Raises `Gone` and `Overdue`, after which nothing lands any more, and as `start`."""
-        process = self._have()
+        """The frame that answers. Raises `Gone`, `Unsent` and `Overdue`, and as `start`.
+
+        After `Gone` nothing lands any more; after `Overdue` nothing later than so many seconds again, because others'
+        calls get their time. A process that had ended unnoticed is replaced, since nothing was sent.
+        """
+        try:
+            return self._call(self._have(), name, arguments, seconds)
+        except Unsent:
+            return self._call(self._have(), name, arguments, seconds)
+
+    def _call(self, process: DriverProcess, name: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
+        self._used = time.monotonic()
         try:
             return process.call(name, arguments, seconds)
         except Overdue:
@@ -99,7 +113,19 @@ class Driver:
     def refused(self) -> str:
         """The last connection that was not allowed, as text."""
         process = self._process
-        return process.refused if process is not None else ""
+        return process.questions.refused if process is not None else ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the driver was told of secrets: its credential, or what references of its settings stand for."""
+        return tuple(self._told)
+
+    def _resolve(self, reference: str) -> str:
+        resolve = self._recipe.resolve
+        assert resolve is not None
+        text = resolve(reference)
+        self._told.add(text)
+        return text
 
     def stop(self) -> None:
         """End the process; the next call starts another one."""
@@ -111,8 +137,8 @@ class Driver:
     def stop_if_idle(self, now: float) -> None:
         """End the process if nobody called for a while."""
         process = self._process
-        if process is not None and not process.busy and now - self._used > IDLE:
-            self.stop()
+        if process is not None and now - self._used > IDLE:
+            process.end(if_idle=True)
 
     def _have(self) -> DriverProcess:
         process = self._process
@@ -143,6 +169,11 @@ class Driver:
 
         threading.Thread(target=end, daemon=True).start()
 
+    def __del__(self) -> None:
+        process = getattr(self, "_process", None)
+        if process is not None:
+            process.end()  # its threads would keep it for ever
+
     # -- beginning ---------------------------------------------------------------------------------------------------
 
     def _begin(self) -> DriverProcess:
@@ -153,25 +184,31 @@ class Driver:
             launch = self._launch(closure)
         except OSError as error:
             raise NotStarted(f"the driver's code cannot be copied: {error.strerror or error}") from None
-        process = DriverProcess(launch, Hosts(()), recipe.resolve)
+        resolve = self._resolve if recipe.resolve is not None else None
+        process = DriverProcess(launch, Hosts(()), resolve)
         try:
             reach, granted = self._reach(process, closure), Reach()
             for _ in range(ROUNDS):  # what it may read now may tell it more, as a kubeconfig does
                 if (reach.paths, reach.variables) == (granted.paths, granted.variables):
                     break
                 process.end()
-                process = DriverProcess(widened(launch, reach), Hosts(()), recipe.resolve)
+                process = DriverProcess(widened(launch, reach), Hosts(()), resolve)
                 reach, granted = self._reach(process, closure), reach
-            process.hosts = self.hosts = self._hosts(reach)
+            process.questions.hosts = self.hosts = self._hosts(reach)
             self.tells = self._open(process, closure)
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
+        except NotMade as error:
+            process.end()
+            message, hint = (without(text, self.secrets) for text in (error.message, error.hint))
         except BaseException:
             process.end()
             raise
-        threading.Thread(target=self._compile, args=(process,), daemon=True).start()
-        return process
+        else:
+            threading.Thread(target=self._compile, args=(process,), daemon=True).start()
+            return process
+        raise NotMade(message, hint)
 
     def _launch(self, closure: Closure) -> Launch:
         copies, trusted = self._recipe.copies, {name: os.environ[name] for name in TRUST if os.environ.get(name)}
@@ -185,12 +222,17 @@ class Driver:
 
     def _reach(self, process: DriverProcess, closure: Closure) -> Reach:
         """What the driver says it needs; a stranger's gets no file and no variable that the config does not mention."""
-        told = process.call("reach", [closure.entry, self._recipe.settings], self._recipe.seconds + LOOK)
+        try:
+            told = process.call("reach", [closure.entry, self._recipe.settings], self._recipe.seconds + LOOK)
+        except (BrokenFrame, TypeError, ValueError, RecursionError):
+            raise NotMade("the settings hold what is neither text, number nor list", "write it in quotes") from None
         try:
             reach = decode(Reach, _returned(told))
         except CodecError:
             raise NotMade("the driver says in an unreadable way what it needs", "") from None
         mentioned = set(texts(self._recipe.settings))
+        if not all(path.startswith("/") and path.strip("/") and ".." not in path.split("/") for path in reach.paths):
+            raise NotMade("the driver wants to read a file that is not named from the root on", "write paths absolutely")
         beyond = [each for each in (*reach.paths, *reach.variables) if each not in mentioned]
         if beyond and not self._recipe.ours:
             raise NotMade(f"the driver wants {beyond[0]}, which its settings do not mention", "ask who wrote it why")
