@@ -100,15 +100,18 @@ class Hostile:
 
     def ask_by_a_way_that_is_full(self, target: list[Any]) -> str:
         """And held by nobody but the parent, so that not even the end of this process empties it."""
-        for _ in range(40):
-            ours, theirs = socket.socketpair()
-            with ours, theirs:
-                theirs.setblocking(False)
+        for _ in range(20):
+            ends = socket.socketpair()
+            for each in ends:
+                each.setblocking(False)
                 with suppress(BlockingIOError):
                     while True:
-                        theirs.send(b"x" * 65536)
-                theirs.setblocking(True)
-                socket.send_fds(_channel("asks"), [b'{"connect": ["nowhere.example", 1]}'], [theirs.fileno()])
+                        each.send(b"x" * 65536)
+            for each in ends:
+                each.setblocking(True)
+                socket.send_fds(_channel("asks"), [b'{"connect": ["nowhere.example", 1]}'], [each.fileno()])
+            for each in ends:
+                each.close()
         return _connected(target)
 
     def ask_without_end(self, target: list[Any]) -> str:

@@ -223,6 +223,7 @@ def test_a_mint_for_a_process_that_is_gone_goes_to_the_next_one(talking: Talking
     provider = talking()
     process = driver_of(provider)._process
     assert process is not None
+    os.kill(pid_of(provider), signal.SIGSTOP)
     process._frames.shutdown(socket.SHUT_WR)  # it ended, and nobody here has noticed
     assert provider.mint(SVC, MintRequest(mark="m")).key_id == "k1"
     assert driver_of(provider)._process is not process
@@ -352,6 +353,7 @@ def test_no_process_outlives_its_parent(then: str, strangers: Path, copies: Copi
         told = parent.stdout.readline()
         assert re.fullmatch(r"\d+\n", told)
         if then:
+            os.kill(int(told), signal.SIGSTOP)  # so that it does not notice by itself
             assert alive(int(told))
             parent.kill()
         parent.wait(10)
