@@ -232,7 +232,9 @@ class Driver:
             raise NotMade("the driver says in an unreadable way what it needs", "") from None
         mentioned = set(texts(self._recipe.settings))
         if not all(path.startswith("/") and path.strip("/") and ".." not in path.split("/") for path in reach.paths):
-            raise NotMade("the driver wants to read a file that is not named from the root on", "write paths absolutely")
+            raise NotMade(
+                "the driver wants to read a file that is not named from the root on", "write paths absolutely"
+            )
         beyond = [each for each in (*reach.paths, *reach.variables) if each not in mentioned]
         if beyond and not self._recipe.ours:
             raise NotMade(f"the driver wants {beyond[0]}, which its settings do not mention", "ask who wrote it why")
