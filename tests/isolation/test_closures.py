@@ -38,11 +38,18 @@ def test_it_runs_with_that_alone(strangers: Path, start: Start) -> None:
 
 
 def test_what_it_needs_is_followed_through_extras_and_circles(strangers: Path) -> None:
-    plain(strangers, requires=("one[more]", "never; python_version < '3'"))
+    plain(strangers, requires=("one[more]", "two_names", "never; python_version < '3'"))
     install(strangers, "one", {"one.py": ""}, requires=("Two.Names[all]; extra == 'more'", "never; extra == 'less'"))
-    install(strangers, "two-names", {"two.py": ""}, requires=("one[more]; extra == 'all'", "three"))
+    install(strangers, "two-names", {"two.py": ""}, requires=("one[more]; extra == 'all'", "three; extra == 'all'"))
     install(strangers, "three", {"three.py": ""}, requires=("plain", "two-names[all]"))
     assert parts() == ["rotator", "one", "plain", "tenacity", "three", "two-names", "urllib3"]
+
+
+def test_an_entry_point_names_the_extras_that_it_needs(strangers: Path) -> None:
+    files, requires = {"pack.py": ""}, ("one; extra == 'more'", "two; extra == 'less'")
+    install(strangers, "plain", files, requires=requires, driver="pack:Driver [more]")
+    install(strangers, "one", {"one.py": ""})
+    assert parts() == ["rotator", "one", "plain", "tenacity", "urllib3"]
 
 
 def test_a_stranger_gets_what_an_extra_of_the_rotator_brings_and_no_more_of_the_rotator(strangers: Path) -> None:
@@ -137,6 +144,7 @@ def test_a_pth_file_runs_in_a_normal_python_and_not_in_a_driver(strangers: Path,
     ran = strangers.parent / "ran"
     install(strangers, "poison", {"poison.py": "", "poison.pth": PTH.format(str(ran))})
     plain(strangers, requires=("poison",), imports="import poison")
+    assert not [path for part in closure().parts for path in part.files if path.suffix == ".pth"]
     add = "import site, sys; site.addsitedir(sys.argv[1])"
     subprocess.run([sys.executable, "-I", "-c", add, str(strangers)], check=True)
     assert ran.read_text() == "it ran"

@@ -109,7 +109,9 @@ def test_a_copy_that_was_changed_is_made_again(change: Callable[[Path], None], r
     assert text_in(copy) == AS_IT_WAS
 
 
-def test_many_at_once_make_one_copy(root: Path, closure: Closure) -> None:
+def test_many_at_once_make_one_copy(root: Path, sources: Path) -> None:
+    files = {PurePosixPath("pack", f"{number}.py"): sources / "a.py" for number in range(200)}
+    closure = Closure("d", "pack:D", (Part("pack", "1.0", files),))
     assert closure.parts[0].contents
     made: list[tuple[str, ...]] = []
     threads = [threading.Thread(target=lambda: made.append(Copies(root, KEY).of(closure))) for _ in range(8)]
@@ -127,6 +129,7 @@ def test_what_cannot_be_written_leaves_nothing_and_what_was_left_is_removed(root
     impossible = Part("pack", "1.0", {PurePosixPath("a"): source, PurePosixPath("a/b"): source})
     with pytest.raises(OSError, match=r"exists|Not a directory"):
         copies.of(Closure("d", "pack:D", (impossible,)))
+    assert [each.name for each in root.iterdir()] == [".lock"]
     (root / ".making-long-ago").mkdir()
     copies.of(Closure("d", "pack:D", ()))
     assert [each.name for each in root.iterdir()] == [".lock"]

@@ -10,7 +10,7 @@ import pytest
 
 from rotator.adapters.isolation.redaction import without
 
-SECRET = "sk-Ab3/x+Y9 zQ=Kw71"
+SECRET = 'sk-Ab3"x/+Y9 zQ=Kw71'
 DOCUMENT = json.dumps(
     {"type": "service_account", "private_key": "-----BEGIN-----\nMIIEvQIBADANBg\n-----END-----"}, indent=1
 )
