@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,19 @@ def talking(strangers: Path, start: Start) -> Talking:
 @pytest.fixture
 def listener() -> Iterator[list[Any]]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield list(listening.getsockname())
+
+
+@pytest.fixture
+def deaf() -> Iterator[list[Any]]:
+    """Where a connection takes for ever."""
+    with socket.socket() as listening, ExitStack() as filling:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            each = filling.enter_context(socket.socket())
+            each.setblocking(False)
+            each.connect_ex(listening.getsockname())
         yield list(listening.getsockname())
 
 
@@ -273,24 +287,14 @@ def failing(provider: IsolatedProvider) -> None:
 
 
 @needs_sandbox
-def test_a_driver_that_asks_without_end_has_few_descriptors_in_the_parent(talking: Talking) -> None:
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(0)
-        target = list(deaf.getsockname())
-        filling = [socket.socket() for _ in range(4)]
-        for each in filling:
-            each.setblocking(False)
-            each.connect_ex(tuple(target))
-        provider = talking("ask_without_end", target=target, hosts=[f"{target[0]}:{target[1]}"])
-        before, most = descriptors(), 0
-        asking = threading.Thread(target=failing, args=(provider,))
-        asking.start()
-        while asking.is_alive():
-            most = max(most, descriptors() - before)
-            time.sleep(0.01)
-        for each in filling:
-            each.close()
+def test_a_driver_that_asks_without_end_has_few_descriptors_in_the_parent(talking: Talking, deaf: list[Any]) -> None:
+    provider = talking("ask_without_end", target=deaf, hosts=[f"{deaf[0]}:{deaf[1]}"])
+    before, most = descriptors(), 0
+    asking = threading.Thread(target=failing, args=(provider,))
+    asking.start()
+    while asking.is_alive():
+        most = max(most, descriptors() - before)
+        time.sleep(0.01)
     assert 16 <= most <= 50
 
 
@@ -344,11 +348,7 @@ print(driver._process._process.pid, flush=True)
 @needs_sandbox
 @pytest.mark.parametrize("then", ["time.sleep(60)", ""])
 def test_no_process_outlives_its_parent(then: str, strangers: Path, copies: Copies, talking: Talking) -> None:
-    del talking  # its distribution is installed
-    text = PARENT.format(settings={}, copies=str(copies.root), then=then)
-    path = os.pathsep.join([str(strangers), str(Path(__file__).parents[2])])
-    environment = {**os.environ, "PYTHONPATH": path}
-    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+    with parent_of(strangers, copies, {}, then) as parent:
         assert parent.stdout is not None
         told = parent.stdout.readline()
         assert re.fullmatch(r"\d+\n", told)
@@ -358,3 +358,44 @@ def test_no_process_outlives_its_parent(then: str, strangers: Path, copies: Copi
             parent.kill()
         parent.wait(10)
     assert soon(lambda: not alive(int(told)))
+
+
+@needs_sandbox
+def test_a_parent_ends_although_a_driver_asks_for_what_takes_long(
+    strangers: Path, copies: Copies, talking: Talking, deaf: list[Any]
+) -> None:
+    settings = {"attempt": "ask_without_end", "target": deaf, "hosts": [f"{deaf[0]}:{deaf[1]}"]}
+    arguments = [encode(SVC), encode(VALUE, reveal=True)]
+    then = f"""
+import threading
+threading.Thread(target=driver.call, args=("identify", {arguments}, 30), daemon=True).start()
+time.sleep(1)
+print(threading.active_count(), flush=True)
+"""
+    with parent_of(strangers, copies, settings, then) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        assert int(parent.stdout.readline()) > 16
+        began = time.monotonic()
+        parent.wait(30)
+    assert time.monotonic() - began < 5
+
+
+def parent_of(strangers: Path, copies: Copies, settings: dict[str, Any], then: str) -> subprocess.Popen[str]:
+    """Another process that has the driver, which is installed."""
+    text = PARENT.format(settings=settings, copies=str(copies.root), then=then)
+    path = os.pathsep.join([str(strangers), str(Path(__file__).parents[2])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True, env=environment)
+
+
+@needs_sandbox
+def test_sixty_four_calls_are_under_way_at_once(talking: Talking) -> None:
+    provider = talking(slowly=0.5)
+    answers: list[object] = []
+    calling = [threading.Thread(target=lambda: answers.append(provider.keys(SVC))) for _ in range(64)]
+    for each in calling:
+        each.start()
+    for each in calling:
+        each.join()
+    assert answers == [()] * 64
