@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Reach:
     """What a driver says it needs with given settings. Isolated, it gets that much and nothing else.
 
-    `hosts`: `HOST` (at port 443) or `HOST:PORT`, the vendor's own; the config's `hosts:` replace them. `paths`: files
+    `hosts`: `HOST` (at port 443) or `HOST:PORT`, the vendor's own; the config's `hosts:` replace
+    them, and must name those of a driver that the rotator does not bring, where its settings do not. `paths`: files
     or folders that it reads, absolute. `variables`: of the environment, by name.
     """
 
