@@ -10,6 +10,7 @@ A keyserver can be told to behave like many providers, and the settings say like
       slots: [a, b]                  # where keys live in slots
       cap: 2                         # keys of one principal
       console: https://keys.internal # by-hand: where a person makes keys
+      lists: false, deletes: false   # by-hand, and a person deletes, too
       disable: false, usage: true, identifies: true, expiry: true, scopes: true, probe: true
       propagation: 0s, death_window: 0s, list_lag: 0s
 
@@ -48,7 +49,7 @@ from rotator.sdk import (
     parse_time,
     slot_of,
 )
-from rotator.sdk.http import Answer, BaseUrl, Client, bearer, path
+from rotator.sdk.http import Answer, BaseUrl, Client, admin_bearer, bearer, path
 
 PERMISSION = "the keyserver's admin secret"
 MOST_PAGES = 1_000
@@ -70,10 +71,7 @@ class Keyserver:
         base_url = read.text("base_url")
         offers = _offers(read, base_url)
         read.finish()
-        try:
-            headers = bearer(admin)
-        except Permanent as wrong:
-            raise SettingsError(f"the admin credential of {name} fits into no header", wrong.hint) from None
+        headers = admin_bearer(name, admin)
         return cls(Client(base_url, timeout=timeout, headers=headers, permission=PERMISSION), offers)
 
     # -- the port ------------------------------------------------------------------------------------------------------
@@ -93,6 +91,8 @@ class Keyserver:
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """Every page; emptied slots come as deleted keys."""
+        if not self._offers.lists:
+            return ()
         return tuple(key for page in self._pages(principal) for key in page)
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
@@ -110,6 +110,8 @@ class Keyserver:
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """A deletion of what a slot no longer holds, and any change of a key that is gone, is a 404: done already."""
         target = _keys_of(principal, key_id)
+        if state is KeyState.DELETED and not self._offers.deletes:
+            raise Permanent("a person deletes this keyserver's keys", "delete it in the console")
         if state is KeyState.DELETED:
             self._client.send("DELETE", target, expect=(204, 404))
         elif self._offers.disabling is Disabling.NONE:
@@ -154,6 +156,8 @@ def _offers(read: Settings, base_url: str) -> Capabilities:
         slots=slots,
         cap=read.whole("cap", least=1) if read.has("cap") else None,
         disabling=Disabling.REVERSIBLE if read.flag("disable", True) else Disabling.NONE,
+        lists=read.flag("lists", True),
+        deletes=read.flag("deletes", True),
         expiry=read.flag("expiry", True),
         scopes=read.flag("scopes", True),
         usage=read.flag("usage", True),

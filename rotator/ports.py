@@ -42,7 +42,8 @@ class Provider(Protocol):
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """All keys of the principal over all pages, the disabled ones too; as old as `list_lag`. Twice: a new look.
 
-        Slots are listed even when empty, as a deleted key whose id carries the slot's fresh tag.
+        Without `Capabilities.lists` always none. Slots are listed even when empty, as a deleted key whose id carries
+        the slot's fresh tag.
         """
         ...
 
@@ -61,6 +62,7 @@ class Provider(Protocol):
         """Disable, enable or delete exactly this key. Twice: nothing more; of a key that is gone: nothing.
 
         For a slot it acts only if the slot still holds this id, else it does nothing; deleting writes a fresh tag.
+        Without `Capabilities.deletes` deleting is `Permanent`, and nobody asks for it.
         """
         ...
 
@@ -310,6 +312,17 @@ class Consumers(Protocol):
 
         Of each, what it answered, or why it did not hear; `Permanent` where another attempt makes no sense. Twice: told
         again, of the same by the same id.
+        """
+        ...
+
+
+class Admins(Protocol):
+    """The providers whose admin credential the credential at hand is."""
+
+    def use_what_is_published(self) -> None:
+        """Of each, read the admin credential from its reference, as whoever comes next will, and use it once.
+
+        Changes nothing at a provider. Raises what a provider raises; `Denied` where it is refused. Twice: used again.
         """
         ...
 

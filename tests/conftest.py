@@ -11,13 +11,16 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.servers import Unavailable, aws, kubernetes, openbao, postgres
+from tests.servers import Unavailable, aws, kubernetes, mariadb, openbao, postgres, rabbitmq, redis
 from tests.servers.aws import AwsServer
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.kubernetes.kubectl import Kubectl, unpack
+from tests.servers.mariadb import MariadbServer
 from tests.servers.openbao import OpenBaoServer, Pair
 from tests.servers.postgres import Database, PostgresServer
 from tests.servers.proxy import FaultProxy
+from tests.servers.rabbitmq import RabbitmqServer
+from tests.servers.redis import RedisServer
 
 pytest_plugins = ["tests.reality"]
 
@@ -81,6 +84,51 @@ def openbao_on_disk() -> Iterator[OpenBaoServer]:
         server = _start(openbao.start_on_disk)
         ending.callback(server.stop)
         yield server
+
+
+@pytest.fixture(scope="session")
+def _mariadb_server() -> Iterator[MariadbServer]:
+    with ExitStack() as ending:
+        server = _start(mariadb.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def mariadb_server(_mariadb_server: MariadbServer) -> MariadbServer:
+    """The server of this test process, without users and databases; skips where there is no program."""
+    _mariadb_server.empty()
+    return _mariadb_server
+
+
+@pytest.fixture(scope="session")
+def _rabbitmq_server() -> Iterator[RabbitmqServer]:
+    with ExitStack() as ending:
+        server = _start(rabbitmq.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def rabbitmq_server(_rabbitmq_server: RabbitmqServer) -> RabbitmqServer:
+    """The server of this test process, without users and virtual hosts; skips where there is no program."""
+    _rabbitmq_server.empty()
+    return _rabbitmq_server
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[RedisServer]:
+    with ExitStack() as ending:
+        server = _start(redis.start)
+        ending.callback(server.stop)
+        yield server
+
+
+@pytest.fixture
+def redis_server(_redis_server: RedisServer) -> RedisServer:
+    """The server of this test process, without users and keys; skips where there is no program."""
+    _redis_server.empty()
+    return _redis_server
 
 
 @pytest.fixture(scope="session")

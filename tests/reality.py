@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests import servers
-from tests.servers import openbao, postgres
+from tests.servers import mariadb, openbao, postgres, rabbitmq, redis
 from tests.servers.kubernetes import kubectl
 
 PROPERTY = "tested on"
@@ -26,6 +26,9 @@ SERVER_OF_FIXTURE = {
     "openbao_on_disk": openbao.NAME,
     "kubectl": kubectl.NAME,
     "openbao_pair": openbao.NAME,
+    "mariadb_server": mariadb.NAME,
+    "rabbitmq_server": rabbitmq.NAME,
+    "redis_server": redis.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}
 COLUMNS = ("real", "stand-in", "skipped")

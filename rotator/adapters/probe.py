@@ -19,7 +19,7 @@ from rotator.domain.keys import Probe, Verdict
 from rotator.domain.secret import Secret
 
 MOST_BYTES = 65_536
-"""Of an answer's body: only its first character matters."""
+"""Of an answer's body: its first character matters, and a word that a probe looks for in an error."""
 
 _PART = re.compile(r"\{([a-z_]+)\}")
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -33,7 +33,9 @@ class HttpProber:
         self._timeout = timeout.total_seconds()
 
     def probe(self, probe: Probe, value: Secret) -> Verdict:
-        """One GET, no redirect followed, no retry. The status decides, unless the answer is a page of HTML.
+        """One GET, no redirect followed, no retry. The status decides, with the probe's words where it has some, unless
+
+        the answer is a page of HTML.
 
         Raises `Transient` for every answer that is neither "works" nor "no such key", and for none; `Permanent` when
         the value does not fit into the probe's header.
@@ -43,7 +45,7 @@ class HttpProber:
             with _manager().request(
                 "GET",
                 probe.url,
-                headers={"Accept": "application/json", "User-Agent": "rotator", probe.header: header},
+                headers={"Accept": "application/json", "User-Agent": "rotator", **probe.headers, probe.header: header},
                 timeout=Timeout(total=self._timeout),
                 retries=False,
                 redirect=False,
@@ -74,7 +76,9 @@ def _verdict(probe: Probe, response: BaseHTTPResponse) -> Verdict:
         raise Transient(f"a page of HTML with status {status} answered the probe")
     if status in probe.works:
         return Verdict.WORKS
-    if status in probe.invalid:
+    if 400 <= status < 500 and probe.forbidden_word and probe.forbidden_word.encode() in body:
+        return Verdict.FORBIDDEN
+    if status in probe.invalid and probe.invalid_word.encode() in body:
         return Verdict.INVALID
     raise Transient(f"status {status} answered the probe, which says nothing of the key")
 

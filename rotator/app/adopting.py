@@ -9,7 +9,7 @@ from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
-from rotator.domain.keys import Key, KeyState
+from rotator.domain.keys import Key, KeyState, unlisted_id
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, LastWrite, Origin
 from rotator.domain.secret import Secret
 from rotator.engine.world import World
@@ -115,11 +115,16 @@ def _published(spec: Credential, world: World, *, emergency: bool) -> Secret | N
 
 def _which(spec: Credential, world: World, value: Secret, listed: tuple[Key, ...], given: str | None) -> str:
     live = [key for key in listed if key.live]
+    capabilities = world.provider.capabilities(spec.principal)
+    if not capabilities.lists:
+        own = unlisted_id(world.fingerprinter.of(value, capabilities.secret_part))
+        if given not in (None, own):
+            raise ConfigError(f"{spec.name}: the provider lists no keys; here this one is {own}", "leave out --key-id")
+        return own
     if given is not None:
         if all(key.id != given for key in live):
             raise ConfigError(f"{spec.name}: the provider lists no living key {given}", _choice(live))
         return given
-    capabilities = world.provider.capabilities(spec.principal)
     found = world.provider.identify(spec.principal, value) if capabilities.identifies else None
     if found is not None:
         return found

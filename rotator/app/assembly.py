@@ -20,7 +20,9 @@ from rotator.adapters.named import Named
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
 from rotator.adapters.together import Threads
+from rotator.app.admins import Admins, Readmitted, is_published_by
 from rotator.app.consumers import make_consumers, make_teller, tools_of
+from rotator.app.describing import described
 from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.isolating import Isolation
@@ -62,6 +64,8 @@ class Assembly:
         self.log = Log(self.config.log) if self.config.log else None
         self._lock = threading.RLock()
         self._providers: dict[str, Provider] = {}
+        self._readmitted: dict[str, Readmitted] = {}
+        self._prompted: dict[str, str] = {}
         self._stores: dict[str, Store] = {}
         self._worlds: dict[str, World] = {}
         self._prober = HttpProber(self.timing.request)
@@ -90,6 +94,14 @@ class Assembly:
             key = None  # said where the installation is needed
         return Isolation(default=self.config.isolation, base=self.config.base, key=key)
 
+    def close(self) -> None:
+        """End the drivers' processes and close the journal, so that one file is left and not three. Twice: no more."""
+        from rotator.app.journals import close_journal
+
+        if "isolation" in vars(self):
+            self.isolation.stop()
+        close_journal(self)
+
     @cached_property
     def resolver(self) -> Resolver:
         """Turns references into text."""
@@ -117,12 +129,14 @@ class Assembly:
         """A provider's driver, limited to its rate. Raises `ConfigError`."""
         with self._lock:
             if name not in self._providers:
-                config = self.config.providers[name]
+                config = self.provider_config(name)
                 # Waiting for one's turn and the request itself share the time that the lease leaves for both.
                 patience = self.timing.request / 4
-                driver = make_provider(
-                    self._absolute(config), self._admin(config), self.timing.request - patience, self.isolation
+                most = self.timing.request - patience
+                driver = Readmitted(
+                    lambda: self._admin(config), lambda admin: make_provider(config, admin, most, self.isolation)
                 )
+                self._readmitted[name] = driver
                 bucket = self._bucket(config)
                 limited = LimitedProvider(driver, parallel=self.config.parallel, bucket=bucket, patience=patience)
                 self._providers[name] = limited
@@ -142,11 +156,17 @@ class Assembly:
         """A store's driver. Raises `ConfigError`."""
         with self._lock:
             if name not in self._stores:
-                config = self.config.stores[name]
-                self._stores[name] = make_store(
-                    self._absolute(config), self._resolve_text, self.timing.request, self.isolation
-                )
+                config = self.store_config(name)
+                self._stores[name] = make_store(config, self._resolve_text, self.timing.request, self.isolation)
             return self._stores[name]
+
+    def provider_config(self, name: str) -> DriverConfig:
+        """What a provider's driver is made with."""
+        return described(self._absolute(self.config.providers[name]))
+
+    def store_config(self, name: str) -> DriverConfig:
+        """What a store's driver is made with."""
+        return self._absolute(self.config.stores[name])
 
     def _absolute(self, config: DriverConfig) -> DriverConfig:
         """Relative paths in settings are relative to the config file."""
@@ -159,11 +179,14 @@ class Assembly:
     def _admin(self, config: DriverConfig) -> str:
         given = self.admin.get(config.name)
         if given == "-":
-            return from_prompt(config.name)
+            if config.name not in self._prompted:
+                self._prompted[config.name] = from_prompt(config.name)
+            return self._prompted[config.name]
         reference = config.admin
         if given is not None:
             reference = read_reference(given, self.config.stores, f"--admin {config.name}")
-        assert reference is not None
+        if reference is None:
+            return ""  # the driver says whether it can do without
         try:
             return self.resolver(reference)
         except ConfigError as error:
@@ -216,8 +239,21 @@ class Assembly:
             consumers=self._consumers_of(spec),
             marker=self.installation.marker(),
             fingerprinter=self.installation.fingerprinter(),
+            admins=self._admins_of(spec),
             timing=self.timing,
         )
+
+    def _admins_of(self, spec: Credential) -> Admins | None:
+        """The providers whose admin credential this credential is. Raises `ConfigError`."""
+        found = []
+        for name, config in self.config.providers.items():
+            principal = next(
+                (each.principal for each in self.config.credentials.values() if each.provider == name), None
+            )
+            if principal is not None and is_published_by(config.admin, spec):
+                self.provider(name)
+                found.append((self._readmitted[name], principal))
+        return Admins(found) if found else None
 
     def _consumers_of(self, spec: Credential) -> Consumers:
         """Raises `ConfigError` where one cannot be told as the config says; that keeps no stolen key alive."""

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rotator.adapters.consumers.kinds import TellsLeastRole
+from rotator.adapters.isolation.possible import why_not
 from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
+from rotator.app.pinning import runs_at_start
 from rotator.app.reporting import WRITTEN
 from rotator.config.errors import ConfigError
 from rotator.config.values import ConsumerConfig
 from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure
-from rotator.domain.keys import Disabling
+from rotator.domain.keys import Capabilities, Disabling
 from rotator.engine.world import World
 from rotator.ports import ABSENT, Store, TellsLeastPolicy, TellsWorthKnowing
 
@@ -41,6 +43,25 @@ def check(assembly: Assembly) -> Iterator[Finding]:
         yield from check_credential(assembly, spec)
     yield from _stores(assembly)
     yield from _consumers(assembly)
+    yield from _drivers(assembly)
+
+
+def _drivers(assembly: Assembly) -> Iterator[Finding]:
+    """What keeps drivers apart and unchanged; that one would not start was said where it is used."""
+    reason = why_not()
+    if reason is not None and assembly.config.isolation is None:
+        yield Finding(subject="drivers", ok=None, text=f"in processes of their own, but not confined: {reason}")
+    try:
+        pinned = assembly.isolation.pins.drivers is not None
+    except ConfigError as error:
+        yield Finding(subject="drivers", ok=False, text=error.message, hint=error.hint)
+    else:
+        if not pinned:
+            yield Finding(
+                subject="drivers", ok=None, text="not pinned; `rotator plugins pin` records what they are now"
+            )
+    for path in runs_at_start():
+        yield Finding(subject="drivers", ok=None, text=f"{path} runs code in every Python here, the rotator's own too")
 
 
 def _stores(assembly: Assembly) -> Iterator[Finding]:
@@ -108,7 +129,10 @@ def check_credential(assembly: Assembly, spec: Credential) -> Iterator[Finding]:
         return
     live = sum(key.live for key in listed)
     keys = "1 living key" if live == 1 else f"{live} living keys"
-    yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {keys}")
+    if not world.provider.capabilities(spec.principal).lists:
+        yield Finding(subject=spec.name, ok=None, text=f"{spec.provider}: lists no keys, so a stranger's is not found")
+    elif assembly.config.providers[spec.provider].admin is not None:
+        yield Finding(subject=spec.name, ok=True, text=f"{spec.provider}: admin credential works; {keys}")
     for publication in spec.publish:
         where = f"{publication.store}:{publication.ref}"
         try:
@@ -156,8 +180,15 @@ def _worth_knowing(spec: Credential, world: World) -> Iterator[Finding]:
     capabilities = world.provider.capabilities(spec.principal)
     if not capabilities.strategy.overlap:
         yield Finding(subject=spec.name, ok=None, text="no overlap: every rotation is a short outage")
-    if capabilities.disabling is Disabling.NONE:
+    if not capabilities.deletes:
+        text = "a person deletes old keys, which is waited for" + _where(capabilities)
+        yield Finding(subject=spec.name, ok=None, text=text)
+    elif capabilities.disabling is Disabling.NONE:
         yield Finding(subject=spec.name, ok=None, text="keys cannot be disabled, only deleted")
+
+
+def _where(capabilities: Capabilities) -> str:
+    return f" at {capabilities.console_url}" if capabilities.console_url else ""
 
 
 def least_permissions(assembly: Assembly) -> Iterator[tuple[str, str] | Finding]:

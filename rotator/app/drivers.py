@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from rotator.adapters.isolation.closures import NoClosure, closure_of
+from rotator.app.describing import PROVIDERS, place_of
 from rotator.app.isolating import OFF, Isolation
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.reading import DriverConfig
 from rotator.domain.failures import Failure
 from rotator.ports import Provider, Store
 
-PROVIDERS, STORES = "rotator.providers", "rotator.stores"
+STORES = "rotator.stores"
 
 ISOLATED_BY_NOBODY = Isolation(default=OFF)
 
@@ -39,6 +42,20 @@ def installed() -> tuple[Installed, ...]:
         for each in entry_points(group=group)
     ]
     return tuple(sorted(set(found), key=lambda each: (each.kind, each.name)))
+
+
+def says_of_itself(entry: EntryPoint) -> str:
+    """The text at the head of a driver's module, read and never run."""
+    try:
+        files = closure_of(entry).parts
+    except NoClosure as error:
+        return f"{error.message}; {error.hint}"
+    tail = entry.module.replace(".", "/")
+    for part in files:
+        for path, source in part.files.items():
+            if str(path) in (f"{tail}.py", f"{tail}/__init__.py"):
+                return ast.get_docstring(ast.parse(source.read_text())) or ""
+    return ""
 
 
 def find(group: str, config: DriverConfig) -> EntryPoint:
@@ -101,4 +118,4 @@ def _made(config: DriverConfig, make: Callable[[], Any]) -> Any:
         message, hint = getattr(error, "message", None), getattr(error, "hint", None)
         if message is None or hint is None:
             raise
-        raise ConfigError(f"{config.where}: {config.name}: {message}", hint) from None
+        raise ConfigError(f"{place_of(config, message)}: {config.name}: {message}", hint) from None

@@ -7,7 +7,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
@@ -15,17 +16,21 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from rotator.adapters.isolation.closures import NoClosure
 from rotator.adapters.isolation.copies import Copies
-from rotator.adapters.isolation.keeping import Driver, NotMade, Recipe
+from rotator.adapters.isolation.egress import Hosts
+from rotator.adapters.isolation.keeping import NOT_STARTED, Driver, Recipe, texts
 from rotator.adapters.isolation.pins import FILE, NotPinned, Pins, read_pins
-from rotator.adapters.isolation.possible import why_not
-from rotator.adapters.isolation.processes import NotStarted
+from rotator.adapters.isolation.possible import how, why_not
 from rotator.adapters.isolation.provider import IsolatedProvider
 from rotator.adapters.isolation.questions import NotResolved
 from rotator.adapters.isolation.store import IsolatedStore, isolated_store
+from rotator.app.describing import place_of
 from rotator.config.errors import ConfigError
+from rotator.config.permissions import checked
 from rotator.config.reading import DriverConfig
+from rotator.domain.reach import Reach
+
+__all__ = ["INSIDE", "OFF", "PROCESS", "SANDBOX", "Isolation", "best", "how", "why_not"]
 
 OFF, PROCESS, SANDBOX = "off", "process", "sandbox"
 INSIDE = frozenset({"rotator.adapters.stores.file:FileStore"})
@@ -42,6 +47,7 @@ class Isolation:
     default: str | None = None
     base: Path | None = None
     key: bytes | None = field(default=None, repr=False)
+    _drivers: list[Driver] = field(default_factory=list, repr=False)
 
     def level(self, config: DriverConfig, entry: EntryPoint) -> str:
         """How a driver is kept apart: as the config says, else as well as this machine can."""
@@ -63,10 +69,30 @@ class Isolation:
         driver = self._driver("store", config, entry, timeout, level, resolve=_only(config.settings, resolve))
         return isolated_store(f"driver of {config.name}", driver, timeout)
 
+    def look(self, kind: str, config: DriverConfig, entry: EntryPoint, timeout: timedelta) -> tuple[Hosts, Reach]:
+        """Start a driver dry, without its credential: where it connects, what it reads. Raises `ConfigError`."""
+        driver = Driver(self._recipe(kind, config, entry, timeout, self.level(config, entry)))
+        with _said(config):
+            return driver.look()
+
     def _driver(
         self, kind: str, config: DriverConfig, entry: EntryPoint, timeout: timedelta, level: str, **given: Any
     ) -> Driver:
-        recipe = Recipe(
+        driver = Driver(self._recipe(kind, config, entry, timeout, level, **given))
+        with _said(config):
+            driver.start()
+        self._drivers.append(driver)
+        return driver
+
+    def stop(self) -> None:
+        """End every driver's process; the next call of one starts another."""
+        for driver in self._drivers:
+            driver.stop()
+
+    def _recipe(
+        self, kind: str, config: DriverConfig, entry: EntryPoint, timeout: timedelta, level: str, **given: Any
+    ) -> Recipe:
+        return Recipe(
             label=f"{kind} {config.driver}",
             entry=entry,
             name=config.name,
@@ -78,14 +104,6 @@ class Isolation:
             hosts=config.hosts,
             **given,
         )
-        driver = Driver(recipe)
-        try:
-            driver.start()
-        except NotMade as error:
-            raise ConfigError(f"{config.where}: {config.name}: {error.message}", error.hint) from None
-        except (NotStarted, NotPinned, NoClosure) as error:
-            raise ConfigError(f"{config.where}: {config.name}: {error.message}", error.hint) from None
-        return driver
 
     @cached_property
     def copies(self) -> Copies:
@@ -101,12 +119,21 @@ class Isolation:
     @cached_property
     def pins(self) -> Pins:
         """What was approved. Raises `ConfigError`."""
-        if self.base is None:
+        if self.base is None or not (self.base / FILE).exists():
             return Pins()
         try:
-            return read_pins(self.base / FILE)
+            return read_pins(checked(self.base / FILE))
         except NotPinned as error:
             raise ConfigError(error.message, error.hint) from None
+
+
+@contextmanager
+def _said(config: DriverConfig) -> Iterator[None]:
+    """Why a driver has no process, as of the config's entry."""
+    try:
+        yield
+    except NOT_STARTED as error:
+        raise ConfigError(f"{place_of(config, error.message)}: {config.name}: {error.message}", error.hint) from None
 
 
 def best() -> str:
@@ -116,8 +143,6 @@ def best() -> str:
 
 def _only(settings: Mapping[str, Any], resolve: Callable[[str], str]) -> Callable[[str], str]:
     """Resolves what stands in a driver's own settings, and nothing else."""
-    from rotator.adapters.isolation.keeping import texts
-
     own = frozenset(texts(settings))
 
     def resolved(reference: str) -> str:

@@ -28,7 +28,8 @@ class Planned:
 
     `outage`: how long its consumers have no working key; None: they always have one. `quiet_for`: None where nobody
     waits for quiet. `requests`: how many the provider gets at least, `rate`: how many a second it allows. `held`: why.
-    `by_hand`: what a person has to do for the new key; None where the provider mints it.
+    `by_hand`: what a person has to do for the new key; None where the provider mints it. `deletes`: whether it deletes
+    the old ones.
     """
 
     credential: str
@@ -40,6 +41,7 @@ class Planned:
     open_rotation: str | None = None
     takes: str = "a new rotation"
     by_hand: str | None = None
+    deletes: bool = True
     outage: timedelta | None = None
     overlap: timedelta = timedelta(0)
     quiet_for: timedelta | None = None
@@ -82,6 +84,7 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
         open_rotation=open_row.id if open_row else None,
         takes=_takes(assembly, open_row, mode),
         by_hand=handed.instruction(spec, capabilities) if capabilities.strategy.minter is Minter.PERSON else None,
+        deletes=capabilities.deletes,
         overlap=RULES[mode].overlap(spec.policy) if capabilities.strategy.overlap else timedelta(0),
         outage=_outage(capabilities, mode, len(spec.publish)),
         quiet_for=spec.policy.quiet_for if RULES[mode].waits_for_quiet and capabilities.usage else None,
@@ -196,8 +199,23 @@ def _cannot(capabilities: Capabilities, mode: Mode, spec: Credential) -> tuple[s
         cannot.append("the provider makes no keys that end by themselves: needs.expires changes nothing")
     if not capabilities.usage and RULES[mode].waits_for_quiet:
         cannot.append("the provider does not tell when a key was last used: time alone decides")
+    if capabilities.probe is None:
+        cannot.append("there is no plain HTTP call to try a key with: that an old one is dead is the driver's word")
     if capabilities.strategy.minter is Minter.PERSON:
         cannot.append("the provider mints no key by its API: nothing is published before a person hands one over")
+        cannot += _cannot_alone(capabilities, mode)
     elif not capabilities.strategy.marked and not spec.principal.exclusive:
         cannot.append("keys carry no mark and the principal is shared: a lost mint must be found by a person")
     return tuple(cannot)
+
+
+def _cannot_alone(capabilities: Capabilities, mode: Mode) -> list[str]:
+    """What is left to a person besides, and what rests on a person's word alone."""
+    cannot = []
+    if not capabilities.lists:
+        cannot.append("the provider lists no keys: one that nobody handed over is never found")
+    if not capabilities.lists and RULES[mode].emergency:
+        cannot.append("that the new key was made after the exposure is the word of whoever hands it over")
+    if not capabilities.deletes:
+        cannot.append("the provider deletes no key by its API: the old one lives until a person deletes it")
+    return cannot

@@ -19,8 +19,12 @@ LONGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a rotation waits for. `parts`: the names of a value's parts, in the order in which they are asked for."""
+    """What a rotation, by its id, waits for.
 
+    `parts`: the names of a value's parts, in the order in which they are asked for.
+    """
+
+    rotation: str
     parts: tuple[str, ...]
     instruction: str
 
@@ -28,9 +32,9 @@ class Wanted:
 def wanted(assembly: Assembly, spec: Credential) -> Wanted:
     """What the open rotation asks a person for. Raises `NotTaken` where none does, `ConfigError` and `Failure`."""
     world = assembly.world_of(spec)
-    providing.awaiting(spec, world)
+    row = providing.awaiting(spec, world)
     capabilities = world.provider.capabilities(spec.principal)
-    return Wanted(parts=capabilities.parts, instruction=handed.instruction(spec, capabilities))
+    return Wanted(rotation=row.id, parts=capabilities.parts, instruction=handed.instruction(spec, capabilities))
 
 
 def read_value(texts: Mapping[str, str]) -> Secret:
@@ -46,8 +50,8 @@ def read_value(texts: Mapping[str, str]) -> Secret:
     return Secret(texts)
 
 
-def provide(assembly: Assembly, spec: Credential, value: Secret, sleep: Sleep) -> Provided:
-    """Hand the value over to the rotation that waits for it. Raises `NotTaken`, and then nothing was changed."""
+def provide(assembly: Assembly, spec: Credential, want: Wanted, value: Secret, sleep: Sleep) -> Provided:
+    """Hand the value over to the rotation that asked for it. Raises `NotTaken`, and then nothing was changed."""
     world = patient(assembly.world_of(spec))
     part = world.provider.capabilities(spec.principal).secret_part
     fingerprint = world.fingerprinter.of(value, part)
@@ -57,4 +61,4 @@ def provide(assembly: Assembly, spec: Credential, value: Secret, sleep: Sleep) -
         if any(key.fingerprint == fingerprint for key in assembly.journal.keys(row.name)):
             hint = handed.instruction(spec, world.provider.capabilities(spec.principal))
             raise NotTaken(f"this is a key that {row.name} has or had", hint)
-    return providing.provide(spec, world, value, sleep)
+    return providing.provide(spec, world, value, sleep, asked_by=want.rotation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from rotator.app.assembly import Assembly
@@ -12,10 +13,10 @@ from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Fenced
 from rotator.domain.keys import KeyState, Verdict
-from rotator.domain.records import Event, EventKind, KnownKey
+from rotator.domain.records import Event, EventKind, KnownKey, Verb
 from rotator.domain.rotation import Proof
 from rotator.domain.secret import Secret
-from rotator.engine import places
+from rotator.engine import by_hand, places
 from rotator.engine.recorded import Recorded
 from rotator.engine.world import World
 from rotator.ports import Change
@@ -39,18 +40,42 @@ def prove(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] =
     look = Recorded.looking(spec, world)
     first = {key.id for key in world.provider.keys(spec.principal) if key.live}
     old = [key for key in look.known.values() if key.key_id != look.credential.current]
-    if old:
+    if old and look.capabilities.lists:
         sleep(look.capabilities.list_lag.total_seconds())
     second = {key.id for key in world.provider.keys(spec.principal) if key.live}
     for key in sorted(old, key=lambda each: each.since):
         value = places.find_value(look, key)
         if value is not None:
-            yield _asked(look, key, value, sleep)
+            death = _asked(look, key, value, sleep)
+            _wake(assembly, spec, death)
+            yield death
+        elif not look.capabilities.lists:
+            yield _unlisted(look, key)
         elif key.key_id in first | second:
             yield Death(key_id=key.key_id, proof=Proof.UNPROVEN, text="listed as living")
         else:
             earlier = " and was proven dead before" if not key.alive else ""
             yield Death(key_id=key.key_id, proof=Proof.ABSENT, text=f"two lists lack it{earlier}")
+
+
+def _unlisted(look: Recorded, key: KnownKey) -> Death:
+    """A key without a value, of a provider that lists none: what was proven before is all that can be said."""
+    for row in look.world.journal.rotations(look.spec.name):
+        old = row.old_key(key.key_id)
+        if old is not None and old.proof is Proof.REFUSED:
+            text = f"refused when it was proven, at {old.dead_at:%Y-%m-%d %H:%M} UTC; its value is not kept"
+            return Death(key_id=key.key_id, proof=Proof.REFUSED, text=text)
+    return Death(key_id=key.key_id, proof=Proof.UNPROVEN, text="its value is not kept and no list shows it: who knows")
+
+
+def _wake(assembly: Assembly, spec: Credential, death: Death) -> None:
+    """A rotation that waits for a person to delete this very key looks again at once."""
+    row = assembly.journal.open_rotation(spec.name)
+    if row is None or death.proof is not Proof.REFUSED:
+        return
+    if any(old.key_id == death.key_id for old in by_hand.waiting_keys(row)):
+        with suppress(LookupError):
+            assembly.journal.ask(spec.name, Verb.PROVIDE, f"{row.id} {death.key_id}", assembly.clock.now())
 
 
 def _asked(look: Recorded, key: KnownKey, value: Secret, sleep: Callable[[float], None]) -> Death:
@@ -78,6 +103,10 @@ def revoke(assembly: Assembly, spec: Credential) -> tuple[str, ...]:
         raise ConfigError(f"{spec.name} has an open rotation", f"`rotator status {spec.name}`, then the same command")
     world = patient(assembly.world_of(spec))
     look = Recorded.looking(spec, world)
+    if not look.capabilities.deletes:
+        alive = [key.key_id for key in look.known.values() if key.alive]
+        hint = f"{by_hand.instruction(look, *alive)}; `rotator hold {spec.name}` keeps the schedule off"
+        raise ConfigError(f"{spec.name}: its provider deletes nothing by its API", hint)
     marker = assembly.installation.marker()
     listed = world.provider.keys(spec.principal)
     doomed = {key.id for key in listed if key.live and (spec.principal.exclusive or marker.read(spec.name, key.mark))}

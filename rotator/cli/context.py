@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
-from rotator.app.journals import close_journal
 from rotator.cli.errors import Told
 from rotator.config.errors import nearest
 from rotator.config.location import find
@@ -36,7 +35,7 @@ def assembled(args: argparse.Namespace, *, lenient: bool = False) -> Iterator[As
     try:
         yield assembly
     finally:
-        close_journal(assembly)
+        assembly.close()
 
 
 def named(config: Config, name: str) -> Credential:

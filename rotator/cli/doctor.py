@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rotator.app.isolating import how, why_not
+from rotator.app.pinning import runs_at_start
 from rotator.cli.terminal import terminal
 
 
@@ -52,9 +54,19 @@ def look() -> Iterator[tuple[bool | None, str, str]]:
         "core files",
         "off" if soft == 0 else "on: a crash would write memory, keys included, to disk",
     )
-    yield None, "isolation", "off: drivers run in this process; each sees what the process sees"
+    yield isolation()
+    for path in runs_at_start():
+        yield None, "packages", f"{path} runs code in every Python here, the rotator's own too"
     yield _swap()
     yield os.geteuid() != 0 or None, "user", "not root" if os.geteuid() else "root: a user of its own is enough"
+
+
+def isolation() -> tuple[bool | None, str, str]:
+    """The best that this machine can do for drivers, and why not more."""
+    reason = why_not()
+    if reason is not None:
+        return None, "isolation", f"process: drivers have processes of their own, but are not confined: {reason}"
+    return True, "isolation", f"sandbox: {how()}"
 
 
 def _postgresql() -> tuple[bool | None, str, str]:

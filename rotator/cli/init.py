@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rotator.app.first_config import additions, write
 from rotator.app.initializing import ADMIN, HAND, TODAY, Entry, Found, asked, entry, find, read_env, read_store
-from rotator.cli.context import assemble
+from rotator.cli.context import assembled
 from rotator.cli.errors import Told
 from rotator.cli.terminal import Terminal, clean, count, table, terminal
 from rotator.config.location import trust
@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _from_store(args: argparse.Namespace, source: str, out: Terminal) -> int:
-    store, ref, fields = read_store(assemble(args, lenient=True), source)
+    with assembled(args, lenient=True) as assembly:
+        store, ref, fields = read_store(assembly, source)
     found = find(fields)
     show(found, f"{store}:{ref}", out)
     if found.candidates:

@@ -85,6 +85,8 @@ def _steps(each: Planned, mode: Mode, out: Terminal) -> Iterator[str]:
     elif RULES[mode].contains and each.outage:
         steps.insert(0, f"disable   {keys}")
         steps.append(f"retire    {keys}: delete, then prove dead")
+    elif not each.deletes:
+        steps.append(f"retire    {keys}{_when(each)}: wait for a person to delete, then prove dead")
     else:
         steps.append(f"retire    {keys}{_when(each)}: disable where that exists, delete, prove dead")
     for number, step in enumerate(steps, 1):

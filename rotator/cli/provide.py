@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable
 
 from rotator.app.providing import LONGEST, Wanted, provide, read_value, wanted
-from rotator.app.reporting import report
+from rotator.app.reporting import INCOMPLETE, PLANNED_OUTCOME, report
 from rotator.cli.context import assembled, named
 from rotator.cli.errors import Told
+from rotator.cli.provide_next import deletions, remaining, walk
 from rotator.cli.terminal import Terminal, clean, terminal
 from rotator.domain.secret import Secret
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """Whose; there is no option for the value."""
-    parser.add_argument("name", metavar="NAME", help="the key is asked for, or read from standard input, part by part")
+    name_help = "the key is asked for, or read from standard input, part by part"
+    parser.add_argument("name", nargs="?", metavar="NAME", help=name_help)
+    parser.add_argument("--next", action="store_true", help="ask for every key that is waited for, most urgent first")
     parser.add_argument("too_much", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -29,13 +32,33 @@ def run(args: argparse.Namespace) -> int:
     if args.too_much:  # it may be the value: not repeated, and exposed by now
         hint = "if it was the key, delete it and make another: the command line is in the shell's history"
         raise Told("a key is not taken from the command line", hint)
+    if args.next == (args.name is not None):
+        raise Told("provide needs a NAME or --next, and not both", "`rotator provide --next` walks through all of them")
     out, err = terminal(sys.stdout, no_color=args.no_color), terminal(sys.stderr, no_color=args.no_color)
+    return _walk(args, out, err) if args.next else _one(args, out, err)
+
+
+def _walk(args: argparse.Namespace, out: Terminal, err: Terminal) -> int:
+    """Everything that waits for a person; 3 when Ctrl-C ended it."""
+    with assembled(args) as assembly:
+        walked = walk(assembly, err, patiently(err))
+        for line in deletions(assembly):
+            err.line(line)
+    if args.json:
+        print(json.dumps(report(walked.rows, selected=len(walked.rows) + walked.left), indent=2, ensure_ascii=False))
+    else:
+        goes_on = "; `rotate --due` or the daemon goes on" if walked.rows else ""
+        out.line(remaining(walked) + goes_on)
+    return INCOMPLETE if walked.interrupted else PLANNED_OUTCOME
+
+
+def _one(args: argparse.Namespace, out: Terminal, err: Terminal) -> int:
     with assembled(args) as assembly:
         spec = named(assembly.config, args.name)
         want = wanted(assembly, spec)
         if sys.stdin.isatty():
             err.line(clean(f"{spec.name} waits: {want.instruction}"))
-        done = provide(assembly, spec, read(want), patiently(err))
+        done = provide(assembly, spec, want, read(want), patiently(err))
     if args.json:
         print(json.dumps(report([done.rotation], selected=1), indent=2, ensure_ascii=False))
     else:

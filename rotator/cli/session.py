@@ -14,7 +14,6 @@ from typing import Any
 
 from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import start_due, tidy
-from rotator.app.journals import close_journal
 from rotator.app.planning import Planned, plan
 from rotator.app.reporting import BAD_INPUT, INCOMPLETE, exit_code, intended, report
 from rotator.app.selecting import Selection, select
@@ -45,7 +44,7 @@ def begin(args: argparse.Namespace) -> int:
     try:
         return carry_out(args, assembly)
     finally:
-        close_journal(assembly)
+        assembly.close()
 
 
 def carry_out(args: argparse.Namespace, assembly: Assembly) -> int:

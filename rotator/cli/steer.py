@@ -14,6 +14,7 @@ from rotator.cli.terminal import terminal
 from rotator.domain.failures import Fenced
 from rotator.domain.records import Event, EventKind, Verb
 from rotator.domain.rotation import Phase, Rotation
+from rotator.engine.by_hand import waiting_keys
 from rotator.engine.outcomes import BEFORE_PIVOT
 from rotator.ports import Change
 
@@ -51,7 +52,11 @@ def _ask(assembly: Assembly, name: str, verb: Verb, reason: str) -> str:
     if row is None:
         raise Told(f"{name} has no open rotation", f"`rotator history {name}` shows past ones")
     if verb is Verb.RESUME and row.phase is not Phase.STUCK:
-        raise Told(f"{name} is not stuck: {words.standing(row, assembly.clock.now())}", "there is nothing to resume")
+        if not waiting_keys(row):
+            standing = words.standing(row, assembly.clock.now())
+            raise Told(f"{name} is not stuck: {standing}", "there is nothing to resume")
+        assembly.journal.ask(name, verb, reason, assembly.clock.now())
+        return "looked at again by `rotate --due` or the daemon; it goes on once the old key is refused"
     if verb is Verb.ROLLBACK and not _can_go_back(row):
         raise Told(f"{name} cannot go back: {_why_not(row)}", f"`rotator status {name}` shows what it does")
     assembly.journal.ask(name, verb, reason, assembly.clock.now())

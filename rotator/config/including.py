@@ -6,6 +6,7 @@ import glob
 from pathlib import Path
 from typing import Any
 
+from rotator.config import describing
 from rotator.config.document import Document, Where, read_document
 from rotator.config.errors import ConfigError
 from rotator.config.permissions import checked
@@ -13,7 +14,7 @@ from rotator.config.secrecy import shown
 
 
 def load_document(path: Path) -> Document:
-    """Read a config with what it includes, whose `credentials` are entered as if they stood in it.
+    """Read a config with what it includes, whose `credentials` are entered as if they stood in it, and descriptions.
 
     Names and types are not judged. Raises `ConfigError`, also for an included file that others may write.
     """
@@ -26,6 +27,7 @@ def load_document(path: Path) -> Document:
         place = document.where(("include", *index))
         for name in _matching(path, pattern, place):
             _merge(document, read_document(checked(name)))
+    describing.enter(document, path.resolve().parent)
     return document
 
 

@@ -7,8 +7,10 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rotator.config.describing import SETTING, Places, is_file, read_description
 from rotator.config.document import Document, Step
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.faults import SECTIONS, Faults
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+HOW_RATE = "write it like 5/s or 100/m"
+NO_ADMIN = "none"
+"""What the config says of a provider whose keys a person makes and deletes."""
 T = TypeVar("T")
 
 
@@ -80,12 +85,17 @@ class Maker:
 
     def _provider(self, name: str, entry: Any) -> DriverConfig:
         path = ("providers", name)
-        self._secrets_are_references(entry.settings, path)
+        settings = entry.settings
+        # a description says where in an answer a secret is, and `secret: /key` is no secret
+        self._secrets_are_references({key: each for key, each in settings.items() if key != SETTING}, path)
+        if is_file(settings.get(SETTING)):  # it could not be read before; this says why
+            read_description(Path(self._document.file).resolve().parent / settings[SETTING])
         return DriverConfig(
             name=name,
             driver=entry.driver,
-            settings=entry.settings,
-            admin=self.reference(entry.admin, (*path, "admin")),
+            settings=settings,
+            described=self._beneath((*path, SETTING)),
+            admin=None if entry.admin == NO_ADMIN else self.reference(entry.admin, (*path, "admin")),
             hosts=tuple(entry.hosts),
             rate=self._rate(entry.rate, (*path, "rate")),
             isolation=entry.isolation,
@@ -152,10 +162,14 @@ class Maker:
     def _rate(self, text: str | None, path: tuple[Step, ...]) -> float | None:
         if text is None:
             return None
-        found = _RATE.fullmatch(text)
-        if not found or float(found[1]) <= 0:
-            raise self.error(path, f"{shown(text)} is not a rate", "write it like 5/s or 100/m")
-        return float(found[1]) / _SECONDS[found[2]]
+        rate = parse_rate(text)
+        if rate is None:
+            raise self.error(path, f"{shown(text)} is not a rate", HOW_RATE)
+        return rate
+
+    def _beneath(self, path: tuple[Step, ...]) -> Places:
+        """The places of everything at a path, by what follows it."""
+        return {at[len(path) :]: place for at, place in self._document.places.items() if at[: len(path)] == path}
 
     # -- policies --------------------------------------------------------------------------------------------------
 
@@ -271,6 +285,12 @@ class Maker:
             near = nearest(word, known)
             hint = f"did you mean {near}?" if near else f"declare it beneath {section}:"
             raise self.error(path, f"there is no {SECTIONS[section]} {shown(word)}", hint)
+
+
+def parse_rate(text: object) -> float | None:
+    """Requests a second; None for what is no rate."""
+    found = _RATE.fullmatch(text) if isinstance(text, str) else None
+    return float(found[1]) / _SECONDS[found[2]] if found and float(found[1]) > 0 else None
 
 
 def make_principal(settings: Mapping[str, Any], exclusive: bool) -> Principal:

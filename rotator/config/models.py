@@ -115,7 +115,9 @@ class ProviderEntry(WithSettings):
     driver: Name
     """The name of an installed driver: `rotator plugins list`."""
     admin: Text
-    """A reference to the credential that makes and deletes keys: file:PATH, env:NAME or STORE:REF#FIELD."""
+    """A reference to the credential that makes and deletes keys: file:PATH, env:NAME or STORE:REF#FIELD.
+
+    `none` where a person makes and deletes its keys."""
     hosts: list[Text] = []
     """Where the driver may connect to."""
     rate: Text | None = None

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from rotator.config.document import Where
+from rotator.config.document import Step, Where
 from rotator.config.errors import ConfigError
 from rotator.config.references import Reference
 from rotator.domain.credential import Credential
@@ -18,7 +18,8 @@ from rotator.domain.credential import Credential
 class DriverConfig:
     """A provider or a store as configured. `admin` and `rate` (requests a second) are a provider's.
 
-    `settings` are the driver's own, which nobody here has judged; so they are not shown.
+    `settings` are the driver's own, which nobody here has judged; so they are not shown. `described`: where each thing
+    of its setting `description` stands.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DriverConfig:
     hosts: tuple[str, ...] = ()
     rate: float | None = None
     isolation: str | None = None
+    described: Mapping[tuple[Step, ...], Where] = field(default_factory=dict, repr=False)
     where: Where
 
 

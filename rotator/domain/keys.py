@@ -74,7 +74,9 @@ class Probe:
     """A plain HTTP request whose status tells whether a key lives, so that the engine can ask without the driver.
 
     `header` is formatted with the value's parts, e.g. `Bearer {secret}`; `invalid` are the statuses that mean
-    "no such key" and nothing else.
+    "no such key" and nothing else. Where a status means more than that, `invalid_word` must stand in the body too, and
+    a client error with `forbidden_word` in its body is an authentic key's that may not do this. `headers`: what is
+    sent besides, without a secret.
     """
 
     url: str
@@ -82,6 +84,9 @@ class Probe:
     template: str = "Bearer {secret}"
     works: tuple[int, ...] = (200,)
     invalid: tuple[int, ...] = (401,)
+    invalid_word: str = ""
+    forbidden_word: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,8 @@ class Capabilities:
     slots: tuple[str, ...] = ()
     cap: int | None = None  # live keys per principal; None: none known
     disabling: Disabling = Disabling.NONE
+    lists: bool = True  # else `keys` is always empty, and a key's id is `unlisted_id` of its value
+    deletes: bool = True  # else a person does, in the console; it is believed when the key is refused
     expiry: bool = False
     scopes: bool = False
     usage: bool = False  # the list tells when a key was last used
@@ -151,6 +158,11 @@ class Minted:
     key_id: str
     value: Secret = field(repr=False)
     created_at: datetime | None = None
+
+
+def unlisted_id(fingerprint: str) -> str:
+    """The id of a key whose provider lists none, and so has none to tell: the same value is always the same key."""
+    return f"key-{fingerprint}"
 
 
 def slot_of(key_id: str) -> str:

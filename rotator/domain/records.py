@@ -137,7 +137,7 @@ class Verb(StrEnum):
     RELEASE = "release"
     RESUME = "resume"
     ACKNOWLEDGE = "acknowledge"  # a consumer proved that it has the new key; `why` is the rotation and its name
-    PROVIDE = "provide"  # a key that a person made lies in a pending place: look now
+    PROVIDE = "provide"  # a key that a person made lies in a pending place; `why` is the rotation and the key's id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

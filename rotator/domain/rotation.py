@@ -132,7 +132,8 @@ class OldKey:
     """A key that this rotation replaces, and how far its death is.
 
     `had`: its value could be had when the old keys were fixed. `kept_in`: the store whose `previous` place holds it.
-    `first_refused_at`: the beginning of the unbroken run of refusals (or of lists without it) that proves it dead.
+    `to_delete_since`: when a person was asked to delete it, where the provider has no deletion. `first_refused_at`: the
+    beginning of the unbroken run of refusals (or of lists without it) that proves it dead.
     """
 
     key_id: str
@@ -144,6 +145,17 @@ class OldKey:
     first_refused_at: datetime | None = None
     proof: Proof | None = None
     dead_at: datetime | None = None
+    to_delete_since: datetime | None = None
+
+    @property
+    def ending(self) -> bool:
+        """Whether all was done for its end that we can do, and the proof is what remains."""
+        return self.deleted_at is not None or self.to_delete_since is not None
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether a person was asked to delete it, and it was not refused yet."""
+        return self.to_delete_since is not None and self.first_refused_at is None and self.proof is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,22 @@ class Settings:
             raise self._wrong(name, "is no such number", f"write a whole number from {least} on")
         return value
 
+    def wholes(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """A list of whole numbers, none twice."""
+        value = self._take(name, default)
+        if not isinstance(value, list | tuple) or not all(type(each) is int for each in value):
+            raise self._wrong(name, "is no list of whole numbers", f"write {name}: [1, 2]")
+        if len(set(value)) < len(value):
+            raise self._wrong(name, "names something twice", "write each number once")
+        return tuple(value)
+
+    def named_texts(self, name: str) -> dict[str, str]:
+        """A table of texts under names of its own."""
+        value = self._take(name, None)
+        if not isinstance(value, Mapping) or not all(isinstance(e, str) and e for e in (*value, *value.values())):
+            raise self._wrong(name, "is no table of texts", f"write {name}: {{name: text}}")
+        return dict(value)
+
     def duration(self, name: str, default: timedelta | None = None) -> timedelta:
         """A duration, written like 90s; who calls from Python may give a `timedelta`."""
         value = self._take(name, default)
@@ -111,6 +127,11 @@ class Settings:
         if not path.is_absolute():
             raise self._wrong(name, "is not an absolute path", "begin it with /")
         return path
+
+    def tree(self, name: str) -> Any:
+        """Whatever stands there, tables and lists included; None where nothing does."""
+        self._read.add(name)
+        return self._given.get(name)
 
     def table(self, name: str, known: Collection[str]) -> Settings:
         """A table within this one."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.domain.failures import JournalOlder, Permanent
 from rotator.domain.keys import Key, Minter
-from rotator.domain.records import KnownKey, Origin
+from rotator.domain.records import KnownKey, Origin, Request
 from rotator.domain.rotation import Rotation
 from rotator.engine import places
 from rotator.engine.recorded import Recorded
@@ -72,6 +72,25 @@ def learn_handed_over(rotation: Recorded, *rotation_ids: str) -> None:
             )
             if found.key_id and known.fingerprint is None:
                 rotation.learn(replace(known, fingerprint=found.fingerprint))
+
+
+def learn_told_of(rotation: Recorded, request: Request) -> None:
+    """Let the journal know the id of a key that `rotator provide` told of, where no list will ever show it.
+
+    Its value may be out of reach by the time that somebody looks; that the key lives must not be forgotten with it.
+    """
+    rotation_id, _, key_id = request.why.partition(" ")
+    if rotation.capabilities.lists or not key_id or key_id in rotation.known:
+        return
+    rotation.learn(
+        KnownKey(
+            key_id=key_id,
+            credential=rotation.spec.name,
+            origin=Origin.FOUND,
+            since=request.at,
+            rotation=rotation_id,
+        )
+    )
 
 
 def strays(rotation: Recorded, listed: Iterable[Key], *, below: int | None = None) -> tuple[str, ...]:

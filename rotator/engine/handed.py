@@ -47,9 +47,14 @@ def awaits(row: Rotation) -> bool:
 
 def instruction(spec: Credential, capabilities: Capabilities) -> str:
     """What a person has to do, on one line."""
+    return f"{wish(spec, capabilities)}, then `rotator provide {spec.name}`"
+
+
+def wish(spec: Credential, capabilities: Capabilities) -> str:
+    """What a person has to make, where, and with which scopes."""
     where = f" at {capabilities.console_url[:LONGEST_URL]}" if capabilities.console_url else ""
     scopes = f" that may do {', '.join(spec.scopes)} and nothing else" if spec.scopes else ""
-    return f"make a key for {spec.principal.name}{where}{scopes}, then `rotator provide {spec.name}`"
+    return f"make a key for {spec.principal.name}{where}{scopes}"
 
 
 # -- the step ---------------------------------------------------------------------------------------------------------
@@ -163,7 +168,7 @@ def judge(rotation: Recorded, value: Secret, named: str | None = None) -> Judged
 
 def refuse_at_once(rotation: Recorded, value: Secret) -> None:
     """What needs no list: the credential's own earlier keys, and what the provider does not accept."""
-    if places.key_of(rotation, rotation.fingerprint(value)) is not None:
+    if places.key_of(rotation, rotation.fingerprint(value)) is not None or _told_of_before(rotation, value):
         raise NotTaken(f"this is a key that {rotation.spec.name} has or had", _another(rotation))
     if not rotation.verify(value).authentic:
         window = rotation.capabilities.propagation.total_seconds()
@@ -171,11 +176,19 @@ def refuse_at_once(rotation: Recorded, value: Secret) -> None:
         raise NotTaken("the provider refuses the key", hint)
 
 
+def _told_of_before(rotation: Recorded, value: Secret) -> bool:
+    """Whether it was handed over to another rotation, and nobody has seen its value since."""
+    known = rotation.known.get(rotation.identify(value) or "") if not rotation.capabilities.lists else None
+    return known is not None and known.rotation != rotation.row.id
+
+
 def which(rotation: Recorded, named: str | None, listed: Sequence[Key]) -> Key:
     """The listed living key of that id; without one the only key there whose value nobody knows, if that is a new one.
 
     Without the provider's word an old key of unknown value could pass for the new one that was made beside it.
     """
+    if not rotation.capabilities.lists and named is not None:
+        return Key(id=named, state=KeyState.ENABLED)  # it is accepted, and no key of the journal's: nobody knows more
     living = [key for key in listed if key.state is KeyState.ENABLED]
     if named is not None:
         found = [key for key in living if key.id == named]

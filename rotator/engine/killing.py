@@ -7,7 +7,7 @@ from dataclasses import replace
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.keys import KeyState
-from rotator.engine import places, unread
+from rotator.engine import by_hand, places, unread
 from rotator.engine.recorded import Recorded
 
 
@@ -59,16 +59,24 @@ def _is_that(rotation: Recorded, publication: Publication, found: places.Found, 
 
 
 def kill(rotation: Recorded, key_id: str, state: KeyState, action: str) -> None:
-    """Disable or delete a key that nobody has as current. Raises `InUse`. Twice: nothing more."""
+    """Disable or delete a key that nobody has as current. Raises `InUse`. Twice: nothing more.
+
+    Where the provider has no deletion a person is asked for it, and the key is an old key from then on.
+    """
     who = holder(rotation, key_id)
     if who is not None:
         raise InUse(f"{key_id} is current in {who}", "nothing was deleted; see `rotator status`")
-    rotation.set_state(action, key_id, state)
+    if state is KeyState.DELETED and not rotation.capabilities.deletes:
+        by_hand.ask_to_delete(rotation, key_id)
+    else:
+        rotation.set_state(action, key_id, state)
 
 
 def bury(rotation: Recorded, key_id: str) -> None:
     """Note a deletion: of an old key, whose proof follows, or of a stray, which nothing knows from now on."""
     old = rotation.row.old_key(key_id)
+    if old is not None and old.to_delete_since is not None:
+        return  # nothing was deleted yet
     if old is not None:
         rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
     elif key_id in rotation.known:

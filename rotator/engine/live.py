@@ -96,8 +96,13 @@ def check_stores_hold_new_key(rotation: Recorded) -> None:
 
 
 def check_new_key_works(rotation: Recorded) -> None:
-    """The provider accepts it, by the very request that proofs rest on: right before the pivot, and right behind it."""
+    """The provider accepts it, by the very request that proofs rest on: right before the pivot, and right behind it.
+
+    A new admin credential has been used by then, from where it will be read next time.
+    """
     if rotation.probe(places.new_value(rotation)).authentic:
+        if rotation.world.admins is not None:
+            rotation.world.admins.use_what_is_published()
         return
     message, hint = "the provider refuses the new key", "look at the provider's console before anything else"
     if failing_for(rotation) < max(rotation.capabilities.propagation, rotation.world.timing.poll):

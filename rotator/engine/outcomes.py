@@ -11,6 +11,8 @@ from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Transi
 from rotator.domain.records import Event, EventKind, Request, Verb
 from rotator.domain.rotation import Phase, Problem, Rotation, WaitFor, Waiting
 from rotator.engine import picked_up
+from rotator.engine.belonging import learn_told_of
+from rotator.engine.by_hand import waiting_keys
 from rotator.engine.world import Timing
 
 if TYPE_CHECKING:
@@ -135,9 +137,11 @@ def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
             )
         elif request.verb is Verb.ACKNOWLEDGE:
             rotation.row = picked_up.acknowledged(before, request)
+        elif request.verb is Verb.PROVIDE:
+            learn_told_of(rotation, request)
         else:
             rotation.row = answered(before, request.verb, rotation.now())
-        late = rotation.row == before and request.verb in (Verb.ROLLBACK, Verb.RESUME)
+        late = rotation.row == before and request.verb in (Verb.ROLLBACK, Verb.RESUME) and not waiting_keys(before)
         detail = {"why": request.why, **({"result": "too late, nothing was done"} if late else {})}
         event = Event(kind=EventKind.OPERATOR, action=request.verb.value, detail=detail)
         if rotation.row.phase is Phase.STUCK or rotation.row.phase.terminal:
@@ -146,9 +150,7 @@ def answer(rotation: Recorded, requests: tuple[Request, ...]) -> None:
 
 
 def answered(row: Rotation, verb: Verb, now: datetime) -> Rotation:
-    """The row after `rollback` or `resume`; unchanged where it is too late for it, and by what only wakes it."""
-    if verb is Verb.PROVIDE:
-        return row
+    """The row after `rollback` or `resume`; unchanged where it is too late for it."""
     stuck = row.phase is Phase.STUCK
     at = row.parked_from or row.phase
     if verb is Verb.RESUME:

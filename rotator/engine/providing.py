@@ -46,20 +46,21 @@ def awaiting(spec: Credential, world: World) -> Rotation:
     return row
 
 
-def provide(spec: Credential, world: World, value: Secret, sleep: Sleep) -> Provided:
+def provide(spec: Credential, world: World, value: Secret, sleep: Sleep, *, asked_by: str) -> Provided:
     """Check a value, leave it for the rotation that waits for it, and wake that. Raises `NotTaken` and `Failure`.
 
-    `sleep`: called with seconds, at most a list lag or a death window, where only a later list can tell which key it
-    is. Twice: the same value is told of again; another one is refused as long as the first works.
+    `asked_by`: the rotation that the person was told to make it for; to what another one has asked since this is no
+    answer. `sleep`: called with seconds, at most a list lag or a death window, where only a later list can tell which
+    key it is. Twice: the same value is told of again; another one is refused as long as the first works.
     """
-    look = _looking(spec, world)
+    look = _looking(spec, world, asked_by)
     look.values["handed over"] = value
     try:
         handed.refuse_at_once(look, value)
         there = refuse_beside_another(look, value)
         if there is None:
             until_the_list_tells(look, value, sleep)
-            look = _looking(spec, world)  # what was learned meanwhile counts
+            look = _looking(spec, world, asked_by)  # what was learned meanwhile counts
             look.values["handed over"] = value
             judged = handed.judge(look, value)
             there = leave(look, value, judged.key_id)
@@ -69,14 +70,20 @@ def provide(spec: Credential, world: World, value: Secret, sleep: Sleep) -> Prov
         raise
 
 
-def _looking(spec: Credential, world: World) -> Recorded:
+def _looking(spec: Credential, world: World, asked_by: str) -> Recorded:
     """The rotation that waits, as its owner sees it; nothing is committed by it."""
-    return Recorded(awaiting(spec, world), spec, world, claimed_at=world.clock.boottime())
+    row = awaiting(spec, world)
+    if row.id != asked_by:
+        wanted = handed.instruction(spec, world.provider.capabilities(spec.principal))
+        raise NotTaken(f"{spec.name} is rotated anew since the key was asked for", f"it may be too old: {wanted}")
+    return Recorded(row, spec, world, claimed_at=world.clock.boottime())
 
 
 def until_the_list_tells(look: Recorded, value: Secret, sleep: Sleep) -> None:
     """A key that works may be listed a list lag later; one that was deleted may work for a death window."""
     named, offers = look.identify(value), look.capabilities
+    if not offers.lists:
+        return
     if named is None:
         sleep(max(offers.list_lag, offers.death_window).total_seconds())
     elif all(key.id != named for key in look.keys()):
@@ -144,7 +151,7 @@ def tell(look: Recorded, left: Left) -> Provided:
     assert row is not None
     if handed.awaits(row):
         try:
-            look.world.journal.ask(look.spec.name, Verb.PROVIDE, f"key {left.key_id}", look.now())
+            look.world.journal.ask(look.spec.name, Verb.PROVIDE, f"{row.id} {left.key_id}", look.now())
         except LookupError:
             return tell(look, left)  # it ended at this very moment
     elif row.new_key != left.key_id:

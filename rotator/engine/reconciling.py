@@ -15,7 +15,7 @@ from rotator.domain.credential import Credential, Publication
 from rotator.domain.failures import Failure, Fenced, LeaseOver
 from rotator.domain.keys import Key, KeyState
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin
-from rotator.engine import places, side_by_side
+from rotator.engine import by_hand, places, side_by_side
 from rotator.engine.belonging import check_journal_age
 from rotator.engine.killing import holder
 from rotator.engine.recorded import Recorded
@@ -210,6 +210,10 @@ def _revoke_orphans(look: _Look, listed: tuple[Key, ...], result: Reconciled, *,
             who = holder(look, key_id)
             if who is not None:
                 problem = f"{key_id} looks like an orphan and is current in {who}"
+                result = replace(result, problems=(*result.problems, problem))
+                continue
+            if not look.capabilities.deletes:
+                problem = f"{key_id} is nobody's as far as is known: {by_hand.instruction(look, key_id)}"
                 result = replace(result, problems=(*result.problems, problem))
                 continue
             look.intend("revoke orphan", key_id)

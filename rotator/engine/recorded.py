@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Credential, Place, Publication
 from rotator.domain.failures import Ambiguous, Failure, LeaseOver
-from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict, unlisted_id
 from rotator.domain.marks import Mark
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin, Request
 from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor, Waiting
@@ -211,7 +211,9 @@ class Recorded:
         return self.offers(publication).readable
 
     def keys(self) -> tuple[Key, ...]:
-        """The principal's keys as listed."""
+        """The principal's keys as listed; where the provider lists none, those that the journal knows alive."""
+        if not self.capabilities.lists:
+            return tuple(Key(id=each.key_id, state=KeyState.ENABLED) for each in self.known.values() if each.alive)
         return self.world.provider.keys(self.spec.principal)
 
     def verify(self, value: Secret) -> Verdict:
@@ -219,7 +221,9 @@ class Recorded:
         return self.world.provider.verify(self.spec.principal, value)
 
     def identify(self, value: Secret) -> str | None:
-        """The id of the key with this value, if the provider tells."""
+        """The id of the key with this value, if the provider tells, or if its id follows from the value."""
+        if not self.capabilities.lists:
+            return unlisted_id(self.fingerprint(value))
         if not self.capabilities.identifies:
             return None
         return self.world.provider.identify(self.spec.principal, value)
@@ -274,6 +278,11 @@ class Recorded:
         """Disable, enable or delete one key. Rule 6 is asked by the caller (`rotator.engine.killing`)."""
         provider, principal = self.world.provider, self.spec.principal
         self._effect(action, key_id, lambda: provider.set_state(principal, key_id, state), state=state.value)
+
+    def ask(self, action: str, key_id: str, words: str) -> None:
+        """Ask a person to do something with a key: an effect like any other, for nobody can take it back."""
+        observer, name = self.world.observer, self.spec.name
+        self._effect(action, key_id, lambda: observer.alert(action, name, words))
 
     def mint(self, request: MintRequest) -> Minted:
         """One mint under this fence, its key id committed before anything else. Raises `Pause` for a second one."""

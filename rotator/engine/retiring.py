@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rotator.domain.failures import Permanent, Transient, Undecidable
 from rotator.domain.keys import Disabling, KeyState, Verdict
-from rotator.domain.rotation import OldKey, Proof, WaitFor, Waiting
-from rotator.engine import places
-from rotator.engine.killing import kill
+from rotator.domain.rotation import OldKey, Phase, Proof, WaitFor, Waiting
+from rotator.domain.secret import Secret
+from rotator.engine import by_hand, places
+from rotator.engine.killing import bury, kill
 from rotator.engine.live import check_new_key_works, check_stores_hold_new_key, failing_for
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
@@ -20,24 +22,33 @@ def retire(rotation: Recorded) -> Waiting | None:
     if not rotation.row.fixed:
         fix_old_keys(rotation, rotation.keys())
     unproven = [old for old in rotation.row.old_keys if old.proof is None]
-    alive = [old for old in unproven if old.deleted_at is None]
+    alive = [old for old in unproven if not old.ending]
     check_stores_hold_new_key(rotation)
     if alive or not unproven:
         check_new_key_works(rotation)
         rotation.update(beyond_pivot=True)
     waits = [wait for old in alive if (wait := kill_key(rotation, old)) is not None]
     waits += prove(rotation, checked=bool(alive))
-    return min(waits, key=lambda wait: wait.until, default=None)
+    return soonest(waits)
+
+
+def soonest(waits: Sequence[Waiting]) -> Waiting | None:
+    """When there is something to do again; that a person is waited for is what people see before anything else."""
+    if not waits:
+        return None
+    shown = next((wait for wait in waits if wait.for_ is WaitFor.PERSON), None)
+    first = min(waits, key=lambda wait: wait.until)
+    return first if shown is None else replace(shown, until=first.until)
 
 
 def kill_key(rotation: Recorded, old: OldKey) -> Waiting | None:
-    """Disable one old key where that exists, wait, delete it. None when it is deleted."""
+    """Disable one old key where that exists, wait, delete it. None when that is done, or a person was asked to."""
     old = _disabled(rotation, old)
     settled = _settled(rotation, old)
     if settled is not None:
         return settled
     kill(rotation, old.key_id, KeyState.DELETED, "delete")
-    rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
+    bury(rotation, old.key_id)
     return None
 
 
@@ -58,13 +69,15 @@ def _settled(rotation: Recorded, old: OldKey) -> Waiting | None:
     return Waiting(until=until, note="disabled; deleted then") if rotation.now() < until else None
 
 
-def prove(rotation: Recorded, *, checked: bool) -> list[Waiting]:
+def prove(rotation: Recorded, *, checked: bool = False) -> list[Waiting]:
     """The next step of every proof that is not there yet; what each waits for.
 
     `checked`: the new key was seen to work right before, so that the refusals stand between two successes.
     """
-    deleted = [old for old in rotation.row.old_keys if old.deleted_at is not None and old.proof is None]
+    deleted = [old for old in rotation.row.old_keys if old.ending and old.proof is None]
     values = {old.key_id: places.find_value(rotation, rotation.known[old.key_id]) for old in deleted}
+    if rotation.row.ends_as is Phase.ROLLED_BACK and rotation.credential.current is None:
+        values = dict.fromkeys(values)  # no key stays that could show what a refusal means
     if any(values.values()) and not checked and any(old.first_refused_at is None for old in deleted):
         _positive_control(rotation)
     verdicts = {key_id: rotation.probe(value) for key_id, value in values.items() if value is not None}
@@ -74,7 +87,8 @@ def prove(rotation: Recorded, *, checked: bool) -> list[Waiting]:
         prove_refused(rotation, old, verdicts[old.key_id]) if old.key_id in verdicts else prove_absent(rotation, old)
         for old in deleted
     ]
-    return [wait for wait in waits if wait is not None]
+    by_a_person = by_hand.until_deleted(rotation)
+    return [wait for wait in (*waits, by_a_person) if wait is not None]
 
 
 def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:
@@ -95,18 +109,30 @@ def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting 
 
 def _positive_control(rotation: Recorded) -> None:
     """A provider that says "invalid" to everybody proves nothing."""
-    if rotation.probe(places.new_value(rotation)).authentic:
+    value = _control(rotation)
+    if value is not None and rotation.probe(value).authentic:
         return
     message = "the provider refuses the new key too, so a refusal proves nothing"
     if failing_for(rotation) < rotation.world.timing.longest_death:
         raise Transient(message, "look at the provider's status page")
-    raise Undecidable(message, "look at the provider's status page")
+    by_mistake = "rotate again with --assume-compromise if it was deleted by mistake; else "
+    hint = "look at the provider's status page"
+    raise Undecidable(message, hint if rotation.capabilities.deletes else by_mistake + hint)
 
 
-def _lives_on(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting:
-    deleted = old.deleted_at or rotation.now()
+def _control(rotation: Recorded) -> Secret | None:
+    """The value that must work: the new key's or, on the way back, that of the key which stays."""
+    if rotation.row.ends_as is not Phase.ROLLED_BACK:
+        return places.new_value(rotation)
+    stays = rotation.known.get(rotation.credential.current or "")
+    return places.find_value(rotation, stays) if stays is not None else None
+
+
+def _lives_on(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:
+    if old.deleted_at is None:
+        return None  # a person was asked, and takes as long as a person does
     patience = max(rotation.capabilities.death_window * 5, rotation.world.timing.longest_death)
-    if rotation.now() - deleted > patience:
+    if rotation.now() - old.deleted_at > patience:
         raise Undecidable(
             f"{old.key_id} was deleted and still {verdict.value}",
             f"delete it in the provider's console, then `rotator resume {rotation.spec.name}`",
@@ -120,6 +146,10 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
 
     Only for a key whose value could never be had.
     """
+    if not rotation.capabilities.lists:
+        by_hand.refuse_until_resumed(rotation, old)
+        _proven(rotation, old, Proof.UNPROVEN, dead_at=rotation.now())
+        return None
     listed = any(key.id == old.key_id and key.live for key in rotation.keys())
     now, lag = rotation.now(), max(rotation.capabilities.list_lag, rotation.capabilities.death_window)
     if listed:

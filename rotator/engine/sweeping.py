@@ -14,6 +14,7 @@ from rotator.engine.belonging import belongs, learn_handed_over, strays
 from rotator.engine.killing import InUse, bury, kill
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
+from rotator.engine.retiring import prove, soonest
 from rotator.engine.withdrawing import drop_pending, empty_slot
 from rotator.policy.due import next_due
 
@@ -24,7 +25,7 @@ def sweep(rotation: Recorded) -> Phase | Waiting | None:
     """Unless the rotation is clean wait out every stalled effect and look again; drop values; plan the next one."""
     ends_as = rotation.row.ends_as or Phase.DONE
     emergency = rotation.row.rules.emergency and ends_as is Phase.DONE
-    if emergency or not rotation.row.clean:
+    if emergency or not rotation.row.clean or not rotation.capabilities.lists:  # then no reconciler finds it later
         quiet = rotation.row.since + 2 * rotation.world.timing.lease + rotation.capabilities.list_lag
         if rotation.now() < quiet:
             return Waiting(until=quiet, note="until nothing can be under way any more")
@@ -33,6 +34,9 @@ def sweep(rotation: Recorded) -> Phase | Waiting | None:
             return Phase.RETIRING
         if not emergency:
             sweep_strays(rotation, listed, ends_as)
+            waiting = soonest(prove(rotation))
+            if waiting is not None:
+                return waiting
     if ends_as is Phase.ROLLED_BACK:
         empty_slot(rotation)
     drop_values(rotation)
@@ -43,6 +47,8 @@ def sweep(rotation: Recorded) -> Phase | Waiting | None:
 def found_more(rotation: Recorded, listed: Sequence[Key]) -> bool:
     """Whatever belongs, lives, is not the new key and not proven dead becomes an old key."""
     learn_handed_over(rotation, *rotation.row.supersedes)
+    if not rotation.capabilities.lists:
+        listed = rotation.keys()  # with what was learned right now
     known = {old.key_id for old in rotation.row.old_keys}
     more = [k for k in listed if k.live and belongs(rotation, k) and k.id not in known and k.id != rotation.row.new_key]
     if more:

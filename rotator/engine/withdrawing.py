@@ -9,23 +9,29 @@ from rotator.domain.failures import Undecidable
 from rotator.domain.keys import KeyState, slot_of
 from rotator.domain.rotation import Phase, WaitFor, Waiting
 from rotator.engine import places
-from rotator.engine.belonging import check_journal_age, strays
+from rotator.engine.belonging import check_journal_age, learn_handed_over, strays
 from rotator.engine.handed import note_not_taken
 from rotator.engine.killing import InUse, bury, kill
 from rotator.engine.minting import wait_for_the_list
 from rotator.engine.recorded import Recorded
+from rotator.engine.retiring import prove, soonest
 
 TURNS = 5
 """How often it goes back to `rolling_back` because the new key was current again, before a person must look."""
 
 
 def withdraw(rotation: Recorded) -> Phase | Waiting | None:
-    """Wait until the new key is quiet or the overlap over; delete this rotation's keys; drop pending."""
+    """Wait until the new key is quiet or the overlap over; delete this rotation's keys; drop pending.
+
+    What a person deletes is waited for, because afterwards nobody would know of it.
+    """
     if rotation.row.promotion_intended:
         waiting = until_unused(rotation)
         if waiting is not None:
             return waiting
     wait_for_the_list(rotation)
+    if not rotation.capabilities.lists:
+        learn_handed_over(rotation, rotation.row.id)  # no list will ever tell of what was not taken
     listed = rotation.keys()
     check_journal_age(rotation, listed)
     doomed = set(strays(rotation, listed)) | ({rotation.row.new_key} if rotation.row.new_key else set())
@@ -35,6 +41,9 @@ def withdraw(rotation: Recorded) -> Phase | Waiting | None:
         except InUse as refusal:
             return turn_back(rotation, refusal)
         bury(rotation, key_id)
+    waiting = soonest(prove(rotation))
+    if waiting is not None:
+        return waiting
     empty_slot(rotation)
     note_not_taken(rotation)
     drop_pending(rotation)

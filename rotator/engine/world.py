@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from rotator.domain.marks import Marker
 from rotator.domain.secret import Fingerprinter
-from rotator.ports import Calendar, Clock, Consumers, Ids, Journal, Observer, Prober, Provider, Store, Together
+from rotator.ports import Admins, Calendar, Clock, Consumers, Ids, Journal, Observer, Prober, Provider, Store, Together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,4 +48,5 @@ class World:
     together: Together
     marker: Marker
     fingerprinter: Fingerprinter
+    admins: Admins | None = None  # where the credential is some provider's admin credential
     timing: Timing = Timing()

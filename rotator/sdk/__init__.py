@@ -15,7 +15,7 @@ for the same entry. Objects are used by many threads at once.
 A driver may work in a process that cannot open sockets: there `socket.create_connection`, which the HTTP client and
 most pure-Python libraries use, is the one way to a host, and only to those of `reach` or of the config's `hosts:`; no
 name is looked up, and no file outside its own code is read. `rotator.sdk.http` has an HTTP client that keeps the
-ports' promises; `rotator.testing.provider_contract` tests them.
+ports' promises, `rotator.sdk.answers` reads what came back; `rotator.testing.provider_contract` tests both.
 """
 
 from rotator.domain.credential import Place, PlaceKind, Principal, Publication

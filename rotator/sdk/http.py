@@ -4,35 +4,40 @@
     client.get(path("v1", "keys"))                              # repeated a few times within the timeout
     client.send("DELETE", path("v1", "keys", key_id), expect=(204, 404))       # once; the engine does it again
     client.mint(path("v1", "keys"), {"name": mark}, expect=(201, 409))         # once, and `Ambiguous` if it got lost
+    client.send("POST", path("token"), Form(grant_type="…"))                     # a form instead of JSON
 
-An answer with a status in `expect` is returned, every other one is a failure:
+An answer with a status in `expect`, or that `expect` is content with, is returned, every other one is a failure:
 
     401  Denied: the admin credential is refused           404, other 4xx  Permanent
     403  Denied: it may not do this                        5xx, HTML, broken JSON, no answer  Transient
     409  Conflict                                          3xx  Permanent: no redirect is followed with credentials
     429  Transient, throttled, with Retry-After            to a mint, what may have been done: Ambiguous
 
-No failure holds a header or a body that was sent; what the server says is bounded, quoted, and stripped of both.
+Where an API has words of its own for a refusal, `meaning` is asked first: see `Client`. No failure holds a header or a
+body that was sent; what the server says is bounded, quoted, and stripped of both.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
 from rotator.domain.address import checked_address
 from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.secret import HIDDEN
+from rotator.domain.settings import SettingsError
 from rotator.domain.times import quoted
 from rotator.sdk.transport import Lost, Reply, Unsent, exchange
 
@@ -57,13 +62,48 @@ class Answer:
 
     status: int
     body: Any = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Form(dict[str, Any]):
+    """A body that is sent as a web form instead of JSON; a list is a field that stands there several times."""
+
+
+Expect = Collection[int] | Callable[[Answer], bool]
+"""Statuses, or what looks at an answer and says whether it is one: some APIs answer 200 and tell the truth within."""
 
 
 def bearer(token: str) -> dict[str, str]:
     """The header that shows a token. Raises `Permanent` for a text that fits into no header, without quoting it."""
-    if not _SENDABLE.fullmatch(token):
+    return {"Authorization": f"Bearer {_sendable(token)}"}
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header that shows a pair (RFC 7617). Raises `Permanent` for one that fits into none, without quoting it."""
+    if ":" in user:
+        raise Permanent("the value fits into no header", "its first part holds a colon")
+    pair = f"{_sendable(user)}:{_sendable(password)}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def header(name: str, token: str) -> dict[str, str]:
+    """A header of the API's own that shows a token. Raises `Permanent` as `bearer` does."""
+    return {name: _sendable(token)}
+
+
+def _sendable(text: str) -> str:
+    if not _SENDABLE.fullmatch(text):
         raise Permanent("the value fits into no header", "it may end in a line break or hold a space at its end")
-    return {"Authorization": f"Bearer {token}"}
+    return text
+
+
+def admin_bearer(name: str, admin: str) -> dict[str, str]:
+    """The same for the admin credential of the entry `name`. Raises `SettingsError`."""
+    try:
+        return bearer(admin)
+    except Permanent as wrong:
+        hint = wrong.hint
+    raise SettingsError(f"the admin credential of {name} fits into no header", hint)
 
 
 def path(*segments: str, **query: str) -> str:
@@ -101,16 +141,31 @@ class _Request:
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, Any] | None = field(repr=False)
+    body: Any = field(repr=False)
     once: bool  # a mint: doing it twice makes two keys
+    hide: Collection[str] = field(repr=False)
+    fetched: bool = False  # its headers are an authority's
 
     def strip(self, text: str) -> str:
         """A server's words without anything that was sent: servers like to repeat a wrong key."""
-        sent = [token for value in self.headers.values() for token in value.split()] + list(_texts(self.body))
+        sent = [token for value in self.headers.values() for token in _tokens(value)] + list(_texts(self.body))
+        sent += [value for _, value in parse_qsl(urlsplit(self.target).query)]
+        sent += [written for each in self.hide for written in (each, quote(each, safe=""))]
         for each in sorted(sent, key=len, reverse=True):
             if len(each) >= SECRETIVE:
                 text = text.replace(each, HIDDEN)
         return text
+
+
+def _tokens(value: str) -> Collection[str]:
+    """The words of a header; a pair also as the server reads it, who may repeat a half of it."""
+    scheme, _, pair = value.partition(" ")
+    if scheme != "Basic":
+        return value.split()
+    try:
+        return [pair, *b64decode(pair, validate=True).decode().split(":", 1)]
+    except (binascii.Error, UnicodeDecodeError):
+        return [pair]
 
 
 def _texts(body: Any) -> Collection[str]:
@@ -120,12 +175,28 @@ def _texts(body: Any) -> Collection[str]:
     return [text for each in inner for text in _texts(each)]
 
 
+class Authority(Protocol):
+    """Headers that have to be fetched, and end: `rotator.sdk.oauth` has some."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Those to send now. Raises what fetching them raises; nothing was sent to the API then."""
+        ...
+
+    def refused(self) -> bool:
+        """Forget what the API has just refused with a 401; whether other headers make sense: not if these were new."""
+        ...
+
+
 class Client:
     """One API with one admin credential. Used by many threads.
 
-    headers: sent with every request that brings none of its own; here is the admin credential.
+    headers: sent with every request that brings none of its own; here is the admin credential, or who fetches it.
     timeout: of every request, the repeated reads together.
     permission: what the admin credential needs, for `Denied`.
+    hide: secrets that no failure shows, besides whatever was sent with the request.
+    plain: text that is neither JSON nor HTML is an answer's body, too, and not a broken server's.
+    meaning: what the API's own words say, from the status and JSON of a 4xx that was not expected; None: what the
+    status says. Nothing was done, whatever it returns.
     Raises `SettingsError` for a `base_url` that is none.
     """
 
@@ -134,19 +205,35 @@ class Client:
         base_url: str,
         *,
         timeout: timedelta,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Authority | None = None,
         permission: str = "",
+        hide: Collection[str] = (),
+        plain: bool = False,
+        meaning: Callable[[int, Any], Failure | None] = lambda status, body: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.base = BaseUrl.parse(base_url)
         self._seconds = timeout.total_seconds()
-        self._headers = dict(headers or {})
+        self._headers: Mapping[str, str] | Authority = headers if headers is not None else {}
         self._permission = permission
+        self._hide = tuple(hide)
+        self._plain = plain
+        self._meaning = meaning
         self._now = now
 
-    def get(self, target: str, *, headers: Mapping[str, str] | None = None, expect: Collection[int] = (200,)) -> Answer:
-        """Read. What fails transiently is tried again while the timeout allows, but for a throttle."""
-        request = self._request("GET", target, None, headers)
+    def get(
+        self,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = (200,),
+        hide: Collection[str] = (),
+    ) -> Answer:
+        """Read. What fails transiently is tried again while the timeout allows, but for a throttle.
+
+        `hide`: secrets in the target, which no failure may show if the server repeats them.
+        """
+        request = self._request("GET", target, None, headers, hide=hide)
         deadline = time.monotonic() + self._seconds
         again = Retrying(
             retry=retry_if_exception(_passes),
@@ -160,40 +247,52 @@ class Client:
         self,
         method: str,
         target: str,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         *,
         headers: Mapping[str, str] | None = None,
-        expect: Collection[int] = (200,),
+        expect: Expect = (200,),
+        hide: Collection[str] = (),
     ) -> Answer:
         """Change something that may be changed twice: one request, and `Transient` when its answer is lost."""
-        return self._once(self._request(method, target, body, headers), expect, self._seconds)
+        return self._once(self._request(method, target, body, headers, hide=hide), expect, self._seconds)
 
-    def mint(self, target: str, body: Mapping[str, Any], *, expect: Collection[int] = (201,)) -> Answer:
-        """Make a key: one POST, and `Ambiguous` unless it is certain that nothing was made."""
-        return self._once(self._request("POST", target, body, None, once=True), expect, self._seconds)
+    def mint(
+        self,
+        target: str,
+        body: Any,
+        *,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+        expect: Expect = (201,),
+    ) -> Answer:
+        """Make a key: one request, and `Ambiguous` unless it is certain that nothing was made."""
+        return self._once(self._request(method, target, body, headers, once=True), expect, self._seconds)
 
     def _request(
         self,
         method: str,
         target: str,
-        body: Mapping[str, Any] | None,
+        body: Any,
         headers: Mapping[str, str] | None,
         once: bool = False,
+        hide: Collection[str] = (),
     ) -> _Request:
         own = self._headers if headers is None else headers
-        typed = {"Content-Type": "application/json"} if body is not None else {}
-        return _Request(method, target, {**COMMON, **typed, **own}, body, once)
+        shown = own if isinstance(own, Mapping) else own.headers()
+        hidden = (*hide, *self._hide)
+        return _Request(method, target, {**COMMON, **shown}, body, once, hidden, fetched=own is not shown)
 
-    def _once(self, request: _Request, expect: Collection[int], seconds: float) -> Answer:
-        body = None if request.body is None else json.dumps(request.body).encode()
+    def _once(self, request: _Request, expect: Expect, seconds: float) -> Answer:
+        kind = "application/x-www-form-urlencoded" if isinstance(request.body, Form) else "application/json"
+        typed = {"Content-Type": kind} if request.body is not None else {}
         target, failure = self.base.prefix + request.target, Ambiguous if request.once else Transient
         try:
             reply = exchange(
                 self.base,
                 request.method,
                 target,
-                headers=request.headers,
-                body=body,
+                headers={**typed, **request.headers},
+                body=_encoded(request.body),
                 seconds=seconds,
                 most=MOST_BYTES,
             )
@@ -201,9 +300,11 @@ class Client:
             raise Transient(str(unsent), "see that it runs, and that base_url is right") from None
         except Lost as lost:
             raise failure(str(lost)) from None
-        content = _content(reply)
-        if reply.status in expect and content is not _NO_JSON:
-            return Answer(reply.status, content)
+        content = _content(reply, plain=self._plain)
+        if content is not _NO_JSON:
+            answer = Answer(reply.status, content, reply.headers)
+            if expect(answer) if callable(expect) else reply.status in expect:
+                return answer
         raise self._failure(request, reply, content)
 
     # -- what went wrong ---------------------------------------------------------------------------------------------
@@ -211,6 +312,9 @@ class Client:
     def _failure(self, request: _Request, reply: Reply, content: Any) -> Failure:
         host, status = self.base.name, reply.status
         said = f"{host} answered {status}{_words(request, content)}"
+        meant = self._meaning(status, content) if 400 <= status < 500 and content is not _NO_JSON else None
+        if meant is not None:
+            return meant
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             return Transient(f"{host} throttles", retry_after=self._retry_after(reply), throttled=True)
         if 300 <= status < 400 and status != HTTPStatus.SEE_OTHER:
@@ -219,14 +323,23 @@ class Client:
             if request.once:
                 return Ambiguous(f"{said}, so there may be a key")
             return Transient(said, retry_after=self._retry_after(reply))
-        return self._refusal(status, said)
+        if status == HTTPStatus.UNAUTHORIZED and request.fetched and self._others():
+            return Transient(
+                f"{host} takes the token for nothing any more", "another is fetched, and it is tried again"
+            )
+        return self._refusal(status, said, _words(request, content))
 
-    def _refusal(self, status: int, said: str) -> Failure:
+    def _others(self) -> bool:
+        return not isinstance(self._headers, Mapping) and self._headers.refused()
+
+    def _refusal(self, status: int, said: str, words: str) -> Failure:
         permission = self._permission
         match status:
             case HTTPStatus.UNAUTHORIZED:
-                hint = "give this provider another admin credential"
-                return Denied(f"{self.base.name} refuses the admin credential", hint, permission=permission)
+                needs = f", which needs {permission}" if permission else ""
+                hint = f"give this provider another admin credential{needs}"
+                # some also answer so to one that is right and lacks a permission, so what they say is passed on
+                return Denied(f"{self.base.name} refuses the admin credential{words}", hint, permission=permission)
             case HTTPStatus.FORBIDDEN:
                 hint = f"the admin credential needs {permission}" if permission else "it needs more permissions"
                 return Denied(said, hint, permission=permission)
@@ -251,23 +364,45 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, Transient) and not error.throttled and error.retry_after is None
 
 
-def _content(reply: Reply) -> Any:
+def _encoded(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    if isinstance(body, Form):
+        return urlencode(body, doseq=True, errors="replace").encode()
+    return json.dumps(body).encode()
+
+
+def _content(reply: Reply, *, plain: bool) -> Any:
     """The JSON of an answer, None without a body; never an error, which would hold the text."""
     if not reply.body:
         return None
     try:
         return json.loads(reply.body)
     except (ValueError, RecursionError):
-        return _NO_JSON
+        return _text(reply) if plain else _NO_JSON
+
+
+def _text(reply: Reply) -> Any:
+    html = reply.body.lstrip()[:1] == b"<" or "html" in reply.headers.get("Content-Type", "").lower()
+    # what looks like JSON and is none was cut off on its way
+    broken = reply.body.lstrip()[:1] in (b"{", b"[") or "json" in reply.headers.get("Content-Type", "").lower()
+    return _NO_JSON if html or broken else reply.body.decode(errors="replace")
 
 
 def _words(request: _Request, content: Any) -> str:
     """What the server says went wrong, wherever in its JSON the usual places are."""
-    while isinstance(content, Mapping):
-        content = next((content[name] for name in ("error", "message", "detail") if content.get(name)), None)
+    while isinstance(content, Mapping | list):
+        content = _said(content) if isinstance(content, Mapping) else next(iter(content), None)
     if content is _NO_JSON:
         return " without JSON"
     return f": {quoted(request.strip(content))}" if isinstance(content, str) else ""
+
+
+def _said(content: Mapping[str, Any]) -> Any:
+    """The one of the usual places that says most: a sentence rather than the bare code that some put before it."""
+    found = [content[name] for name in ("error", "errors", "message", "detail", "reason") if content.get(name)]
+    telling = (each for each in found if not isinstance(each, str) or " " in each)
+    return next(telling, found[0] if found else None)
 
 
 def _host(reply: Reply) -> str:

@@ -71,6 +71,32 @@ def test_other_statuses_are_transient(status: int) -> None:
     assert len(server.got) == 1, "neither a redirect nor a throttle is followed"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "verdict"),
+    [
+        (401, {"error": {"code": "no_such_key"}}, Verdict.INVALID),
+        (401, {"error": {"message": "missing scopes: read"}}, Verdict.FORBIDDEN),
+        (403, {"error": {"message": "missing scopes: read"}}, Verdict.FORBIDDEN),
+        (401, {"error": {"message": "missing scopes: read", "code": "no_such_key"}}, Verdict.FORBIDDEN),
+        (401, {"error": {"code": "address_not_allowed"}}, None),
+        (401, None, None),
+        (403, {"error": {"code": "no_such_key"}}, None),
+        (500, {"error": {"message": "missing scopes: read"}}, None),
+        (200, {"message": "missing scopes, no_such_key"}, Verdict.WORKS),
+    ],
+)
+def test_where_a_status_means_more_than_one_thing_a_word_of_the_body_decides(
+    status: int, body: object, verdict: Verdict | None
+) -> None:
+    with Canned([reply(status, body)]) as server:
+        probe = Probe(url=server.url, invalid_word="no_such_key", forbidden_word="missing scopes")
+        if verdict is not None:
+            assert PROBER.probe(probe, KEY) is verdict
+            return
+        with pytest.raises(Transient, match="says nothing of the key"):
+            PROBER.probe(probe, KEY)
+
+
 def test_the_lists_of_the_probe_decide() -> None:
     with Canned([reply(403, {}), reply(204), reply(403, {})]) as server:
         probe = Probe(url=server.url, works=(204,), invalid=(401, 403))

@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.bench import idle, journal, rotations, startup, stores
+from tests.bench import idle, isolation, journal, rotations, startup, stores
 from tests.bench.figures import Figure
 
 BENCHES: dict[str, Callable[[], Iterable[Figure]]] = {
     "rotations": rotations.run,
     "stores": stores.run,
     "journal": journal.run,
+    "isolation": isolation.run,
     "idle": idle.run,
     "startup": startup.run,
 }

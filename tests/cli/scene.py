@@ -129,8 +129,14 @@ class Scene:
         return str(json.loads((self.folder / "store" / f"{name}.json").read_text())["API_KEY"])
 
 
-def make(folder: Path, keyserver: Keyserver, names: tuple[str, ...] = (NAME,), **provider: Any) -> Scene:
-    """Make the folder; each credential has a key of its own at a principal of its name."""
+def make(
+    folder: Path, keyserver: Keyserver, names: tuple[str, ...] = (NAME,), *, isolation: str = "off", **provider: Any
+) -> Scene:
+    """Make the folder; each credential has a key of its own at a principal of its name.
+
+    `isolation`: in process, because each folder is an installation of its own and would copy and compile its drivers;
+    `tests/isolation` runs the commands as they are by default.
+    """
     store = folder / "store"
     store.mkdir(mode=0o700)
     credentials = {}
@@ -150,7 +156,7 @@ def make(folder: Path, keyserver: Keyserver, names: tuple[str, ...] = (NAME,), *
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:installation.key"},
-        "defaults": {"lease": "2s"},
+        "defaults": {"lease": "2s", "isolation": isolation},
         "providers": {"ks": {"driver": "keyserver", "admin": "file:admin", "base_url": keyserver.url, **provider}},
         "stores": {"files": {"driver": "file", "root": "store", "format": "json"}},
         "policies": {"quick": policy},

@@ -127,7 +127,11 @@ def test_doctor_looks_at_this_machine(scene: Scene) -> None:
 
 
 def test_plugins_are_listed_and_shown_and_misspelt_ones_told(scene: Scene) -> None:
-    assert {"keyserver", "file", "vault"} <= {line.split()[1] for line in scene.say("plugins").out.splitlines()}
+    listed = [line.split()[1:3] for line in scene.say("plugins").out.splitlines()[1:]]
+    assert listed == [["ks", "keyserver"], ["files", "file"]]
+    command, nowhere = [str(SCRIPTS / "rotator"), "plugins"], scene.folder / "store"
+    done = subprocess.run(command, cwd=nowhere, env=scene.environment(), capture_output=True, text=True, check=True)
+    assert {"keyserver", "file", "vault"} <= {line.split()[1] for line in done.stdout.splitlines()}
     shown = scene.say("plugins", "show", "keyserver")
     assert shown.code == 0
     assert "base_url" in shown.out

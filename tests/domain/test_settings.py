@@ -127,3 +127,10 @@ def test_what_is_left_empty_is_as_if_it_were_not_there() -> None:
 
 def test_a_driver_gets_the_same_reader_from_the_sdk() -> None:
     assert (sdk.Settings, sdk.SettingsError) == (Settings, SettingsError)
+
+
+def test_a_tree_is_whatever_stands_there_and_is_read_then() -> None:
+    read = Settings({"body": {"a": [1, {"b": None}]}})
+    assert read.tree("body") == {"a": [1, {"b": None}]}
+    assert read.tree("nothing") is None
+    read.finish()

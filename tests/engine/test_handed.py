@@ -67,8 +67,13 @@ def asked(small: SmallWorld, mode: Mode = Mode.SCHEDULED, **fields: object) -> R
 
 def provide(small: SmallWorld, value: Secret) -> providing.Provided:
     """As the command does it; it waits on the clock."""
+    row = small.journal.open_rotation(NAME)
     return providing.provide(
-        small.spec, small.world, value, lambda seconds: small.clock.move(timedelta(seconds=seconds))
+        small.spec,
+        small.world,
+        value,
+        lambda seconds: small.clock.move(timedelta(seconds=seconds)),
+        asked_by=row.id if row is not None else "",
     )
 
 

@@ -14,6 +14,7 @@ from rotator.domain.keys import STRATEGIES, Strategy
 from rotator.domain.rotation import TERMINAL, Mode, Phase
 from rotator.engine import (
     belonging,
+    by_hand,
     containing,
     killing,
     live,
@@ -37,6 +38,7 @@ from rotator.engine.saga import TABLE
 P = Phase
 STEPS = (
     belonging,
+    by_hand,
     containing,
     killing,
     live,

@@ -38,16 +38,16 @@ def start(copies: Copies) -> Iterator[Start]:
 
     def begin(
         name: str, settings: Mapping[str, Any] | None = None, *, confine: bool = True, pins: Pins | None = None,
-        seconds: float = SECONDS, hosts: tuple[str, ...] = (),
+        seconds: float = SECONDS, hosts: tuple[str, ...] = (), admin: str = ADMIN,
     ) -> IsolatedProvider:  # fmt: skip
         recipe = Recipe(
             label=f"provider {name}", entry=found(name), name=name, settings=settings or {}, copies=copies,
-            pins=pins or Pins(), confine=confine, seconds=seconds, hosts=hosts, admin=ADMIN,
+            pins=pins or Pins(), confine=confine, seconds=seconds, hosts=hosts, admin=admin,
         )  # fmt: skip
         driver = Driver(recipe)
         drivers.append(driver)
         driver.start()
-        return IsolatedProvider(f"driver of {name}", driver, timedelta(seconds=seconds), ADMIN)
+        return IsolatedProvider(f"driver of {name}", driver, timedelta(seconds=seconds), admin)
 
     yield begin
     for driver in drivers:

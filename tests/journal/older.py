@@ -14,13 +14,14 @@ from rotator.testing.journal_contract import SIGNER
 from rotator.testing.journal_contract.full import filled
 from rotator.testing.journal_contract.values import NEVER, NOW, SECOND, event, rotation
 
-LATER = ("last_writes", "priority", "unread")
+LATER = ("last_writes", "priority", "unread", "to_delete_since")
 """Columns that came with later versions."""
 
 
 def readable(row: Rotation) -> Rotation:
-    """The row as it was when every place could be read."""
-    return replace(row, stores=tuple(replace(each, unread=False) for each in row.stores))
+    """The row as it was when every place could be read and every provider deleted its keys."""
+    stores = tuple(replace(each, unread=False) for each in row.stores)
+    return replace(row, stores=stores, old_keys=tuple(replace(each, to_delete_since=None) for each in row.old_keys))
 
 
 CREDENTIALS = (

@@ -107,6 +107,7 @@ HOLDS: dict[str, dict[str, str]] = {
         "first_refused_at": TIME,
         "proof": WORD,
         "dead_at": TIME,
+        "to_delete_since": TIME,
     },
     "place_state": {
         "rotation": ID,

@@ -48,14 +48,20 @@ class Arena:
         database: str | None = None,
         **tls: str,
     ) -> Postgres:
-        settings: dict[str, object] = {
+        settings = self.settings(port=port, user=user, database=database, **tls)
+        return Postgres.from_settings("pg", settings, admin, timeout)
+
+    def settings(
+        self, *, port: int | None = None, user: str = "rotator", database: str | None = None, **tls: str
+    ) -> dict[str, object]:
+        """The driver's own words in a config."""
+        return {
             "host": self.database.host,
             "port": port or self.database.port,
             "database": database or self.database.name,
             "user": user,
             **(tls or {"tls": "off"}),
         }
-        return Postgres.from_settings("pg", settings, admin, timeout)
 
     def execute(self, statement: str, *values: object) -> list[list[object]]:
         return self.database.execute(statement, *values)

@@ -11,12 +11,13 @@ import pytest
 from rotator_keyserver import Keyserver as Driver
 
 from rotator.domain.credential import Principal
-from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.failures import Ambiguous, CapFull, Conflict, Failure, Permanent, Transient
 from rotator.domain.keys import STRATEGIES, Disabling, KeyState, MintRequest, Verdict
 from rotator.domain.secret import Secret
 from rotator.ports import Provider
 from rotator.sdk import SettingsError
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation
+from tests.providers.mint_faults import FAULTS_OF_A_MINT
 from tests.sdk.canned_server import Canned, reply
 from tests.testing.keyserver_client import Client
 
@@ -25,18 +26,6 @@ TIMEOUT = timedelta(seconds=5)
 URL = "http://127.0.0.1:9"
 CHOSEN = "chosen-value-0123456789"
 ADMIN = "admin-secret-0123456789"
-FAULTS_OF_A_MINT = {
-    FaultKind.LOSE_REQUEST: Ambiguous,
-    FaultKind.LOSE_RESPONSE: Ambiguous,
-    FaultKind.ERROR_BEFORE: Ambiguous,
-    FaultKind.ERROR_AFTER: Ambiguous,
-    FaultKind.HTML: Ambiguous,
-    FaultKind.UNAUTHORIZED: Denied,
-    FaultKind.FORBIDDEN: Denied,
-    FaultKind.THROTTLED: Transient,
-    FaultKind.SLOW: Ambiguous,
-    FaultKind.LATE: Ambiguous,
-}
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ def pg(each_postgres_server: PostgresServer) -> Iterator[Arena]:
         yield made
 
 
-class TestPostgres(SlotContract):
+class OnPostgres:
+    """What the contract needs: the driver behind a proxy that can lose answers."""
+
     @pytest.fixture
     def proxy(self, pg: Arena, fault_proxy: Callable[[str, int], FaultProxy]) -> FaultProxy:
         return fault_proxy(pg.database.host, pg.database.port)
@@ -54,3 +56,7 @@ class TestPostgres(SlotContract):
                 proxy.inject()
 
         return lose
+
+
+class TestPostgres(OnPostgres, SlotContract):
+    pass

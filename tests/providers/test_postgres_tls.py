@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from rotator.sdk import Denied, Verdict
 from tests.providers.postgres_setup import Arena, arena, mint, pg_hba
 from tests.servers import postgres
+from tests.servers.certificate import self_signed
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import new_directory, unprivileged
 
 pytestmark = pytest.mark.real("PostgreSQL")
-
-
-def self_signed(folder: Path, name: str, host: str) -> tuple[Path, Path]:
-    """A certificate for one host that is its own authority, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / f"{name}.pem", folder / f"{name}.key"
-    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8
-    private.touch(mode=0o600)
-    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
-    return public, private
 
 
 @pytest.fixture(scope="module")

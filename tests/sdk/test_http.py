@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import traceback
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,9 +17,22 @@ from typing import Any
 
 import pytest
 
-from rotator.domain.failures import Ambiguous, Conflict, Denied, Failure, Permanent, Transient
+from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Failure, Permanent, Transient
 from rotator.sdk import SettingsError, transport
-from rotator.sdk.http import LONGEST_PAUSE, MOST_BYTES, MOST_TRIES, Answer, BaseUrl, Client, bearer, path
+from rotator.sdk.http import (
+    LONGEST_PAUSE,
+    MOST_BYTES,
+    MOST_TRIES,
+    Answer,
+    BaseUrl,
+    Client,
+    Form,
+    admin_bearer,
+    basic,
+    bearer,
+    header,
+    path,
+)
 from tests.sdk.canned_server import Canned, Reply, reply
 
 ADMIN = "admin-secret-0123456789"
@@ -152,12 +166,98 @@ def test_a_throttle_is_one_even_as_a_page_of_html() -> None:
 def test_a_refused_admin_credential_says_so_and_what_it_needs() -> None:
     failed, _ = failure(get, reply(401, {"error": "unauthorized"}))
     assert isinstance(failed, Denied)
-    assert "refuses the admin credential" in failed.message
-    assert failed.permission == "keys.write"
+    assert failed.message.endswith("refuses the admin credential: 'unauthorized'")
+    assert (failed.permission, "keys.write" in failed.hint) == ("keys.write", True)
     failed, _ = failure(get, reply(403, {"error": "forbidden"}))
     assert isinstance(failed, Denied)
     assert failed.permission == "keys.write"
     assert failed.hint == "the admin credential needs keys.write"
+
+
+def test_an_api_with_words_of_its_own_is_asked_what_they_mean() -> None:
+    def meaning(status: int, body: Any) -> Failure | None:
+        return CapFull("no room") if (status, body) == (403, {"code": "FULL"}) else None
+
+    def asking(server: Canned) -> Client:
+        return Client(server.url, timeout=TIMEOUT, headers=bearer(ADMIN), meaning=meaning)
+
+    for call in (lambda at: asking(at).get("/keys"), lambda at: asking(at).mint("/keys", {})):
+        assert type(failure(call, reply(403, {"code": "FULL"}))[0]) is CapFull
+        assert type(failure(call, reply(403, {"code": "OTHER"}))[0]) is Denied
+        assert type(failure(call, reply(404, {"code": "FULL"}))[0]) is Permanent
+
+
+def test_no_words_say_that_nothing_was_made_when_something_may_have_been() -> None:
+    def never(status: int, body: Any) -> Failure | None:
+        raise AssertionError
+
+    def mint_there(server: Canned) -> Answer:
+        return Client(server.url, timeout=TIMEOUT, meaning=never).mint("/keys", {})
+
+    for strange in (reply(500, {"code": "FULL"}), reply(403, "<html>"), reply(303, {}), reply(202, {})):
+        assert type(failure(mint_there, strange)[0]) is Ambiguous
+
+
+# -- showing a credential ----------------------------------------------------------------------------------------------
+
+
+def test_a_mint_may_show_another_credential() -> None:
+    with Canned([reply(201, {})]) as server:
+        client(server).mint("/keys", {}, headers=header("Api-Key", "the-other"))
+    (got,) = server.got
+    assert got.headers["api-key"] == "the-other"
+    assert "authorization" not in got.headers
+
+
+def test_a_pair_is_shown_as_rfc_7617_says() -> None:
+    assert basic("Aladdin", "open sesame") == {"Authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}
+
+
+@pytest.mark.parametrize("text", ["", "two\nlines", "value-end ", "\tx", "ü", "nul\x00"])
+def test_what_fits_into_no_header_is_permanent_and_not_shown(text: str) -> None:
+    shown: list[Callable[[], object]] = [
+        lambda: bearer(text),
+        lambda: header("Api-Key", text),
+        lambda: basic(text, "password"),
+        lambda: basic("user", text),
+    ]
+    for show in shown:
+        with pytest.raises(Permanent) as caught:
+            show()
+        assert not text or text not in caught.value.message + caught.value.hint
+
+
+def test_a_user_with_a_colon_would_be_another() -> None:
+    with pytest.raises(Permanent, match="no header"):
+        basic("user:root", "password")
+
+
+@pytest.mark.parametrize("half", ["pk-user-0123456789", "the-password-0123456789"])
+def test_neither_half_of_a_pair_is_in_a_failure_however_the_server_repeats_it(half: str) -> None:
+    pair = basic("pk-user-0123456789", "the-password-0123456789")
+    with Canned([reply(403, {"error": f"no {half} {pair['Authorization']}"})] * 3) as server:
+        asking = Client(server.url, timeout=TIMEOUT, headers=pair)
+        with pytest.raises(Denied) as caught:
+            asking.get("/keys")
+    assert half not in caught.value.message
+    assert pair["Authorization"].split()[1] not in caught.value.message
+    assert "no <secret>" in caught.value.message
+
+
+def test_a_header_that_only_looks_like_a_pair_is_left_out_as_it_stands() -> None:
+    with Canned([reply(403, {"error": "no //////////"})]) as server:
+        asking = Client(server.url, timeout=TIMEOUT, headers={"Authorization": "Basic //////////"})
+        with pytest.raises(Denied, match="<secret>"):
+            asking.get("/keys")
+
+
+def test_an_admin_credential_that_fits_into_no_header_is_a_wrong_setting_and_not_shown() -> None:
+    assert admin_bearer("acme", "right-one") == {"Authorization": "Bearer right-one"}
+    wrong = f"wrong-{1}\n"
+    with pytest.raises(SettingsError, match="admin credential of acme") as caught:
+        admin_bearer("acme", wrong)
+    assert "wrong-1" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert caught.value.hint
 
 
 # -- Retry-After -------------------------------------------------------------------------------------------------------
@@ -453,3 +553,115 @@ def test_a_process_has_one_pool_manager_and_one_ssl_context() -> None:
     contexts = {transport._pool(each).conn_kw["ssl_context"] for each in (one, other)}
     assert transport._pool(one) is transport._pool(one)
     assert contexts == {transport._trusted()}
+
+
+def test_a_secret_of_the_query_is_not_repeated() -> None:
+    with Canned([reply(404, {"error": f"no key {'AIza' * 8}"})]) as server, pytest.raises(Permanent) as caught:
+        client(server).get(path("keys:lookupKey", keyString="AIza" * 8))
+    assert "AIza" not in caught.value.message
+
+
+def test_the_first_of_a_list_of_errors_is_told() -> None:
+    refusal = reply(400, {"errors": [{"message": "no such role"}, "more"]})
+    with Canned([refusal]) as server, pytest.raises(Permanent, match="no such role"):
+        client(server).get("/x")
+
+
+def test_a_mint_by_put_is_ambiguous_and_sent_once_like_one_by_post() -> None:
+    with Canned([None]) as server, pytest.raises(Ambiguous):
+        client(server).mint("/users/a", {"secret": CHOSEN}, method="PUT", expect=(201, 204))
+    assert [got.method for got in server.got] == ["PUT"]
+    with Canned([reply(204)]) as server:
+        assert client(server).mint("/users/a", {}, method="PUT", expect=(201, 204)).status == 204
+
+
+def test_name_and_password_of_basic_authentication_are_taken_out_of_what_a_server_repeats() -> None:
+    shown = {"Authorization": "Basic " + b64encode(b"the-admin:Pass:Word-4711").decode()}
+    repeated = reply(400, {"error": "the-admin may not with Pass:Word-4711"})
+    with Canned([repeated]) as server, pytest.raises(Permanent) as refused:
+        client(server).get("/", headers=shown)
+    assert "4711" not in refused.value.message
+    assert "the-admin" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": "bad_request", "reason": "no such virtual host"}, "no such virtual host"),
+        ({"error": {"code": "x", "message": "that is too much"}, "reason": "for nothing"}, "that is too much"),
+        ({"message": "one word suffices", "reason": "NotFound"}, "one word suffices"),
+        ({"error": "bad_request"}, "bad_request"),
+    ],
+)
+def test_a_sentence_is_said_rather_than_a_bare_code(body: Any, said: str) -> None:
+    failed, _ = failure(get, reply(400, body))
+    assert failed.message.endswith(f": {said!r}")
+
+
+# -- what drivers of unusual APIs need ---------------------------------------------------------------------------------
+
+
+def test_a_form_is_sent_as_one() -> None:
+    with Canned([reply(201, {})]) as canned:
+        client(canned).mint("/keys", Form(name="a b", scope=["x", "y"]))
+    (got,) = canned.got
+    assert got.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert got.body == b"name=a+b&scope=x&scope=y"
+
+
+def test_a_mint_may_have_another_method_and_headers_of_its_own() -> None:
+    with Canned([reply(201, {})]) as canned:
+        client(canned).mint("/keys", None, method="PUT", headers={"X-Api-Key": "other"})
+    (got,) = canned.got
+    assert (got.method, got.body, got.headers["x-api-key"]) == ("PUT", b"", "other")
+    assert "authorization" not in got.headers
+
+
+def test_an_answer_brings_its_headers_along() -> None:
+    with Canned([reply(200, {}, headers={"Location": "/keys/7"})]) as canned:
+        assert client(canned).get("/x").headers["location"] == "/keys/7"
+
+
+def test_what_is_expected_may_depend_on_what_stands_in_the_answer() -> None:
+    def fine(answer: Answer) -> bool:
+        return bool(answer.body["ok"])
+
+    with Canned([reply(200, {"ok": True}), reply(200, {"ok": False})]) as canned:
+        assert client(canned).mint("/keys", {}, expect=fine).body == {"ok": True}
+        with pytest.raises(Ambiguous):
+            client(canned).mint("/keys", {}, expect=fine)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "understood"),
+    [
+        (b"Unauthorized", "text/plain", True),
+        (b"<html>no</html>", "text/plain", False),
+        (b"no", "text/html", False),
+        (b'{"cut": "of', "text/plain", False),
+        (b"[", "text/plain", False),
+        (b"no", "application/json", False),
+    ],
+)
+def test_text_that_is_no_json_is_an_answer_only_where_it_is_asked_for_and_nothing_broken(
+    text: bytes, kind: str, understood: bool
+) -> None:
+    head = f"HTTP/1.1 401 x\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+    with Canned([head + text]) as canned:
+        plain = Client(canned.url, timeout=timedelta(seconds=5), plain=True)
+        if understood:
+            assert plain.get("/me", expect=(401,)).body == text.decode()
+        else:
+            with pytest.raises(Transient):
+                plain.send("GET", "/me", expect=(401,))
+        with pytest.raises(Transient):
+            client(canned).send("GET", "/me", expect=(401,))
+
+
+def test_a_secret_that_is_told_to_be_hidden_is_in_no_failure_however_it_is_written() -> None:
+    with Canned([reply(400, {"error": "what is s/ecret-12345 or s%2Fecret-12345 or constant-1"})]) as canned:
+        asking = Client(canned.url, timeout=timedelta(seconds=5), hide=("constant-1",))
+        with pytest.raises(Permanent) as caught:
+            asking.get("/bot/me", hide=("s/ecret-12345",))
+    assert "12345" not in caught.value.message
+    assert "constant-1" not in caught.value.message

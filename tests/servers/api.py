@@ -45,12 +45,33 @@ class Reply:
         return b"" if self.body is None else json.dumps(self.body).encode()
 
 
+def _parsed(content: bytes, kind: str) -> Any:
+    if not content:
+        return None
+    return dict(parse_qsl(content.decode())) if "form" in kind else json.loads(content)
+
+
+def _taken(faults: list[tuple[str, Reply]], asked: Asked) -> Reply | None:
+    for fault in faults:
+        if asked.line.startswith(fault[0]):
+            faults.remove(fault)
+            return fault[1]
+    return None
+
+
+def _instead(reply: Reply, other: Reply | None) -> Reply:
+    return reply if other is None else other
+
+
 class StandIn:
     """Listens from construction to `close`. One request at a time has its effect; its clock is the test's to move."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.faults: list[tuple[str, Reply]] = []
+        self.losing = 0  # so many answers get lost, their requests take effect
+        self.lost = 0
+        self.spoilt: list[tuple[str, Reply]] = []
         self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -81,6 +102,10 @@ class StandIn:
         """Answer the next requests whose line begins so with this instead, without an effect."""
         self.faults += [(start, reply)] * times
 
+    def spoil(self, start: str, reply: Reply) -> None:
+        """Do what the next request whose line begins so asks for, and answer this instead."""
+        self.spoilt.append((start, reply))
+
     def advance(self, seconds: float) -> None:
         """Move its clock: what a driver that waits is given instead of `sleep`."""
         self.now += timedelta(seconds=seconds)
@@ -106,17 +131,22 @@ class StandIn:
     def _respond(self, asked: Asked) -> Reply:
         with self._lock:
             self.asked.append(asked)
-            for fault in self.faults:
-                if asked.line.startswith(fault[0]):
-                    self.faults.remove(fault)
-                    return fault[1]
-            return self.answer(asked)
+            return _taken(self.faults, asked) or _instead(self.answer(asked), _taken(self.spoilt, asked))
+
+    def _loses(self) -> bool:
+        with self._lock:
+            if not self.losing:
+                return False
+            self.losing -= 1
+            self.lost += 1
+            return True
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        respond = self._respond
+        respond, loses = self._respond, self._loses
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else a body waits 40 ms for its head's acknowledgement
 
             def handle_any(self) -> None:
                 parts = urlsplit(self.path)
@@ -126,12 +156,16 @@ class StandIn:
                     path=tuple(unquote(each) for each in parts.path.strip("/").split("/")),
                     query=dict(parse_qsl(parts.query)),
                     headers={name.lower(): text for name, text in self.headers.items()},
-                    body=json.loads(content) if content else None,
+                    body=_parsed(content, self.headers.get("Content-Type") or ""),
                 )
                 reply = respond(asked)
+                if loses():
+                    self.close_connection = True
+                    return
                 content = reply.encoded()
                 self.send_response(reply.status)
-                for name, text in reply.headers.items():
+                typed = {"Content-Type": "application/json"} if reply.content is None and content else {}
+                for name, text in {**typed, **reply.headers}.items():
                     self.send_header(name, text)
                 if reply.status != 204:
                     self.send_header("Content-Length", str(len(content)))

@@ -12,6 +12,7 @@ What is corrected here, because a cutover test needs it, stands in `aws_correcti
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -19,10 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from tests.servers import started
 
 NAME = "AWS Secrets Manager"
+IAM = "AWS IAM"
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
@@ -38,7 +42,10 @@ class Login:
 
 @dataclass(slots=True)
 class Refusal:
-    """What the server answers to the next requests of one operation, in place of what it would."""
+    """What the server answers to the next requests of one operation, in place of what it would.
+
+    With `acted` the request has its effect all the same.
+    """
 
     operation: str
     code: str
@@ -48,6 +55,17 @@ class Refusal:
     skip: int = 0  # so many requests of the operation are served as ever before
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    acted: bool = False
+
+    def content(self, target: str) -> tuple[str, bytes]:
+        """Its type and its bytes, as a client of the JSON protocol or of the older one of queries expects them."""
+        if self.body is not None:
+            return "text/html", self.body
+        if target:
+            document = json.dumps({"__type": self.code, "Message": self.message})
+            return "application/x-amz-json-1.1", document.encode()
+        error = f"<Error><Type>Sender</Type><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>"
+        return "text/xml", f'<ErrorResponse xmlns="urn:aws">{error}<RequestId>r</RequestId></ErrorResponse>'.encode()
 
 
 class AwsServer:
@@ -80,7 +98,7 @@ class AwsServer:
         self.host, self.port = "127.0.0.1", int(self._server.port)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
-        started[NAME] = f"moto {version('moto')}"
+        started[NAME] = started[IAM] = f"moto {version('moto')}"
         self.reset()
 
     @property
@@ -121,6 +139,16 @@ class AwsServer:
             iam.put_user_policy(name, "inline", policy)
             key = iam.create_access_key(name)
         return Login(str(key.access_key_id), str(key.secret_access_key))
+
+    def bare_user(self, name: str, path: str = "/") -> None:
+        """A new IAM user without policies and keys."""
+        with self._lock:
+            self._iam().create_user(REGION, name, path=path)
+
+    def keys_of(self, name: str) -> dict[str, str]:
+        """The state of each access key of a user, by its id."""
+        with self._lock:
+            return {str(each.access_key_id): str(each.status) for each in self._iam().get_user(name).access_keys}
 
     def deactivate(self, login: Login) -> None:
         """Switch an access key off."""
@@ -223,7 +251,10 @@ class AwsServer:
 
     def _serve(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """One request after another: moto's own threads lose updates."""
-        operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2]
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(content)
+        operation = target.partition(".")[2] or _action(content)
         with self._lock:
             interruption = self._interruptions.pop(operation, None)
         if interruption is not None:
@@ -233,11 +264,10 @@ class AwsServer:
             refusal = self._ordered(operation)
             if refusal is None:
                 return list(self._moto(environ, start))
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        body = refusal.body
-        if body is None:
-            body = json.dumps({"__type": refusal.code, "Message": refusal.message}).encode()
-        headers = {"Content-Type": "application/x-amz-json-1.1", "Content-Length": str(len(body)), **refusal.headers}
+            if refusal.acted:
+                list(self._moto(environ, lambda *_: None))
+        kind, body = refusal.content(target)
+        headers = {"Content-Type": kind, "Content-Length": str(len(body)), **refusal.headers}
         start(f"{refusal.status} Ordered", list(headers.items()))
         return [body]
 
@@ -253,6 +283,11 @@ class AwsServer:
                 self._refusals.remove(refusal)
             return refusal
         return None
+
+
+def _action(content: bytes) -> str:
+    """The operation of a request of the query protocol, which is a form."""
+    return parse_qs(content.decode("latin-1")).get("Action", [""])[0]
 
 
 def start() -> AwsServer:

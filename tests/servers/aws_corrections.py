@@ -13,6 +13,9 @@ named. Without the first three a test of a cutover sees what no consumer of AWS 
 8. PutSecretValue takes all labels off the version that becomes AWSPREVIOUS
 9. AssumeRoleWithWebIdentity wants a signature, and looks at no token
 10. sessions never end
+11. a request to IAM is judged as if it were about everything, whatever user it names
+12. a signature is never too old or too young: AWS takes those of the last and next five minutes (IAM User Guide,
+    "Troubleshoot signing requests"), and says SignatureDoesNotMatch, "Signature expired"
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.core.exceptions import AccessDeniedError, JsonRESTError, _RESTError
 from moto.iam import access_control
+from moto.iam.responses import IamResponse
 from moto.secretsmanager import models
 from moto.secretsmanager.exceptions import InvalidParameterException, InvalidRequestException, ResourceExistsException
 from moto.secretsmanager.responses import SecretsManagerResponse
@@ -45,6 +50,7 @@ class World:
         self.ended: set[str] = set()  # ids of access keys whose session is over
         self.web_tokens: dict[str, str] = {}  # texts of tokens, and as which code they are refused; "" is accepted
         self.frozen: list[Any] | None = None
+        self.ahead = timedelta(0)  # of AWS's clock, compared to ours
 
     def freeze(self) -> None:
         """Remember what ListSecrets knows."""
@@ -81,6 +87,8 @@ def apply() -> None:
     _replace(access_control.AssumedRoleAccessKey, "__init__", _session_key)
     access_control.IAMPolicyStatement._match = staticmethod(_match)  # type: ignore[method-assign, assignment]
     SecretsManagerResponse._determine_resource = _resource  # type: ignore[attr-defined]
+    IamResponse._determine_resource = _user_arn  # type: ignore[method-assign]
+    _replace(access_control.IAMRequestBase, "check_signature", _check_date)
     _replace(SecretsManagerResponse, "_authenticate_and_authorize_normal_action", _authenticate_json)
     _replace(TokenResponse, "_authenticate_and_authorize_normal_action", _authenticate_sts)
 
@@ -191,6 +199,21 @@ def _resource(self: Any) -> str:
     if secret is not None:
         return str(secret.arn)
     return f"arn:aws:secretsmanager:{self.region}:{self.current_account}:secret:{name}{SUFFIX}"
+
+
+def _user_arn(self: Any) -> str:
+    """The ARN that a request to IAM is judged by, where it names a user."""
+    user = self.backend.users.get(self._get_param("UserName"))
+    return "*" if user is None else str(user.arn)
+
+
+def _check_date(original: Any, self: Any) -> None:
+    original(self)
+    signed = datetime.strptime(self._headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    late = datetime.now(UTC) + WORLD.ahead - signed
+    if abs(late) > timedelta(minutes=5):
+        word = "expired" if late > timedelta(0) else "not yet current"
+        raise _RESTError("SignatureDoesNotMatch", f"Signature {word}: {signed:%Y%m%dT%H%M%SZ} is not of these minutes")
 
 
 def _authenticate_json(original: Any, self: Any, resource: str = "*") -> None:

@@ -354,7 +354,7 @@ MUTANTS = (
         name="no positive control",
         rule="proof: the same call succeeds with the new key before and after",
         patches=(
-            engine("retiring", "    if rotation.probe(places.new_value(rotation)).authentic:\n", "    if True:\n"),
+            engine("retiring", "    if value is not None and rotation.probe(value).authentic:\n", "    if True:\n"),
             engine("retiring", "        check_new_key_works(rotation)\n", ""),
         ),
         breaks=("proof",),
@@ -421,6 +421,49 @@ MUTANTS = (
         breaks=("I1", "I3", "I6"),
         strategies=("by-hand",),
         seeds=4000,
+    ),
+    Mutant(
+        name="told of and forgotten",
+        rule="by hand: a key that no list shows is known from when it was told of, whatever becomes of its value",
+        patches=(engine("outcomes", "            learn_told_of(rotation, request)\n", "            pass\n"),),
+        breaks=("I2", "I6"),
+        strategies=("assisted",),
+    ),
+    Mutant(
+        name="whoever asks gets it",
+        rule="by hand: a key that was made for one rotation is not taken by the next",
+        patches=(engine("providing", "    if row.id != asked_by:\n", "    if False:\n"),),
+        breaks=("handed over", "I6"),
+        strategies=("assisted",),
+        first=1300,
+    ),
+    Mutant(
+        name="withdrawn and forgotten",
+        rule="by hand: on the way back a person is waited for, because no list tells of the new key afterwards",
+        patches=(
+            engine(
+                "withdrawing",
+                "    if waiting is not None:\n        return waiting\n    empty_slot(rotation)\n",
+                "    empty_slot(rotation)\n",
+            ),
+            engine("sweeping", "            waiting = soonest(prove(rotation))\n", "            waiting = None\n"),
+        ),
+        breaks=("I2", "progress"),
+        strategies=("assisted",),
+    ),
+    Mutant(
+        name="any resume is a word",
+        rule="by hand: what ends without a proof does so by a person's word for this very key",
+        patches=(
+            engine(
+                "by_hand",
+                "    if rotation.row.problem is not None and rotation.row.problem.message == message:\n",
+                "    if old.to_delete_since is not None and rotation.row.since > old.to_delete_since:\n",
+            ),
+        ),
+        breaks=("I6",),
+        strategies=("assisted",),
+        first=1100,
     ),
     Mutant(
         name="any acknowledgement will do",

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from rotator.domain.keys import STRATEGIES
 from rotator.testing.simulator import Scenario, matrix, run
 from rotator.testing.simulator.faults import Cell
+from rotator.testing.simulator.provider import KINDS
 from rotator.testing.simulator.run import Outcome
 
 FEWEST, MOST = 20, 5000
@@ -32,7 +32,7 @@ def worlds(strategy: str) -> tuple[list[Outcome], Counter[Cell], Counter[tuple[s
     return outcomes, met, events
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", KINDS)
 def test_no_cell_of_the_matrix_is_empty(strategy: str, capsys: pytest.CaptureFixture[str]) -> None:
     outcomes, met, events = worlds(strategy)
     with capsys.disabled():

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from rotator.domain.keys import STRATEGIES
 from rotator.domain.rotation import Phase
 from rotator.testing.simulator import Outcome, Scenario, run
+from rotator.testing.simulator.provider import KINDS
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", KINDS)
 def test_a_seed_replays_exactly(strategy: str) -> None:
     scenarios = [Scenario(strategy=strategy, seed=seed) for seed in range(20)]
     assert [run(each, digest=True).digest for each in scenarios] == [
@@ -56,14 +56,14 @@ def calm(strategy: str, seed: int, *, emergencies: bool) -> Outcome:
     )
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", KINDS)
 def test_without_faults_every_scheduled_rotation_is_done_and_nothing_else_happens(strategy: str) -> None:
     outcomes = [calm(strategy, seed, emergencies=False) for seed in range(50)]
     assert [outcome.broken for outcome in outcomes if outcome.broken is not None] == []
     assert {row.phase for outcome in outcomes for row in outcome.rows} == {Phase.DONE}
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", KINDS)
 def test_without_faults_every_emergency_is_done(strategy: str) -> None:
     outcomes = [calm(strategy, seed, emergencies=True) for seed in range(100)]
     assert [outcome.broken for outcome in outcomes if outcome.broken is not None] == []

@@ -10,13 +10,13 @@ import os
 
 import pytest
 
-from rotator.domain.keys import STRATEGIES
 from rotator.testing.simulator import Scenario, run
+from rotator.testing.simulator.provider import KINDS
 
 SEEDS = int(os.environ.get("ROTATOR_SEEDS", "10000"))
 FIRST = int(os.environ.get("ROTATOR_FIRST_SEED", "0"))
 PARTS = 4
-EACH = max(1, SEEDS // (PARTS * len(STRATEGIES)))
+EACH = max(1, SEEDS // (PARTS * len(KINDS)))
 """Seeds of one test: small enough that two processes share the work evenly."""
 
 
@@ -32,7 +32,7 @@ def broken(scenarios: list[Scenario]) -> list[str]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", KINDS)
 def test_no_invariant_breaks_in_any_history(strategy: str, part: int) -> None:
     first = FIRST + part * EACH
     assert not broken([Scenario(strategy=strategy, seed=first + n) for n in range(EACH)])

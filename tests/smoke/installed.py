@@ -11,6 +11,8 @@ from pathlib import Path
 
 HEAVY = {"alembic", "apscheduler", "cryptography", "hvac", "pg8000", "pydantic", "pydantic_settings", "sqlalchemy"}
 
+DESCRIPTIONS = ("elevenlabs", "fireworks", "grafana", "sendgrid", "xai")
+
 
 def fail(text: str) -> None:
     """End with this text on stderr."""
@@ -33,7 +35,8 @@ def check_help_is_light() -> None:
 def check_layout() -> None:
     """Two import roots, types, and no test or folder of the checkout."""
     files = {str(file) for file in importlib.metadata.files("rotator") or ()}
-    if missing := {"rotator/py.typed", "rotator_keyserver.py", "rotator_postgres/__init__.py"} - files:
+    wanted = {"rotator/py.typed", "rotator_keyserver.py", "rotator_postgres/__init__.py"}
+    if missing := (wanted | {f"rotator_rest/descriptions/{name}.yaml" for name in DESCRIPTIONS}) - files:
         fail(f"not in the wheel: {', '.join(sorted(missing))}")
     if stray := {file.split("/")[0] for file in files} & {"tests", "plugins", "config", "docs"}:
         fail(f"in the wheel, but should not be: {', '.join(sorted(stray))}")
@@ -53,7 +56,16 @@ def check_entry_points() -> None:
             entry.load()
 
 
+def check_descriptions() -> None:
+    """Those that ship are found by name."""
+    from rotator.app.describing import brought, named
+
+    if brought().get("rest") != DESCRIPTIONS or not all(named("rest", each, each).value for each in DESCRIPTIONS):
+        fail("the descriptions of the rest driver are not found")
+
+
 if __name__ == "__main__":
     check_help_is_light()
     check_layout()
     check_entry_points()
+    check_descriptions()

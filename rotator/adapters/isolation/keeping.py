@@ -176,7 +176,33 @@ class Driver:
 
     # -- beginning ---------------------------------------------------------------------------------------------------
 
+    def look(self) -> tuple[Hosts, Reach]:
+        """Start dry and end: what it may connect to, what else it needs. It gets no credential. Raises as `start`."""
+        process, _, reach = self._prepare()
+        process.end()
+        return process.questions.hosts, reach
+
     def _begin(self) -> DriverProcess:
+        process, closure, _ = self._prepare()
+        try:
+            self.hosts = process.questions.hosts
+            self.tells = self._open(process, closure)
+        except (Gone, Overdue):
+            process.end()
+            raise NotStarted("the driver's process ended before it could work") from None
+        except NotMade as error:
+            process.end()
+            message, hint = (without(text, self.secrets) for text in (error.message, error.hint))
+        except BaseException:
+            process.end()
+            raise
+        else:
+            threading.Thread(target=self._compile, args=(process,), daemon=True).start()
+            return process
+        raise NotMade(message, hint)
+
+    def _prepare(self) -> tuple[DriverProcess, Closure, Reach]:
+        """A process that may do what its driver needs, and has no credential yet."""
         recipe = self._recipe
         closure = closure_of(recipe.entry)
         recipe.pins.check(recipe.label, closure.digests())
@@ -194,8 +220,7 @@ class Driver:
                 process.end()
                 process = DriverProcess(widened(launch, reach), Hosts(()), resolve)
                 reach, granted = self._reach(process, closure), reach
-            process.questions.hosts = self.hosts = self._hosts(reach)
-            self.tells = self._open(process, closure)
+            process.questions.hosts = self._hosts(reach)
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
@@ -206,8 +231,7 @@ class Driver:
             process.end()
             raise
         else:
-            threading.Thread(target=self._compile, args=(process,), daemon=True).start()
-            return process
+            return process, closure, reach
         raise NotMade(message, hint)
 
     def _launch(self, closure: Closure) -> Launch:

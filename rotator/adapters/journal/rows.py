@@ -192,6 +192,7 @@ OLD_KEY = Shape(
     first_refused_at=INSTANT,
     proof=choice(Proof),
     dead_at=INSTANT,
+    to_delete_since=INSTANT,
 )
 PLACE_STATE = Shape(
     StoreState,

@@ -146,6 +146,7 @@ OLD_KEY = Table(
     Column("first_refused_at", Instant),
     Column("proof", Text),
     Column("dead_at", Instant),
+    Column("to_delete_since", Instant),
 )
 
 PLACE_STATE = Table(

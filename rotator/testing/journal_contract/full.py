@@ -38,6 +38,7 @@ FULL = Rotation(
             first_refused_at=NOW,
             proof=Proof.REFUSED,
             dead_at=NOW,
+            to_delete_since=NOW,
         ),
         OldKey(key_id="app_a@51c"),
     ),

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import Any
 
-from rotator.domain.keys import STRATEGIES
+from rotator.testing.simulator.provider import KINDS
 from rotator.testing.simulator.run import Outcome, run
 from rotator.testing.simulator.world import Scenario
 
@@ -19,7 +19,7 @@ def main() -> int:
     options = _options()
     knobs: dict[str, Any] = {name: _value(text) for name, _, text in (each.partition("=") for each in options.set)}
     bad = 0
-    for strategy in options.strategy or STRATEGIES:
+    for strategy in options.strategy or KINDS:
         began, kinds, steps = time.process_time(), Counter[str](), 0
         ends: Counter[str] = Counter()
         for seed in range(options.seed, options.seed + options.count):
@@ -46,7 +46,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rotator.testing.simulator", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1, help="how many seeds from there on")
-    parser.add_argument("--strategy", action="append", choices=list(STRATEGIES), help="this one; more than once: these")
+    parser.add_argument("--strategy", action="append", choices=list(KINDS), help="this one; more than once: these")
     parser.add_argument("--trace", action="store_true", help="print everything that happened")
     parser.add_argument("--show", type=int, default=5, help="how many broken seeds of a kind are printed")
     names = ", ".join(each.name for each in fields(Scenario))

@@ -143,6 +143,8 @@ class Invariants:
             if held.by.installation == PERSON and held.serial > by.began:
                 continue
             now = self._key_in(held)
+            if now is not None and now.refused_by is not None and now.refused_by.installation == PERSON:
+                continue  # who deleted the wrong key may go on before anybody can say so
             if now is None or now.id != row.new_key or now.state is not KeyState.ENABLED:
                 self.broken("I3", key.id, "retired while", store.name, "holds", now and now.id, "not", row.new_key)
 
@@ -316,7 +318,7 @@ class Invariants:
         """I6: every key that a list showed when the emergency was declared is dealt with before the sweep."""
         asked = (row.asked_at - START).total_seconds() if row.asked_at is not None else 0.0
         for key in self._provider.living(estate.principals[row.credential]):
-            ours = key.whose == estate.name and not key.mark_copied
+            ours = key.whose == estate.name and not key.mark_copied and key.handed
             if ours and key.listed_from < asked and key.id != row.new_key and row.old_key(key.id) is None:
                 self.broken("I6", key.id, "belongs and is no old key of", row.id)
 
@@ -326,7 +328,7 @@ class Invariants:
         for key in self._provider.keys_by_id.values():
             ours = key.whose == estate.name and key.principal == estate.principals[row.credential]
             works = key.state is KeyState.ENABLED if self._provider.slow_deaths else self._provider.accepts(key)
-            if ours and not key.mark_copied and key.born < until and works:
+            if ours and key.handed and not key.mark_copied and key.born < until and works:
                 self.broken("I6", key.id, "made before the exposure end is accepted at done of", row.id)
 
     def _check_rolled_back(self, estate: Estate, row: Rotation) -> None:
@@ -353,9 +355,14 @@ class Invariants:
             return
         current = estate.journal.inner.credential(credential).current
         for key in self._provider.living(estate.principals[credential]):
-            if key.whose == estate.name and key.id != current and not (key.mark_copied or key.adopted):
+            ours = key.whose == estate.name and key.handed
+            if ours and key.id != current and not (key.mark_copied or key.adopted):
                 self.broken("I2", key.id, "lives, made by", key.rotation or "hand", "current is", current)
         held = {store.name: self._key_in(now) for store in estate.stores.values() if (now := store.current(credential))}
+        now_current = self._provider.keys_by_id.get(current or "")
+        by = now_current.refused_by if now_current is not None else None
+        if by is not None and by.installation == PERSON:
+            return  # deleted by mistake when all was over: only another rotation helps
         off = [name for name, key in held.items() if key is None or key.id != current]
         if off:
             self.broken("drift", *off, "not at", current)

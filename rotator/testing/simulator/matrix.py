@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 
-from rotator.domain.keys import STRATEGIES
 from rotator.domain.rotation import Mode, Phase
 from rotator.testing.simulator.faults import Cell, Fate
+from rotator.testing.simulator.provider import KINDS
 
 PHASES = (
     Phase.PLANNED,
@@ -23,9 +23,11 @@ PHASES = (
     Phase.SWEEPING,
 )
 PASSED_THROUGH = {
-    # Nothing can be disabled in a slot, and before its mint, the pivot, an in-place rotation has nothing to put back.
+    # Nothing can be disabled in a slot, or where a person does everything; and before its mint, the pivot, an in-place
+    # rotation has nothing to put back.
     "two-slots": (Phase.CONTAINING,),
     "in-place": (Phase.CONTAINING, Phase.ROLLING_BACK),
+    "assisted": (Phase.CONTAINING,),
 }
 FATES = tuple(fate for fate in Fate if fate is not Fate.WELL)
 
@@ -39,6 +41,8 @@ def impossible(strategy: str, mode: Mode, phase: Phase, fate: Fate) -> str | Non
         return "an emergency never goes back"
     if phase in PASSED_THROUGH.get(strategy, ()):
         return "a phase without an effect is in no commit of its own"
+    if fate is Fate.REQUEST_LATE and phase is Phase.RETIRING and strategy == "assisted":
+        return "a person deletes, so nothing is sent"
     if fate is Fate.REQUEST_LATE and phase is Phase.LIVE:
         return "nothing is written there but the journal, and a journal's write never lands late"
     return None
@@ -46,7 +50,7 @@ def impossible(strategy: str, mode: Mode, phase: Phase, fate: Fate) -> str | Non
 
 def cells() -> Iterator[tuple[str, Mode, Phase, Fate]]:
     """Every cell that can be."""
-    for strategy, mode, phase, fate in product(STRATEGIES, Mode, PHASES, FATES):
+    for strategy, mode, phase, fate in product(KINDS, Mode, PHASES, FATES):
         if impossible(strategy, mode, phase, fate) is None:
             yield strategy, mode, phase, fate
 
@@ -64,7 +68,7 @@ def table(met: Counter[Cell], *strategies: str) -> str:
     """The matrix as text: one line for each strategy (all, if none is named), mode and phase, one column a fault."""
     head = f"{'strategy':<10} {'mode':<14} {'phase':<13}" + "".join(f"{fate.value:>15}" for fate in FATES)
     lines = [head]
-    for strategy, mode, phase in product(strategies or STRATEGIES, Mode, PHASES):
+    for strategy, mode, phase in product(strategies or KINDS, Mode, PHASES):
         counts = (_cell(met, strategy, mode, phase, fate) for fate in FATES)
         lines.append(f"{strategy:<10} {mode.value:<14} {phase.value:<13}" + "".join(f"{text:>15}" for text in counts))
     return "\n".join(lines)

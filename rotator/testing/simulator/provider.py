@@ -10,6 +10,8 @@ from typing import Protocol
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Ambiguous, CapFull, Conflict, Denied, Transient
 from rotator.domain.keys import (
+    BY_HAND,
+    STRATEGIES,
     Capabilities,
     Disabling,
     Key,
@@ -21,6 +23,7 @@ from rotator.domain.keys import (
     Strategy,
     Verdict,
     slot_of,
+    unlisted_id,
 )
 from rotator.domain.secret import Secret
 from rotator.testing.simulator.faults import Faults
@@ -29,6 +32,8 @@ from rotator.testing.simulator.schedule import FOREVER, START, Actor, Schedule
 PREFIX = "sk-sim-"
 """How every value of a simulated key begins, so that one that leaked is easy to find."""
 PERSON = "person"
+KINDS: dict[str, Strategy] = {**STRATEGIES, "assisted": BY_HAND}
+"""Every strategy; and one once more, at a provider that lists nothing and deletes nothing by its API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class SimulatedKey:
     mark_copied: bool = False
     adopted: bool = False
     made_by_hand: bool = False
+    handed: bool = True  # else nobody but its maker can know of it
     refused_by: Act | None = None
 
     @property
@@ -106,9 +112,7 @@ class Watcher(Protocol):
 class SimulatedProvider:
     """Implements `rotator.ports.Provider` and `Prober`; shared by all installations."""
 
-    def __init__(
-        self, schedule: Schedule, faults: Faults, strategy: Strategy, *, fingerprint: Callable[[Secret], str]
-    ) -> None:
+    def __init__(self, schedule: Schedule, faults: Faults, kind: str, *, fingerprint: Callable[[Secret], str]) -> None:
         self._schedule = schedule
         self._faults = faults
         self._fingerprint = fingerprint
@@ -119,8 +123,8 @@ class SimulatedProvider:
         self.refuses_everybody_until = 0.0
         self.down_until = 0.0
         self.denied = False
-        self.offers = offers(strategy, schedule)
-        by_hand = strategy.minter is Minter.PERSON
+        self.offers = offers(kind, schedule)
+        by_hand = self.offers.strategy.minter is Minter.PERSON
         self.tells_birth = by_hand and schedule.random.random() < 0.5
         self.slow_deaths = schedule.random.random() < 0.08  # deleted keys work on for up to an hour, every time
         self._serial = 0
@@ -141,6 +145,8 @@ class SimulatedProvider:
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         self._faults.look("keys")
         self._up()
+        if not self.offers.lists:
+            return ()
         now, found = self._schedule.now, []
         for key in self.keys_by_id.values():
             if key.principal != principal.name or key.slot is not None:
@@ -191,6 +197,8 @@ class SimulatedProvider:
         self._serial += 1
         value = value or f"{PREFIX}{self._serial:04}"
         key_id = f"key{self._serial}"
+        if not self.offers.lists:
+            key_id = unlisted_id(self._fingerprint(Secret({"secret": value})))
         if slot is not None:
             key_id = f"{slot}@{self._fingerprint(Secret({'secret': value}))}"
             self.slots[(principal, slot)] = key_id
@@ -202,14 +210,15 @@ class SimulatedProvider:
         """A key that a person makes now, which is listed and accepted everywhere only after a while."""
         self._up()
         key = self.make(principal, whose)
-        key.made_by_hand, key.sent = True, key.born
+        key.made_by_hand, key.sent, key.handed = True, key.born, self.offers.lists
         self._spread(key)
         self._schedule.tell("made by hand", key.id)
         return key
 
-    def delete_in_console(self, key: SimulatedKey) -> None:
-        """A person deletes it."""
-        self._die(key, KeyState.DELETED, BY_A_PERSON, "deleted by hand")
+    def delete_in_console(self, key: SimulatedKey, *, asked: bool = False) -> None:
+        """A person deletes it; `asked`: because whoever acts now was asked to, who answers for it."""
+        by = Act.of(self._schedule.current) if asked else BY_A_PERSON
+        self._die(key, KeyState.DELETED, by, "deleted" if asked else "deleted by hand")
 
     def empty(self, principal: str, slot: str) -> None:
         """Give a slot a fresh tag."""
@@ -277,6 +286,7 @@ class SimulatedProvider:
             raise CapFull(f"{cap} keys are allowed")
 
     def _set_state(self, principal: str, key_id: str, state: KeyState, by: Act) -> None:
+        assert self.offers.deletes
         self._up()
         key = self.keys_by_id.get(key_id)
         slot = (principal, slot_of(key_id))
@@ -308,12 +318,13 @@ class SimulatedProvider:
             self.watcher.key_refused(key, by, action)
 
 
-def offers(strategy: Strategy, schedule: Schedule) -> Capabilities:
-    """What a provider of this strategy offers in this world."""
-    random = schedule.random
+def offers(kind: str, schedule: Schedule) -> Capabilities:
+    """What a provider of this kind offers in this world."""
+    random, strategy = schedule.random, KINDS[kind]
     slots = {"two-slots": ("s0", "s1"), "dual": ("s0", "s1"), "in-place": ("s0",)}.get(strategy.name, ())
     disables = ("overlap", "unmarked", "dual", "by-hand")
-    disabling = Disabling.REVERSIBLE if strategy.name in disables else Disabling.NONE
+    assisted = kind == "assisted"
+    disabling = Disabling.REVERSIBLE if strategy.name in disables and not assisted else Disabling.NONE
     if strategy.name == "overlap" and random.random() < 0.3:
         disabling = Disabling.NONE
     return Capabilities(
@@ -321,9 +332,11 @@ def offers(strategy: Strategy, schedule: Schedule) -> Capabilities:
         slots=slots,
         cap=2 if strategy.name == "unmarked" else None,
         disabling=disabling,
+        lists=not assisted,
+        deletes=not assisted,
         identifies=random.random() < 0.5,
         propagation=timedelta(seconds=60),
         death_window=timedelta(seconds=120),
-        list_lag=timedelta(seconds=0 if strategy.slots else 30),
+        list_lag=timedelta(seconds=0 if strategy.slots or assisted else 30),
         probe=Probe(url="https://simulated.invalid/") if random.random() < 0.5 else None,
     )

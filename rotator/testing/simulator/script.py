@@ -185,9 +185,17 @@ class Script:
             if row.problem is not None and row.problem.hint.startswith("rotate again"):
                 self.emergency(installation)
             else:
+                self._delete_as_told(row)
                 self._ask(installation, Verb.RESUME)
             mended = True
         return mended
+
+    def _delete_as_told(self, row: Rotation) -> None:
+        """Who resumes what is stuck does first what the hint says."""
+        words = set(row.problem.hint.split()) if row.problem is not None else set()
+        for old in row.old_keys:
+            if old.to_delete_since is not None and old.key_id in words:
+                self.world.provider.delete_in_console(self.world.provider.keys_by_id[old.key_id])
 
     def _clear_weather(self, installation: Installation) -> bool:
         provider, mended = self.world.provider, False

@@ -12,7 +12,7 @@ from random import Random
 
 from rotator.domain.credential import Credential, Principal, Publication
 from rotator.domain.failures import Failure, JournalOlder
-from rotator.domain.keys import STRATEGIES, Minter
+from rotator.domain.keys import Minter
 from rotator.domain.marks import Mark, Marker
 from rotator.domain.policy import Policy
 from rotator.domain.records import CredentialRow, Event, KnownKey, LastWrite, Origin
@@ -27,7 +27,7 @@ from rotator.testing.simulator.faults import Faults
 from rotator.testing.simulator.invariants import Estate, Invariants
 from rotator.testing.simulator.journal import SimulatedJournal
 from rotator.testing.simulator.person import Person
-from rotator.testing.simulator.provider import PREFIX, SimulatedProvider
+from rotator.testing.simulator.provider import KINDS, PREFIX, SimulatedProvider
 from rotator.testing.simulator.schedule import START, Actor, Schedule
 from rotator.testing.simulator.store import HANDS_OVER, SimulatedStore
 from rotator.testing.simulator.together import SimulatedTogether
@@ -40,7 +40,8 @@ RECONCILED_EVERY = 6 * 3600.0
 class Scenario:
     """What a world is made of; whatever is None is drawn from the seed. Rates are shares of effects or pauses.
 
-    `focus`: the phase at which faults and events are aimed. `unread`: a store that cannot be read joins the others.
+    `strategy`: one of `KINDS`. `focus`: the phase at which faults and events are aimed. `unread`: a store that cannot
+    be read joins the others.
     """
 
     strategy: str
@@ -163,10 +164,10 @@ class Simulated:
         self.schedule = Schedule(random, stall_rate=stalls if scenario.stall_rate is None else scenario.stall_rate)
         rate = 0.03 * heat if scenario.fault_rate is None else scenario.fault_rate
         self.faults = Faults(self.schedule, scenario.strategy, rate=rate, focus=scenario.focus)
-        self.strategy = STRATEGIES[scenario.strategy]
+        self.strategy = KINDS[scenario.strategy]
         fingerprinter = CachingFingerprinter(b"fingerprints")
         self.provider = SimulatedProvider(
-            self.schedule, self.faults, self.strategy, fingerprint=lambda value: fingerprinter.of(value, "secret")
+            self.schedule, self.faults, scenario.strategy, fingerprint=lambda value: fingerprinter.of(value, "secret")
         )
         names = ("a", "b") if scenario.second else ("a",)
         self.installations = {name: self._install(name, fingerprinter) for name in names}
