@@ -21,8 +21,8 @@ from rotator.adapters.isolation.egress import Hosts
 from rotator.adapters.isolation.keeping import NOT_STARTED, Driver, Recipe
 from rotator.adapters.isolation.pins import FILE, NotPinned, Pins, read_pins
 from rotator.adapters.isolation.possible import how, why_not
-from rotator.adapters.isolation.processes import NotResolved
 from rotator.adapters.isolation.provider import IsolatedProvider
+from rotator.adapters.isolation.questions import NotResolved
 from rotator.adapters.isolation.store import IsolatedStore, isolated_store
 from rotator.app.describing import place_of
 from rotator.config.errors import ConfigError
@@ -102,6 +102,7 @@ class Isolation:
             confine=level == SANDBOX,
             seconds=timeout.total_seconds(),
             hosts=config.hosts,
+            store=kind == "store",
             **given,
         )
 

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 class Reach:
     """What a driver says it needs with given settings. Isolated, it gets that much and nothing else.
 
-    `hosts`: `HOST` (at port 443) or `HOST:PORT`, the vendor's own; the config's `hosts:` replace them. A driver of the
-    rotator's own may name a network besides, like 169.254.169.254/32, where a host of a cloud has an address that is
-    not public. `paths`: files or folders that it reads, absolute. `variables`: of the environment, by name.
+    `hosts`: `HOST` (at port 443) or `HOST:PORT`, the vendor's own; the config's `hosts:` replace them, and must name
+    those of a driver that the rotator does not bring, where its settings do not. A driver of the rotator's own may name
+    a network besides, like 169.254.169.254/32, where a host of a cloud has an address that is not public. `paths`:
+    files or folders that it reads, absolute. `variables`: of the environment, by name.
     """
 
     hosts: tuple[str, ...] = ()

@@ -145,7 +145,7 @@ def test_once_there_are_pins_a_changed_driver_does_not_start_and_nothing_is_sent
     assert scene.say("plugins", "pin").code == 0
     assert scene.say("check").code == 0
     sent = len(scene.keyserver.log)
-    (strangers / "friend_driver.py").write_text(KEYSERVER + "\n# one line more\n")
+    _stranger(strangers, "friend", ("class Keyserver:", "# one line more\nclass Keyserver:"))
     answer = scene.say("rotate", NAME)
     assert answer.code == 2
     assert "the provider friend is not what was pinned: friend 1.0 was changed in place" in answer.lines[0]

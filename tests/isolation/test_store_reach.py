@@ -14,7 +14,7 @@ import pytest
 from rotator.adapters.isolation import egress
 from rotator.adapters.isolation.egress import Hosts, Refused
 from rotator.adapters.isolation.granted import only, texts, texts_behind
-from rotator.adapters.isolation.processes import NotResolved
+from rotator.adapters.isolation.questions import NotResolved
 from rotator.adapters.stores.aws.access import Access
 from rotator.adapters.stores.aws.settings import public_address
 from rotator.adapters.stores.aws.wire import Wire

@@ -4,4 +4,5 @@ closures   which files make a driver          processes  one child: frames, ques
 copies     private copies of those files      keeping    started when needed, again after its end, stopped when idle
 pins       what they were when approved       provider   the ports, behind a child
 egress     who may be connected to            store
+questions  what a child asks of its parent   redaction  no secret in what a driver says
 """

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rotator.adapters.isolation.keeping import NOT_STARTED, Driver
-from rotator.adapters.isolation.processes import Gone, Overdue
+from rotator.adapters.isolation.processes import Gone, Overdue, Unsent
+from rotator.adapters.isolation.redaction import without
 from rotator.domain.codec import CodecError, decode, encode
-from rotator.domain.failures import Ambiguous, Failure, Permanent, Transient
-from rotator.domain.secret import HIDDEN
+from rotator.domain.failures import Ambiguous, Failure, JournalOlder, Permanent, Transient
+from rotator.domain.scalars import line
 
 T = TypeVar("T")
-SHORTEST = 8
-"""Characters from which on a text that was sent is taken out of what comes back as a failure."""
 
 
 class Calls:
@@ -45,7 +44,7 @@ class Calls:
         if "failed" in told:
             raise self._failure(told["failed"], lost, secrets)
         if "returned" not in told:
-            broke = str(told.get("broke", "an answer of another form"))[:100]
+            broke = line(str(told.get("broke", "an answer of another form"))[:100], "a name")
             raise lost(f"the {self._label} broke: {broke}", "report it to who wrote the driver")
         try:
             return decode(kind, told["returned"])
@@ -66,6 +65,8 @@ class Calls:
             yield
         except NOT_STARTED as error:
             failure: Failure = Transient(f"the {self._label} does not start: {error.message}", error.hint)
+        except Unsent:
+            failure = Transient(f"the process of the {self._label} ended before it was asked", "")
         except Gone:
             failure = lost(f"the process of the {self._label} ended before it answered", "")
         except Overdue:
@@ -81,15 +82,15 @@ class Calls:
             return lost(f"the {self._label} failed in an unreadable way", "report it to who wrote the driver")
         if isinstance(failure, Ambiguous) and lost is not Ambiguous:
             failure = Transient(failure.message, failure.hint)  # only a mint may say that nobody knows
-        failure.message, failure.hint = (_without(text, secrets) for text in (failure.message, failure.hint))
-        failure.args = (failure.message,)
-        if isinstance(failure, Transient) and self.driver.refused:
+        if isinstance(failure, JournalOlder):  # a driver does not stop the engine
+            return lost(
+                f"the {self._label} failed in a way that is not a driver's", "report it to who wrote the driver"
+            )
+        if isinstance(failure, Transient):
             failure.hint = failure.hint or self.driver.refused
+        known = (*secrets, *self.driver.secrets)
+        for name, text in list(vars(failure).items()):
+            if isinstance(text, str):
+                setattr(failure, name, without(text, known))
+        failure.args = (failure.message,)
         return failure
-
-
-def _without(text: str, secrets: Sequence[str]) -> str:
-    for each in sorted(secrets, key=len, reverse=True):
-        if len(each) >= SHORTEST:
-            text = text.replace(each, HIDDEN)
-    return text

@@ -6,14 +6,18 @@ its entry point names in brackets; what a stranger's needs are the requirements 
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.machinery import PathFinder
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -37,24 +41,38 @@ class NoClosure(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """The files of one distribution, by where they are imported from. `files`: path in the part, and where."""
+    """The files of one distribution, by where they are imported from. `files`: path in the part, and where.
+
+    `recorded`: what the installer wrote down of them, as the name of a hash and its value.
+    """
 
     name: str
     version: str
     files: Mapping[PurePosixPath, Path]
+    recorded: Mapping[PurePosixPath, tuple[str, str]] = field(default_factory=dict)
 
     @cached_property
     def contents(self) -> dict[PurePosixPath, bytes]:
-        """The files as they are now. Raises `NoClosure`."""
+        """The files as they are now. Raises `NoClosure`, also for one that is not what was installed."""
         try:
-            return {path: source.read_bytes() for path, source in self.files.items()}
+            contents = {path: source.read_bytes() for path, source in self.files.items()}
         except OSError as error:
             raise NoClosure(f"{self.name}: {error.strerror}: {error.filename}", f"install {self.name} again") from None
+        for path, (how, was) in self.recorded.items():
+            if _hashed(how, contents[path]) != was:
+                hint = f"find out who changed it, and install {self.name} again"
+                raise NoClosure(f"{self.name}: {path} was changed after it was installed", hint)
+        return contents
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the paths and contents of all files, in order: what is pinned."""
         return digest_of(self.contents)
+
+
+def _hashed(how: str, content: bytes) -> str:
+    """As a RECORD writes it."""
+    return base64.urlsafe_b64encode(hashlib.new(how, content).digest()).rstrip(b"=").decode()
 
 
 def digest_of(contents: Mapping[PurePosixPath, bytes]) -> str:
@@ -80,7 +98,7 @@ class Closure:
 
 def closure_of(entry: EntryPoint) -> Closure:
     """The closure of a driver. Raises `NoClosure`."""
-    brought_by = canonicalize_name(entry.dist.name) if entry.dist is not None else OURS
+    brought_by = canonicalize_name(entry.dist.name or "") if entry.dist is not None else OURS
     needed = [*BENEATH, *_wanted_by(entry, brought_by)]
     parts = {OURS: _part_of_ours(entry.module if brought_by == OURS else None)}
     if brought_by != OURS:
@@ -102,16 +120,18 @@ def _wanted_by(entry: EntryPoint, brought_by: str) -> list[str]:
 
 def _all_of(names: Iterable[str]) -> tuple[str, ...]:
     """These distributions and whatever they need, each once, in a fixed order; never the rotator."""
-    found: dict[str, None] = {}
+    found: set[tuple[str, frozenset[str]]] = set()
     ahead = [Requirement(name) for name in names]
     while ahead:
         wanted = ahead.pop()
-        name = canonicalize_name(wanted.name)
-        if name == OURS or (name in found and not wanted.extras):
+        name, extras = canonicalize_name(wanted.name), frozenset(wanted.extras)
+        if (name, extras) in found:
             continue
-        found[name] = None
-        ahead += [Requirement(each) for each in _requirements(_distribution(name), frozenset(wanted.extras))]
-    return tuple(sorted(found))
+        found.add((name, extras))
+        if name != OURS or extras:
+            needed = _requirements(_distribution(name), extras, only_extras=name == OURS)
+            ahead += [Requirement(each) for each in needed]
+    return tuple(sorted({name for name, _ in found if name != OURS}))
 
 
 def _requirements(of: Distribution, extras: frozenset[str], *, only_extras: bool = False) -> Iterator[str]:
@@ -119,10 +139,10 @@ def _requirements(of: Distribution, extras: frozenset[str], *, only_extras: bool
     for text in of.requires or ():
         try:
             wanted = Requirement(text)
-        except InvalidRequirement:
+            plain = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
+            added = wanted.marker is not None and any(wanted.marker.evaluate({"extra": extra}) for extra in extras)
+        except (InvalidRequirement, UndefinedComparison, UndefinedEnvironmentName):
             raise NoClosure(f"{of.name} requires something unreadable", f"install {of.name} again") from None
-        plain = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
-        added = wanted.marker is not None and any(wanted.marker.evaluate({"extra": extra}) for extra in extras)
         if (added and not plain) or (plain and not only_extras):
             extra = f"[{','.join(sorted(wanted.extras))}]" if wanted.extras else ""
             yield f"{wanted.name}{extra}"
@@ -131,9 +151,9 @@ def _requirements(of: Distribution, extras: frozenset[str], *, only_extras: bool
 def _distribution(name: str) -> Distribution:
     try:
         return distribution(name)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):
         pass  # raised below, without the library's own words
-    raise NoClosure(f"{name} is not installed", f"pip install {name}")
+    raise NoClosure(f"{name or 'a distribution without a name'} is not installed", f"pip install {name}")
 
 
 def _part(name: str) -> Part:
@@ -141,15 +161,27 @@ def _part(name: str) -> Part:
     its = _distribution(name)
     if its.files is None:
         raise NoClosure(f"{name} does not say which files it has", f"install {name} with pip")
-    files = {
-        PurePosixPath(each.as_posix()): Path(str(its.locate_file(each)))
-        for each in its.files
-        if ".." not in each.parts and "__pycache__" not in each.parts and each.suffix not in (".pyc", ".pth")
-    }
-    editable = not any(path.suffix in (".py", ".so") for path in files)
-    if editable:
+    files, recorded = {}, {}
+    for each in its.files:
+        path, where = PurePosixPath(each.as_posix()), Path(str(its.locate_file(each)))
+        outside = path.is_absolute() or ".." in path.parts  # scripts, and what was never installed by a wheel
+        if outside or "__pycache__" in path.parts or path.suffix in (".pyc", ".pth"):
+            continue
+        files[path] = where
+        if each.hash is not None and each.hash.mode in hashlib.algorithms_guaranteed:
+            recorded[path] = (each.hash.mode, each.hash.value)
+        elif where.is_symlink():
+            raise NoClosure(f"{name}: {path} is a link to somewhere", f"install {name} again")
+    if _editable(its) or not any(path.suffix in (".py", ".so") for path in files):
         raise NoClosure(f"{name} is installed as a link to its sources", "install it as a wheel, or use isolation: off")
-    return Part(name, its.version, files)
+    return Part(name, its.version, files, recorded)
+
+
+def _editable(its: Distribution) -> bool:
+    """Whether an installer wrote down that it only linked the sources."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return bool(json.loads(its.read_text("direct_url.json") or "{}")["dir_info"].get("editable"))
+    return False
 
 
 # -- our own part ------------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ import hashlib
 import hmac
 import json
 import os
-import py_compile
 import shutil
 import stat
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -27,6 +27,20 @@ from pathlib import Path, PurePosixPath
 from rotator.adapters.isolation.closures import Closure, Part, digest_of
 
 MANIFEST = "manifest.json"
+BUILDING = ".making-"
+COMPILER = """
+import json, py_compile, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+for source, target in json.load(sys.stdin):
+    try:
+        py_compile.compile(
+            source, target, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
+        )
+    except Exception:
+        pass
+"""
+"""In a process of its own, because compiling six megabytes of somebody's source takes two gigabytes."""
 
 
 class Copies:
@@ -45,21 +59,27 @@ class Copies:
     def of(self, closure: Closure) -> tuple[str, ...]:
         """The folders of a closure's copies, in its order. Raises `OSError`, `NoClosure`."""
         with self._alone():
+            for left in self.root.glob(f"{BUILDING}*"):  # by a process that was ended
+                _remove(left)
             return tuple(str(self._copy(part)) for part in closure.parts)
 
     def _copy(self, part: Part) -> Path:
         folder = self.root / f"{part.name}-{part.digest[:32]}"
-        if folder.exists():
-            if digest_of(_read(folder)) == part.digest:
+        if os.path.lexists(folder):
+            if not folder.is_symlink() and digest_of(_read(folder)) == part.digest:
                 return folder
             _remove(folder)
-        building = Path(tempfile.mkdtemp(dir=self.root, prefix=".making-"))
-        for path, content in part.contents.items():
-            target = building / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            target.chmod(0o400)
-        building.rename(folder)
+        building = Path(tempfile.mkdtemp(dir=self.root, prefix=BUILDING))
+        try:
+            for path, content in part.contents.items():
+                target = building / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+                target.chmod(0o400)
+            building.rename(folder)
+        except BaseException:
+            _remove(building)
+            raise
         return folder
 
     # -- compiled code -------------------------------------------------------------------------------------------------
@@ -79,29 +99,33 @@ class Copies:
         """Compile those of these sources that lie in our copies or in the standard library. Runs none of them."""
         with self._alone():
             known = self._manifest()
-            fresh = {name: source for source in sources if (name := self._compiled(source)) not in known}
-            for name, source in fresh.items():
-                target = self.bytecode / name
-                with suppress(OSError, py_compile.PyCompileError):
-                    py_compile.compile(
-                        source, str(target), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
-                    )
-                    known[name] = _hash(target)
-            if fresh:
-                self._write_manifest(known)
+            named = ((self._compiled(source), source) for source in sources)
+            fresh = {
+                name: source
+                for name, source in named
+                if name is not None and not (name in known and (self.bytecode / name).exists())
+            }
+            if not fresh:
+                return
+            for name in fresh:
+                with suppress(OSError):
+                    (self.bytecode / name).unlink()  # whoever put it there
+            _run_compiler([(source, str(self.bytecode / name)) for name, source in fresh.items()])
+            known |= {name: found for name in fresh if (found := _hash(self.bytecode / name))}
+            self._write_manifest(known)
 
-    def _compiled(self, source: str) -> str:
-        """Where Python looks for a source's compiled code beneath `pycache_prefix`; of others' sources nowhere."""
+    def _compiled(self, source: str) -> str | None:
+        """Where Python looks for a source's compiled code beneath `pycache_prefix`; of others' sources None."""
         path = Path(source)
         homes = (str(self.root), *_library())
-        if ".." in path.parts or not any(path.is_relative_to(each) for each in homes):
-            return MANIFEST
+        if ".." in path.parts or "\0" in source or not any(path.is_relative_to(each) for each in homes):
+            return None
         return f"{str(path.parent).lstrip('/')}/{path.stem}.{sys.implementation.cache_tag}.pyc"
 
     def _manifest(self) -> dict[str, str]:
         """What we compiled, by hash; nothing where the manifest is not ours."""
-        known: dict[str, str] = {MANIFEST: ""}
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        known: dict[str, str] = {}
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             told = json.loads((self.root / MANIFEST).read_text())
             if hmac.compare_digest(told["mac"], self._mac(told["compiled"])):
                 known |= told["compiled"]
@@ -151,4 +175,20 @@ def _hash(path: Path) -> str:
 
 
 def _remove(folder: Path) -> None:
-    shutil.rmtree(folder)
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
+
+
+def _run_compiler(pairs: list[tuple[str, str]]) -> None:
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-B", "-c", COMPILER],
+            input=json.dumps(pairs).encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={},
+            timeout=120,
+            check=False,
+        )

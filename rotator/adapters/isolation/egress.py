@@ -2,20 +2,36 @@
 
 A host is allowed by name and port. Addresses that are not public are refused, lest a vendor's name leads into this
 network; unless the operator named the host, or listed the address or its network. Link-local addresses, where clouds
-keep the metadata of a machine and its credentials, are refused even then, if not listed themselves.
+keep the metadata of a machine and its credentials, are refused even then, if not listed themselves; so are the other
+addresses where they do. An IPv6 address that stands for an IPv4 one is judged as that one.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 HTTPS = 443
+PORTS = {"http": 80, "https": HTTPS}
+METADATA = frozenset(
+    ipaddress.ip_address(each)
+    for each in (
+        "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
+    )
+)  # fmt: skip
+"""Not link-local: Azure's wire server, Alibaba, Oracle, AWS by IPv6 (machines and EKS), Google by IPv6."""
+NOT_PUBLIC = tuple(ipaddress.ip_network(each) for each in ("64:ff9b:1::/48", "fec0::/10"))
+"""What a Python may take for public: a network's own translation, site-local addresses."""
+TRANSLATED, COMPATIBLE = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96")
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/?#'\"\\]+)")
+_BARE = re.compile(r"[\w.:\[\]-]+")
 
 
 class NotAHost(ValueError):
@@ -65,10 +81,11 @@ class Hosts:
         return cls(tuple(listed + vendors), tuple(networks))
 
     def named(self, texts: Iterable[str]) -> Hosts:
-        """The same, with a host counted as the operator's where one of these texts of the config mentions it."""
-        words = [text.lower() for text in texts]
+        """The same, with a host counted as the operator's where one of these texts of the config names it."""
+        said = {each for text in texts for each in _named_in(text.lower())}
         hosts = tuple(
-            Host(each.name, each.port, each.listed or any(each.name in word for word in words)) for each in self.hosts
+            Host(each.name, each.port, each.listed or not said.isdisjoint({(each.name, each.port), (each.name, None)}))
+            for each in self.hosts
         )
         return Hosts(hosts, self.networks)
 
@@ -98,12 +115,23 @@ class Hosts:
         return connected
 
     def _may_reach(self, host: Host, address: Address) -> bool:
-        address = getattr(address, "ipv4_mapped", None) or address
-        if any(address in network for network in self.networks) or str(address) == host.name:
+        inner = _inner(address)
+        if any(each in network for network in self.networks for each in (address, inner)):
             return True
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
+        if host.listed and host.name in (str(address), str(inner)):
+            return True
+        if inner.is_link_local or inner.is_multicast or inner.is_unspecified or inner in METADATA:
             return False
-        return host.listed or address.is_global
+        return host.listed or (inner.is_global and not any(inner in network for network in NOT_PUBLIC))
+
+
+def _inner(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address leads to: mapped, by 6to4, Teredo or NAT64; else the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in TRANSLATED or (address in COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or address
 
 
 def plain(name: str) -> str:
@@ -113,12 +141,37 @@ def plain(name: str) -> str:
 
 def _first(addresses: list[tuple[str, int]], seconds: float | None) -> socket.socket:
     """A connection to the first address that accepts one; the last one's failure where none does."""
+    deadline = None if seconds is None else time.monotonic() + seconds
     for address in addresses[:-1]:
         try:
-            return socket.create_connection(address, seconds)
+            return socket.create_connection(address, _left(deadline))
         except OSError:
             continue
-    return socket.create_connection(addresses[-1], seconds)
+    return socket.create_connection(addresses[-1], _left(deadline))
+
+
+def _left(deadline: float | None) -> float | None:
+    if deadline is None:
+        return None
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _named_in(text: str) -> Iterator[tuple[str, int | None]]:
+    """The hosts that a text of a config names, with their ports where it says any: by URL, or alone, or as a list."""
+    found = [(PORTS.get(scheme), authority.rpartition("@")[2]) for scheme, authority in _URL.findall(text)]
+    if "://" not in text:
+        found = [(None, text)]
+    for port, hosts in found:
+        for each in map(str.strip, hosts.split(",")):
+            if _BARE.fullmatch(each):
+                try:
+                    host = _host(each, listed=True)
+                except NotAHost:
+                    continue
+                yield host.name, host.port if _has_port(each) else port
 
 
 def _network(text: str) -> Network | None:
@@ -129,10 +182,18 @@ def _network(text: str) -> Network | None:
         return None
 
 
+def _has_port(text: str) -> bool:
+    """Whether a host is followed by a port, and is no IPv6 address without brackets."""
+    return ":" in text and not text.endswith("]") and (text.count(":") == 1 or "]:" in text)
+
+
 def _host(text: str, *, listed: bool) -> Host:
-    name, colon, port = text.rpartition(":")
-    if not colon or (name.count(":") and not name.endswith("]")):
-        name, port = text, str(HTTPS)
-    if not name or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or set(name) & set("/@ "):
+    name, port = text, str(HTTPS)
+    if _has_port(text):
+        name, _, port = text.rpartition(":")
+    host = plain(name)
+    if not host or not host.isprintable() or set(host) & set("/@ \\?#,[]"):
         raise NotAHost(f"{text!r} is no host")
-    return Host(plain(name), int(port), listed)
+    if not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
+        raise NotAHost(f"{text!r} is no host")
+    return Host(host, int(port), listed)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rotator.adapters.isolation.processes import NotResolved
+from rotator.adapters.isolation.questions import NotResolved
 from rotator.domain.reach import Reach
 
 LARGEST_FILE = 1 << 20

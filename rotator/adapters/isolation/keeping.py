@@ -18,7 +18,10 @@ from rotator.adapters.isolation.copies import Copies
 from rotator.adapters.isolation.egress import Hosts, NotAHost
 from rotator.adapters.isolation.granted import Files, only, texts, texts_behind
 from rotator.adapters.isolation.pins import NotPinned, Pins
-from rotator.adapters.isolation.processes import DriverProcess, Gone, Launch, NotStarted, Overdue, Resolve
+from rotator.adapters.isolation.processes import DriverProcess, Gone, Launch, NotStarted, Overdue, Unsent
+from rotator.adapters.isolation.questions import Resolve
+from rotator.adapters.isolation.redaction import without
+from rotator.child.wire import BrokenFrame
 from rotator.domain.codec import CodecError, decode
 from rotator.domain.reach import Reach
 
@@ -59,6 +62,7 @@ class Recipe:
     hosts: tuple[str, ...] = ()
     admin: str | None = field(default=None, repr=False)
     resolve: Resolve | None = None
+    store: bool = False
 
     @property
     def ours(self) -> bool:
@@ -87,6 +91,7 @@ class Driver:
         self.tells: tuple[str, ...] = ()
         self.hosts = Hosts(())
         self._files = Files(())
+        self._told: set[str] = {recipe.admin} if recipe.admin is not None else set()
         _Idle.watch(self)
 
     def start(self) -> None:
@@ -94,8 +99,18 @@ class Driver:
         self._have()
 
     def call(self, name: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
-        """The frame that answers. Raises `Gone` and `Overdue`, after which nothing lands any more, and as `start`."""
-        process = self._have()
+        """The frame that answers. Raises `Gone`, `Unsent` and `Overdue`, and as `start`.
+
+        After `Gone` nothing lands any more; after `Overdue` nothing later than so many seconds again, because others'
+        calls get their time. A process that had ended unnoticed is replaced, since nothing was sent.
+        """
+        try:
+            return self._call(self._have(), name, arguments, seconds)
+        except Unsent:
+            return self._call(self._have(), name, arguments, seconds)
+
+    def _call(self, process: DriverProcess, name: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
+        self._used = time.monotonic()
         try:
             return process.call(name, arguments, seconds)
         except Overdue:
@@ -111,7 +126,19 @@ class Driver:
     def refused(self) -> str:
         """The last connection that was not allowed, as text."""
         process = self._process
-        return process.refused if process is not None else ""
+        return process.questions.refused if process is not None else ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the driver was told of secrets: its credential, or what references of its settings stand for."""
+        return tuple(self._told)
+
+    def _resolve(self, reference: str) -> str:
+        resolve = self._recipe.resolve
+        assert resolve is not None
+        text = resolve(reference)
+        self._told.add(text)
+        return text
 
     def stop(self) -> None:
         """End the process; the next call starts another one."""
@@ -123,8 +150,8 @@ class Driver:
     def stop_if_idle(self, now: float) -> None:
         """End the process if nobody called for a while."""
         process = self._process
-        if process is not None and not process.busy and now - self._used > IDLE:
-            self.stop()
+        if process is not None and now - self._used > IDLE:
+            process.end(if_idle=True)
 
     def _have(self) -> DriverProcess:
         """A process; another one where a file that it may read was replaced: it was allowed the old one alone."""
@@ -163,28 +190,38 @@ class Driver:
 
         threading.Thread(target=end, daemon=True).start()
 
+    def __del__(self) -> None:
+        process = getattr(self, "_process", None)
+        if process is not None:
+            process.end()  # its threads would keep it for ever
+
     # -- beginning ---------------------------------------------------------------------------------------------------
 
     def look(self) -> tuple[Hosts, Reach]:
         """Start dry and end: what it may connect to, what else it needs. It gets no credential. Raises as `start`."""
         ready = self._prepare()
         ready.process.end()
-        return ready.process.hosts, ready.reach
+        return ready.process.questions.hosts, ready.reach
 
     def _begin(self) -> DriverProcess:
         ready = self._prepare()
         process = ready.process
         try:
             self.tells = self._open(process, ready.closure)
-            self.hosts, self._files = process.hosts, ready.files
+            self.hosts, self._files = process.questions.hosts, ready.files
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
+        except NotMade as error:
+            process.end()
+            message, hint = (without(text, self.secrets) for text in (error.message, error.hint))
         except BaseException:
             process.end()
             raise
-        threading.Thread(target=self._compile, args=(process,), daemon=True).start()
-        return process
+        else:
+            threading.Thread(target=self._compile, args=(process,), daemon=True).start()
+            return process
+        raise NotMade(message, hint)
 
     def _prepare(self) -> _Ready:
         """A process that may do what its driver needs, and has no credential yet."""
@@ -205,15 +242,21 @@ class Driver:
                 files = Files(reach.paths)  # before it may read them
                 process = DriverProcess(widened(launch, reach), Hosts(()), None)
                 reach, granted = self._reach(process, closure), reach
-            process.hosts = self._hosts(reach)
-            process.resolve = only(recipe.resolve, recipe.settings, reach) if recipe.resolve is not None else None
+            process.questions.hosts = self._hosts(reach)
+            if recipe.resolve is not None:
+                process.questions.resolve = only(self._resolve, recipe.settings, reach)
         except (Gone, Overdue):
             process.end()
             raise NotStarted("the driver's process ended before it could work") from None
+        except NotMade as error:
+            process.end()
+            message, hint = (without(text, self.secrets) for text in (error.message, error.hint))
         except BaseException:
             process.end()
             raise
-        return _Ready(process, closure, reach, files)
+        else:
+            return _Ready(process, closure, reach, files)
+        raise NotMade(message, hint)
 
     def _launch(self, closure: Closure) -> Launch:
         copies, trusted = self._recipe.copies, {name: os.environ[name] for name in TRUST if os.environ.get(name)}
@@ -226,24 +269,43 @@ class Driver:
         )
 
     def _reach(self, process: DriverProcess, closure: Closure) -> Reach:
-        """What the driver says it needs; a stranger's gets no file and no variable that the config does not mention."""
-        told = process.call("reach", [closure.entry, self._recipe.settings], self._recipe.seconds + LOOK)
+        """What the driver says it needs.
+
+        Only a store of ours gets files and variables that the config does not mention: those by which a cloud or a
+        cluster gives it its identity.
+        """
+        try:
+            told = process.call("reach", [closure.entry, self._recipe.settings], self._recipe.seconds + LOOK)
+        except (BrokenFrame, TypeError, ValueError, RecursionError):
+            raise NotMade("the settings hold what is neither text, number nor list", "write it in quotes") from None
         try:
             reach = decode(Reach, _returned(told))
         except CodecError:
             raise NotMade("the driver says in an unreadable way what it needs", "") from None
         mentioned = set(texts(self._recipe.settings))
+        if not all(path.startswith("/") and path.strip("/") and ".." not in path.split("/") for path in reach.paths):
+            raise NotMade(
+                "the driver wants to read a file that is not named from the root on", "write paths absolutely"
+            )
         beyond = [each for each in (*reach.paths, *reach.variables) if each not in mentioned]
-        if beyond and not self._recipe.ours:
+        if beyond and not (self._recipe.ours and self._recipe.store):
             raise NotMade(f"the driver wants {beyond[0]}, which its settings do not mention", "ask who wrote it why")
         return reach
 
     def _hosts(self, reach: Reach) -> Hosts:
+        """Where it may connect to; a stranger's gets no host that the config does not name."""
         try:
             hosts = Hosts.of(self._recipe.hosts, reach.hosts, ours=self._recipe.ours)
-            return hosts.named([*texts(self._recipe.settings), *texts_behind(reach)])
+            hosts = hosts.named([*texts(self._recipe.settings), *texts_behind(reach)])
         except NotAHost as error:
             raise NotMade(str(error), "write HOST, HOST:PORT or a network like 10.0.0.0/8 in hosts:") from None
+        beyond = [each for each in hosts.hosts if not each.listed]
+        if beyond and not self._recipe.ours:
+            host = f"{beyond[0].name}:{beyond[0].port}"
+            raise NotMade(
+                f"the driver wants to reach {host}, which the config does not name", f"hosts: [{host}] allows it"
+            )
+        return hosts
 
     def _open(self, process: DriverProcess, closure: Closure) -> tuple[str, ...]:
         recipe = self._recipe

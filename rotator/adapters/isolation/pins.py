@@ -69,14 +69,23 @@ def read_pins(path: Path) -> Pins:
     """The pins of a file; nothing pinned where there is none. Raises `NotPinned` for one that cannot be read."""
     try:
         told = json.loads(path.read_text())
-        drivers = {str(name): Pin(dict(each["parts"])) for name, each in told["drivers"].items()}
+        drivers = {
+            name: Pin({part: _text(was) for part, was in each["parts"].items()})
+            for name, each in told["drivers"].items()
+        }
     except FileNotFoundError:
         return Pins()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # raised below
     else:
         return Pins(drivers)
     raise NotPinned(f"{path} cannot be read", "`rotator plugins pin` writes it again")
+
+
+def _text(each: object) -> str:
+    if not isinstance(each, str):
+        raise TypeError
+    return each
 
 
 def write_pins(path: Path, drivers: Mapping[str, Mapping[str, str]]) -> None:

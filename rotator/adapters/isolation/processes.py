@@ -5,36 +5,36 @@ from __future__ import annotations
 import json
 import os
 import queue
+import select
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, InvalidStateError
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from rotator.adapters.isolation.egress import Hosts, Refused
-from rotator.child.asking import MOST_BYTES
+from rotator.adapters.isolation.egress import Hosts
+from rotator.adapters.isolation.questions import Questions, Resolve
 from rotator.child.wire import BrokenFrame, frames, write
+from rotator.domain.scalars import line
 
 START = 20.0
 """Seconds within which a process must say that it is there; a busy machine is no defect of a driver."""
-QUESTIONS = 16
-"""Of one process that are answered at the same time."""
-
 LIBRARIES = (
-    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki/tls", "/etc/ca-certificates",
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+    "/etc/ssl/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf", "/etc/pki/tls/cert.pem",
+    "/etc/pki/ca-trust/extracted", "/etc/ca-certificates", "/etc/crypto-policies",
     "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/usr/share/zoneinfo", "/etc/localtime",
     "/dev/urandom", "/dev/null",
 )  # fmt: skip
-"""Where systems keep what a Python needs besides itself: libraries, certificates, time zones."""
-
-Resolve = Callable[[str], str]
+"""Where systems keep what a Python needs besides itself: libraries, certificates and never their keys, time zones."""
 
 
 class NotStarted(Exception):
@@ -50,17 +50,12 @@ class Gone(Exception):
     """The process ended, or said something that nobody can read, before it answered this call."""
 
 
+class Unsent(Gone):
+    """The process ended before it had got this call: nothing was done."""
+
+
 class Overdue(Exception):
     """No answer within the time that the call had."""
-
-
-class NotResolved(Exception):
-    """A reference cannot be resolved; why, for the driver's failure."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,30 +94,34 @@ class DriverProcess:
 
     def __init__(self, launch: Launch, hosts: Hosts, resolve: Resolve | None) -> None:
         """Start it and wait until it is confined. Raises `NotStarted`."""
-        self.hosts = hosts
-        self.resolve = resolve
         self._ids = count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
+        self._given_up: set[int] = set()
         self._state = threading.Lock()
         self._sending = threading.Lock()
         self.ended = False
-        self.refused: str = ""  # the last connection that was not allowed, for who explains a failure
         ours, theirs = socket.socketpair()
-        asked, asks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, asks:
-            self._process = _starter().start(_command(launch, theirs, asks), launch, (theirs.fileno(), asks.fileno()))
-        self._frames, self._asked = ours, asked
-        self._answering = ThreadPoolExecutor(QUESTIONS, thread_name_prefix="question")
+        with theirs, ExitStack() as undone:
+            undone.enter_context(ours)
+            asked, asks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undone.enter_context(asked)
+            with asks:
+                kept = (theirs.fileno(), asks.fileno())
+                self._process = _starter().start(_command(launch, theirs, asks), launch, kept)
+            undone.pop_all()
+        self._frames, self.questions = ours, Questions(asked, hosts, resolve)
         self._hello: Future[str] = Future()
-        threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._hear, daemon=True).start()
         self._greet()
 
     def _greet(self) -> None:
         try:
+            for each in (self._read, self.questions.hear):
+                threading.Thread(target=each, daemon=True).start()
             why = self._hello.result(START)
         except (TimeoutError, Gone):
             why = "it did not start"
+        except RuntimeError:
+            why = "there can be no more threads"
         if why:
             self.end()
             hint = "`rotator doctor` says what is possible here"
@@ -134,46 +133,68 @@ class DriverProcess:
         return bool(self._waiting)
 
     def call(self, name: str, arguments: Sequence[Any], seconds: float) -> dict[str, Any]:
-        """The frame that answers. Raises `Gone`, `Overdue`."""
-        number = next(self._ids)
-        line = write({"id": number, "call": name, "with": list(arguments)})
+        """The frame that answers. Raises `Gone`, `Unsent`, `Overdue`."""
+        number, deadline = next(self._ids), time.monotonic() + seconds
+        text = write({"id": number, "call": name, "with": list(arguments)})
         answer: Future[dict[str, Any]] = Future()
         with self._state:
             if self.ended:
-                raise Gone
+                raise Unsent
             self._waiting[number] = answer
         try:
-            with self._sending:
-                self._frames.sendall(line)
-            return answer.result(seconds)
+            self._send(text, deadline)
+            return answer.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
+            self._given_up.add(number)
             raise Overdue from None
-        except OSError:
-            raise Gone from None
         finally:
             with self._state:
                 self._waiting.pop(number, None)
 
-    def end(self) -> None:
-        """Kill it. Twice: nothing more."""
+    def _send(self, text: bytes, deadline: float) -> None:
+        """All of it, to a process that may not be listening. Raises `Unsent`, `TimeoutError`."""
+        if not self._sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TimeoutError
+        try:
+            rest = memoryview(text)
+            while rest:
+                try:
+                    rest = rest[self._frames.send(rest, socket.MSG_DONTWAIT) :]
+                except BlockingIOError:
+                    self._wait_to_send(deadline)
+        except (OSError, ValueError) as error:
+            if isinstance(error, TimeoutError):
+                self.end()  # half a frame is there, and nothing can follow it
+                raise
+            raise Unsent from None
+        finally:
+            self._sending.release()
+
+    def _wait_to_send(self, deadline: float) -> None:
+        waiting = select.poll()
+        waiting.register(self._frames, select.POLLOUT)
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+
+    def end(self, *, if_idle: bool = False) -> None:
+        """Kill it; `if_idle`: unless calls are under way. Twice: nothing more."""
         with self._state:
-            first, self.ended = not self.ended, True
             waiting = list(self._waiting.values())
+            if if_idle and waiting:
+                return
+            first, self.ended = not self.ended, True
         for answer in waiting:
-            if not answer.done():
-                with suppress(Exception):
-                    answer.set_exception(Gone())
-        if not self._hello.done():
-            with suppress(Exception):
-                self._hello.set_exception(Gone())
+            with suppress(InvalidStateError):
+                answer.set_exception(Gone())
+        with suppress(InvalidStateError):
+            self._hello.set_exception(Gone())
         if first:
             self._process.kill()
             self._process.wait()
-            for each in (self._frames, self._asked):
+            for each in (self._frames, self.questions.channel):
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
                 each.close()
-            self._answering.shutdown(wait=False, cancel_futures=True)
 
     # -- what comes --------------------------------------------------------------------------------------------------
 
@@ -183,78 +204,26 @@ class DriverProcess:
                 self._take(frame)
         except (BrokenFrame, OSError):
             pass
-        self.end()
+        finally:
+            self.end()
 
     def _take(self, frame: dict[str, Any]) -> None:
+        """Raises `BrokenFrame` for an answer that nobody waits for: reading more of them would keep us busy."""
         if not self._hello.done():
-            self._hello.set_result(str(frame.get("hello", "it said something else first"))[:200])
+            self._hello.set_result(line(str(frame.get("hello", "it said something else first"))[:200], "hello"))
             return
         number = frame.pop("id", None)
+        if type(number) is not int:
+            raise BrokenFrame("an answer to no call")
         with self._state:
-            answer = self._waiting.get(number) if isinstance(number, int) else None
-        if answer is not None and not answer.done():
-            answer.set_result(frame)
-
-    def _hear(self) -> None:
-        while True:
-            try:
-                text, handed, _, _ = socket.recv_fds(self._asked, MOST_BYTES, 1)
-            except OSError:
-                return
-            if not text:
-                return
-            if len(handed) == 1:
-                try:
-                    way_back = socket.socket(fileno=handed[0])
-                except OSError:
-                    os.close(handed[0])  # it is no socket: who sends that waits in vain
-                    continue
-                with suppress(RuntimeError):  # ended meanwhile
-                    self._answering.submit(self._answer, text, way_back)
-
-    def _answer(self, text: bytes, way_back: socket.socket) -> None:
-        with way_back, suppress(OSError):
-            try:
-                question = json.loads(text)
-            except (ValueError, RecursionError):
-                return
-            if isinstance(question, dict) and "connect" in question:
-                self._connect(question, way_back)
-            elif isinstance(question, dict) and "resolve" in question:
-                self._tell(question["resolve"], way_back)
-
-    def _connect(self, question: dict[str, Any], way_back: socket.socket) -> None:
-        try:
-            name, port = question["connect"]
-            seconds = question.get("seconds")
-            connected = self.hosts.connect(str(name)[:300], int(port), float(seconds) if seconds else START)
-        except Exception as error:  # noqa: BLE001 - whatever a driver asks, it gets an answer and the parent goes on
-            kind, why = _kind(error)
-            if kind == "denied":
-                self.refused = why
-            way_back.sendall(json.dumps({"error": kind, "text": why}).encode())
-            return
-        with connected:
-            socket.send_fds(way_back, [b"{}"], [connected.fileno()])
-
-    def _tell(self, reference: Any, way_back: socket.socket) -> None:
-        try:
-            if self.resolve is None or not isinstance(reference, str):
-                raise NotResolved("a provider's driver has no references to resolve", "")
-            answer = {"secret": self.resolve(reference)}
-        except NotResolved as error:
-            answer = {"text": error.message, "hint": error.hint}
-        way_back.sendall(json.dumps(answer).encode())
-
-
-def _kind(error: Exception) -> tuple[str, str]:
-    """What went wrong in a word for the child, and a line of text."""
-    if isinstance(error, Refused):
-        return "denied", str(error)
-    for kind, type_ in (("refused", ConnectionRefusedError), ("timeout", TimeoutError), ("unknown", socket.gaierror)):
-        if isinstance(error, type_):
-            return kind, kind
-    return "unreachable", type(error).__name__
+            answer = self._waiting.pop(number, None)
+        if answer is not None:
+            with suppress(InvalidStateError):  # it ended at the same time
+                answer.set_result(frame)
+        elif number in self._given_up:
+            self._given_up.discard(number)
+        else:
+            raise BrokenFrame("an answer to no call")
 
 
 # -- starting ----------------------------------------------------------------------------------------------------------
@@ -293,6 +262,8 @@ class _Starter:
                 started.set_result(make())
             except OSError as error:
                 started.set_exception(NotStarted(f"no process can be started: {os.strerror(error.errno or 0)}"))
+            except Exception as error:  # noqa: BLE001 - without this thread nothing would start any more
+                started.set_exception(NotStarted(f"no process can be started: {type(error).__name__}"))
 
 
 def _popen(command: list[str], launch: Launch, kept: tuple[int, ...]) -> subprocess.Popen[bytes]:

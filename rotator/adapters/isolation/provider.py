@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from rotator.adapters.isolation.calling import Calls
-from rotator.adapters.isolation.egress import HTTPS
+from rotator.adapters.isolation.egress import PORTS
 from rotator.adapters.isolation.keeping import Driver
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Ambiguous, Permanent
@@ -15,6 +15,11 @@ from rotator.domain.secret import Secret
 
 PAGES = 10
 """Requests that a list of keys may take, each with the driver's timeout."""
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:[/?][!-\[\]-~]*)?"
+)
+"""So narrow that everybody reads it alike: what stands before a backslash or an @ is a host to some."""
 
 
 class IsolatedProvider:
@@ -41,12 +46,13 @@ class IsolatedProvider:
     def _may_probe(self, offers: Capabilities) -> None:
         if offers.probe is None:
             return
-        url = urlsplit(offers.probe.url)
-        hosts = self._calls.driver.hosts
-        port = url.port or (HTTPS if url.scheme == "https" else 80)
-        if hosts.find(url.hostname or "", port) is None:
+        found = _URL.fullmatch(offers.probe.url)
+        if found is None:
+            raise Permanent(f"the {self._label} wants keys to be tried at an address of no usual form", "")
+        scheme, host, port = found["scheme"], found["host"], found["port"]
+        if self._calls.driver.hosts.find(host, int(port) if port else PORTS[scheme]) is None:
             raise Permanent(
-                f"the {self._label} wants keys to be tried at {url.hostname}, which is not among its hosts",
+                f"the {self._label} wants keys to be tried at {host}, which is not among its hosts",
                 "list it in hosts: if that is right",
             )
 
