@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -106,3 +107,14 @@ def test_every_module_in_plugins_is_an_entry_point_and_can_be_loaded() -> None:
         ours = [entry for entry in entry_points(group=group) if entry.dist and entry.dist.name == "rotator"]
         assert ours
         assert all(isinstance(entry.load(), type) for entry in ours)
+
+
+def test_the_engine_has_no_providers_and_no_stores_name_in_it() -> None:
+    """What they can do is data; `rest` alone is a word of the language."""
+    names = {each.name for group in ("rotator.providers", "rotator.stores") for each in entry_points(group=group)}
+    names = {part for name in names for part in (name, name.partition("_")[0])} - {"rest", "file", "assisted"}
+    texts = {path: path.read_text().lower() for path in (ROOT / "rotator" / "engine").glob("*.py")}
+    texts[ROOT / "rotator" / "ports.py"] = (ROOT / "rotator" / "ports.py").read_text().lower()
+    assert len(texts) > 30
+    assert {"openai", "aws", "vault", "redis", "gcp"} <= names
+    assert not [(path.name, name) for path, text in texts.items() for name in names if re.search(rf"\b{name}\b", text)]
