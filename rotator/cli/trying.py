@@ -44,12 +44,13 @@ def refuse(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, try, and tell."""
-    from rotator.app.trial_wiring import Wanted, prepare
+    from rotator.app.trial_wiring import Wanted, prepare, read
 
     out, err = terminal(sys.stdout, no_color=args.no_color), terminal(sys.stderr, no_color=args.no_color)
     if args.name is None:
         raise Told("try needs a description", "name a .yaml file, or one that `rotator plugins show rest` lists")
     patience = _duration(args.patience or "60s")
+    read(args.name)  # nobody types a credential for a file that is not there
     trial = prepare(
         Wanted(
             description=args.name,

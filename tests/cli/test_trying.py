@@ -373,3 +373,13 @@ def test_show_lists_the_descriptions_that_a_driver_brings(trying: Trying) -> Non
     answer = trying.scene.say("plugins", "show", "rest")
     assert answer.out.endswith("It brings descriptions: elevenlabs, fireworks, grafana, sendgrid, xai\n")
     assert "base_url" in answer.out
+
+
+def test_a_description_that_is_not_there_is_told_before_a_credential_is_asked_for(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(SCRIPTS / "rotator"), "plugins", "try", "nosuch.yaml"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "nosuch.yaml" in done.stderr.splitlines()[0]
+    assert "credential" not in done.stderr
