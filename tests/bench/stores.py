@@ -140,7 +140,7 @@ def write_config(folder: Path, server: KeyserverProcess, count: int, parallel: i
         credentials[credential] = {"provider": "ks", "principal": principal, "publish": publish, "policy": "at-once"}
     config = {
         **CONFIG,
-        "defaults": {"parallel": parallel},
+        "defaults": {"parallel": parallel, "isolation": "off"},
         "providers": {"ks": {"driver": "keyserver", "admin": "file:admin", "base_url": server.url, "usage": False}},
         "stores": {name: {"driver": "file", "root": name, "format": "json"} for name in SLOW},
         "credentials": credentials,
