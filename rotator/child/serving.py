@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from rotator.child.asking import NotTold, Parent
@@ -104,7 +105,7 @@ class Server:
         except ModuleNotFoundError as missing:
             answer = {"missing": str(missing.name)}
         except Exception as defect:  # noqa: BLE001 - a driver's defect must not end the process; its text may hold a secret
-            answer = {"broke": type(defect).__name__}
+            answer = {"broke": f"{type(defect).__name__} at {where(defect)}"}
         try:
             self.say({"id": frame.get("id"), **answer})
         except (BrokenFrame, OSError):
@@ -137,6 +138,14 @@ class Server:
             self._calls = STORE_CALLS
             return [each for each in TELLS if hasattr(self._driver, each)]
         raise wrong
+
+
+def where(defect: BaseException) -> str:
+    """File and line that it came from, for who wrote the driver; no value of anything."""
+    trace = defect.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def load(entry: str) -> Any:

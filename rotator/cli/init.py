@@ -38,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
     if Path(".git").exists():
         out.line(f"keep {key}, rotator.db* and .rotator/ out of git")
     if env is None:
-        out.line("next: add a provider, a store and a credential to it, then `rotator check`")
+        out.line("next: add a provider, a store and a credential to it, `rotator trust`, then `rotator check`")
     else:
         show(found, str(env), out)
         ours = any(each.manageable for each in found.candidates)
         out.line(
-            "next: `rotator check`" if ours else "next: add a provider and a credential to it, then `rotator check`"
+            "next: `rotator check`"
+            if ours
+            else "next: add a provider and a credential to it, `rotator trust`, then `rotator check`"
         )
     return 0
 

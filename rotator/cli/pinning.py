@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from rotator.app.pinning import Standing, pin, standings
 from rotator.cli.context import assembled
 from rotator.cli.errors import Told
 from rotator.cli.terminal import clean, count, table, terminal
 from rotator.config.errors import ConfigError
-from rotator.config.location import find
+from rotator.config.location import NAME, find
 
 WORDS = {"off": "none: in our process", "process": "a process", "sandbox": "a confined process", "": "?"}
 
@@ -22,7 +23,9 @@ def has_config(args: argparse.Namespace) -> bool:
         return True
     try:
         find(None)
-    except ConfigError:
+    except ConfigError as error:
+        if Path(NAME).exists():  # there is one, and it does not count
+            print(f"{error.message}\nhint: {error.hint}\n", file=sys.stderr)
         return False
     return True
 

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
     WORKS = "works"
     FORBIDDEN = "forbidden"  # authentic, but not allowed to do what the probe did
-    NOT_YET = "not yet"  # the provider says itself that the key is still on its way
+    NOT_YET = "not yet"  # the provider says itself that the key is on its way, or disabled: neither proves a death
     INVALID = "invalid"  # this value is nobody's key: the only answer that proves a death
 
     @property

@@ -95,6 +95,15 @@ class Fields:
             raise self._strange(name)
         return datetime.fromtimestamp(value, UTC)
 
+    def millis(self, name: str) -> datetime | None:
+        """A time in milliseconds since 1970; None for null, and where there is none."""
+        value = self.members.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**35 * 1000:
+            raise self._strange(name)
+        return datetime.fromtimestamp(value / 1000, UTC)
+
     def time(self, name: str) -> datetime | None:
         """A time as RFC 3339; None for null, and where there is none."""
         value = self.members.get(name)

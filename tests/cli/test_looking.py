@@ -132,6 +132,11 @@ def test_plugins_are_listed_and_shown_and_misspelt_ones_told(scene: Scene) -> No
     command, nowhere = [str(SCRIPTS / "rotator"), "plugins"], scene.folder / "store"
     done = subprocess.run(command, cwd=nowhere, env=scene.environment(), capture_output=True, text=True, check=True)
     assert {"keyserver", "file", "vault"} <= {line.split()[1] for line in done.stdout.splitlines()}
+    (nowhere / "rotator.yaml").write_text("state: sqlite:///x.db\n")
+    (nowhere / "rotator.yaml").chmod(0o600)
+    done = subprocess.run(command, cwd=nowhere, env=scene.environment(), capture_output=True, text=True, check=True)
+    assert "is not trusted" in done.stderr, "all drivers are listed, and why not those of the config"
+    (nowhere / "rotator.yaml").unlink()
     shown = scene.say("plugins", "show", "keyserver")
     assert shown.code == 0
     assert "base_url" in shown.out

@@ -94,3 +94,11 @@ def _plain(failure: Failure) -> None:
     assert failure.message
     assert failure.message.isprintable()
     assert SECRET not in failure.message + failure.hint
+
+
+def test_a_defect_is_told_with_its_place_in_the_driver_and_with_none_of_its_words(
+    misbehaving: Callable[[str], IsolatedProvider],
+) -> None:
+    with pytest.raises(Transient, match=r"broke: KeyError at hostile_driver\.py:\d+$") as caught:
+        misbehaving("break_down").keys(SVC)
+    assert "isolation: off" in caught.value.hint

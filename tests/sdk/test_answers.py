@@ -23,6 +23,7 @@ def test_what_an_answer_holds_is_read() -> None:
     read = of(id="key_1", on=True, at=0, on_day="2026-11-25T10:00:00Z", inner={"id": "x"}, rows=[{"id": "y"}])
     assert (read.text("id"), read.secret("id"), read.flag("on")) == ("key_1", "key_1", True)
     assert read.unix("at") == datetime(1970, 1, 1, tzinfo=UTC)
+    assert of(at=1_500).millis("at") == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
     assert read.time("on_day") == datetime(2026, 11, 25, 10, tzinfo=UTC)
     assert read.fields("inner").text("id") == "x"
     assert [row.text("id") for row in read.rows("rows")] == ["y"]
@@ -44,6 +45,7 @@ READERS: dict[str, tuple[Callable[[Fields], object], list[Any]]] = {
     "secret": (lambda read: read.secret("it"), [None, "", f"{SHOWN}\n", f"{SHOWN}\x00", "x" * (LONGEST_SECRET + 1)]),
     "flag": (lambda read: read.flag("it"), [None, "true", 1]),
     "unix": (lambda read: read.unix("it"), ["1", True, -1, 2**40, float("nan"), float("inf"), SHOWN]),
+    "millis": (lambda read: read.millis("it"), ["1", True, -1, 2**50, float("nan"), float("inf"), SHOWN]),
     "time": (lambda read: read.time("it"), [5, "", SHOWN, "2026-11-25T10:00:00", True]),
     "fields": (lambda read: read.fields("it"), [None, [], SHOWN]),
     "whole": (lambda read: read.whole("it"), [None, "1", True, -1, 1.5]),

@@ -14,6 +14,7 @@ from rotator.domain.failures import Ambiguous, Failure, JournalOlder, Permanent,
 from rotator.domain.scalars import line
 
 T = TypeVar("T")
+DEFECT = "report it to who wrote the driver; who that is sees more with `isolation: off` and --debug"
 
 
 class Calls:
@@ -45,7 +46,7 @@ class Calls:
             raise self._failure(told["failed"], lost, secrets)
         if "returned" not in told:
             broke = line(str(told.get("broke", "an answer of another form"))[:100], "a name")
-            raise lost(f"the {self._label} broke: {broke}", "report it to who wrote the driver")
+            raise lost(f"the {self._label} broke: {broke}", DEFECT)
         try:
             return decode(kind, told["returned"])
         except CodecError as error:

@@ -346,10 +346,12 @@ def _returned(told: dict[str, Any]) -> Any:
     if isinstance(told.get("wrong"), list) and len(told["wrong"]) == 2:
         raise NotMade(str(told["wrong"][0])[:500], str(told["wrong"][1])[:500])
     if "missing" in told:
-        raise NotMade(f"the driver cannot be loaded: {str(told['missing'])[:100]} is missing", "")
+        missing = str(told["missing"])[:100]
+        raise NotMade(f"the driver cannot be loaded: {missing} is missing", "its distribution has to require it")
     if isinstance(told.get("failed"), dict):
         raise NotMade(str(told["failed"].get("message"))[:500], str(told["failed"].get("hint"))[:500])
-    raise NotMade(f"the driver broke while it was made: {str(told.get('broke', 'an unreadable answer'))[:100]}", "")
+    broke = str(told.get("broke", "an unreadable answer"))[:100]
+    raise NotMade(f"the driver broke while it was made: {broke}", BROKEN)
 
 
 class _Idle:
@@ -374,6 +376,8 @@ class _Idle:
 def _idle() -> _Idle:
     return _Idle()
 
+
+BROKEN = "in its process there is no file, variable or socket but what `reach` names; `isolation: off` shows more"
 
 NOT_STARTED = (NotStarted, NotPinned, NoClosure, NotMade)
 """Why a driver has no process: nothing was sent."""
