@@ -19,7 +19,8 @@ FROM ${PYTHON_IMAGE}
 # A number, so that Kubernetes can see without the image's passwd that it is not root.
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/rotator
 COPY --from=build /opt/rotator /opt/rotator
-ENV PATH=/opt/rotator/bin:$PATH
+# The drivers' code is copied and compiled once, and kept beside the journal.
+ENV PATH=/opt/rotator/bin:$PATH XDG_CACHE_HOME=/var/lib/rotator/cache
 USER 10001:10001
 WORKDIR /var/lib/rotator
 VOLUME /var/lib/rotator

@@ -115,7 +115,11 @@ class Isolation:
                 return Copies(Path(home) / "rotator" / "drivers", self.key)
             except (OSError, RuntimeError):
                 pass  # without a home, or with one that others may write: this run makes its own copies
-        return Copies(_passing(), secrets.token_bytes(32))
+        try:
+            return Copies(_passing(), secrets.token_bytes(32))
+        except OSError as error:
+            message = f"there is no folder for copies of the drivers: {error.strerror or error}"
+        raise ConfigError(message, "set XDG_CACHE_HOME or TMPDIR to one that the rotator may write")
 
     @cached_property
     def pins(self) -> Pins:

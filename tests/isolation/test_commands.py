@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +172,18 @@ def test_with_pins_a_driver_that_is_not_pinned_does_not_start(scene: Scene) -> N
     answer = scene.say("rotate", NAME)
     assert answer.code == 2
     assert "the provider keyserver is not pinned" in answer.lines[0]
+
+
+def test_without_any_folder_for_copies_it_says_so_and_sends_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rotator.app import isolating
+
+    isolating._passing.cache_clear()
+    (scene.folder / ".cache").write_text("a file where a folder should be")
+    monkeypatch.setattr(tempfile, "tempdir", str(scene.folder / "nowhere"))
+    answer = scene.say("rotate", NAME)
+    assert answer.code == 2
+    assert "there is no folder for copies of the drivers" in answer.lines[0]
+    assert answer.lines[1].startswith("hint: set XDG_CACHE_HOME or TMPDIR")
+    assert not scene.mints
