@@ -288,7 +288,7 @@ ATTEMPTS: Mapping[str, Callable[[Any], str]] = {
 
 
 def _its_channels() -> list[int]:
-    return [each for each in range(3, 64) if _is_socket(each)]
+    return [each for each in range(3, 1024) if _is_socket(each)]
 
 
 def _is_socket(descriptor: int) -> bool:

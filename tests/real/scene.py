@@ -95,7 +95,16 @@ class Real:
         return sorted(str(name) for [name] in self.arena.execute(statement))
 
 
-def make(folder: Path, arena: Arena, bao: OpenBaoServer, mount: str, *, lease: str = "2s", overlap: str = "1s") -> Real:
+def make(
+    folder: Path,
+    arena: Arena,
+    bao: OpenBaoServer,
+    mount: str,
+    *,
+    lease: str = "2s",
+    overlap: str = "1s",
+    isolation: str | None = None,
+) -> Real:
     """Set both servers up: `app_a` logs in, its URL is published beside a colleague's field."""
     arena.execute(f"create role app_a login in role app password '{FIRST}'")
     if arena.major >= 16:
@@ -115,7 +124,7 @@ def make(folder: Path, arena: Arena, bao: OpenBaoServer, mount: str, *, lease: s
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:installation.key"},
-        "defaults": {"lease": lease},
+        "defaults": {"lease": lease} | ({"isolation": isolation} if isolation else {}),
         "providers": {"pg": provider},
         "stores": {
             "bao": {

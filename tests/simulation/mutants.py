@@ -151,7 +151,7 @@ MUTANTS = (
     Mutant(
         name="no sweep",
         rule="9: a sweep after the last step unless the rotation is clean",
-        patches=(engine("sweeping", "    if emergency or not rotation.row.clean:\n", "    if False:\n"),),
+        patches=(engine("sweeping", "    if emergency or not rotation.row.clean or", "    if"),),
         breaks=("I6",),
     ),
     Mutant(
