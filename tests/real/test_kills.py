@@ -32,7 +32,7 @@ EVERY = [
     if (path, at, where) not in FORBIDDEN
 ]
 NOT_ALWAYS = ("rollback", PATHS["rollback"] - 1)
-"""On a busy machine the operator's request is answered when the row is claimed, and not in place of the first effect."""
+"""On a busy machine the operator's request is answered when the row is claimed, not in place of the first effect."""
 
 IN_PROCESS = pytest.mark.parametrize("real", ["off"], indirect=True)
 
