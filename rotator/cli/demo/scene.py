@@ -17,7 +17,7 @@ NAME = "llm-prod"
 CONFIG = """\
 state: sqlite:///rotator.db
 installation: {{key: file:installation.key}}
-defaults: {{lease: 2s}}
+defaults: {{lease: 2s, isolation: "off"}}  # so that nothing is left behind: copies of drivers are kept
 providers:
   keyserver:
     driver: keyserver
