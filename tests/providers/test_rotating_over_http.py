@@ -114,7 +114,7 @@ def configure(folder: Path, case: Case, level: str) -> Path:
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:installation.key"},
-        "defaults": {"lease": "2s", "isolation": level},
+        "defaults": {"lease": "5s", "isolation": level},
         "providers": {"it": {"admin": "file:admin", "driver": case.driver, "hosts": hosts, **case.provider, **AT_ONCE}},
         "stores": {"files": {"driver": "file", "root": "store", "format": "json"}},
         "policies": {"quick": POLICY},

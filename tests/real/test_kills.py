@@ -20,19 +20,9 @@ from tests.real.scene import FIRST, NAME, Reader, Real, child
 from tests.real.victim import WHERE
 
 SEED = int(os.environ.get("ROTATOR_SEED", "20261122"))
-PATHS = {"scheduled": 9, "compromise": 9, "contain_first": 10, "rollback": 7}
+PATHS = {"scheduled": 9, "compromise": 9, "contain_first": 10, "rollback": 6}
 """How many effects each path has; a test sees that there are no more."""
-FORBIDDEN = [("rollback", 0, where) for where in WHERE if where != "before intent"]
-"""The operator's request comes before the intent of what the rotation would have done next, so that is never done."""
-EVERY = [
-    (path, at, where)
-    for path, count in PATHS.items()
-    for at in range(count)
-    for where in WHERE
-    if (path, at, where) not in FORBIDDEN
-]
-NOT_ALWAYS = ("rollback", PATHS["rollback"] - 1)
-"""On a busy machine the operator's request is answered when the row is claimed, not in place of the first effect."""
+EVERY = [(path, at, where) for path, count in PATHS.items() for at in range(count) for where in WHERE]
 
 IN_PROCESS = pytest.mark.parametrize("real", ["off"], indirect=True)
 
@@ -44,18 +34,29 @@ def _all() -> list[object]:
 
 
 def _begin(real: Real, path: str) -> list[str]:
-    """Arguments of the victim that runs this path; a rollback is a scheduled one that an operator turns."""
+    """Arguments of the victim that runs this path; a rollback is a scheduled one that an operator turns.
+
+    Its effects are counted from the turn on. The request is answered in place of the next effect, or sooner where a
+    step was slow and so committed at its end: the effect that is never done would be counted on a quick machine alone.
+    """
     if path != "rollback":
         return ["--start", path]
+    lease = _configure(real, overlap="10m", lease="20s")  # what is only prepared has its time on a busy machine, too
     assert real.run("adopt", NAME).code == 0
-    config = json.loads(real.config.read_text())
-    config["policies"]["quick"].update(overlap="30s")
-    real.config.write_text(json.dumps(config))
     assert real.run(NAME, script="rotate").code == 0
     assert real.run("rollback", NAME).code == 0
-    config["policies"]["quick"].update(overlap="0s")
+    _configure(real, overlap="0s", lease=lease)
+    return ["--since", "rolling_back"]
+
+
+def _configure(real: Real, *, overlap: str, lease: str) -> str:
+    """Change the config; returns the lease that it had."""
+    config = json.loads(real.config.read_text())
+    had: str = config["defaults"]["lease"]
+    config["policies"]["quick"]["overlap"] = overlap
+    config["defaults"]["lease"] = lease
     real.config.write_text(json.dumps(config))
-    return []
+    return had
 
 
 def _rotations(real: Real) -> list[dict[str, object]]:
@@ -100,8 +101,7 @@ def test_killed_at_an_effect_another_process_ends_the_rotation(real: Real, path:
         with child(real, *arguments, "--at", str(at), "--where", where) as victim:
             victim.wait(timeout=60)
             said = victim.stdout.read() if victim.stdout else ""
-        if not (victim.returncode == 0 and (path, at) == NOT_ALWAYS):
-            assert victim.returncode == -signal.SIGKILL, f"effect {at} was never reached: {said}"
+        assert victim.returncode == -signal.SIGKILL, f"effect {at} was never reached: {said}"
         row = _finish(real)
     _nothing_is_lost(real, path, row)
     if path != "contain_first":
@@ -113,8 +113,7 @@ def test_killed_at_an_effect_another_process_ends_the_rotation(real: Real, path:
 def test_every_effect_of_a_path_is_counted(real: Real, path: str) -> None:
     with child(real, *_begin(real, path), "--count") as victim:
         out, _ = victim.communicate(timeout=60)
-    fewest = PATHS[path] - (path == NOT_ALWAYS[0])
-    assert any(f"effects: {count}\n" in out for count in range(fewest, PATHS[path] + 1))
+    assert f"effects: {PATHS[path]}\n" in out
 
 
 @pytest.mark.parametrize("seed", [SEED, *(pytest.param(SEED + n, marks=pytest.mark.slow) for n in range(1, 20))])

@@ -1,7 +1,7 @@
 """A process that runs rotations and dies where it is told: `python -m tests.real.victim CONFIG [--at N --where W]`.
 
-`N` counts the effects of this process from 0; `W` is one of `WHERE`. The product has no switch for it: what is replaced
-here is replaced in this process alone.
+`N` counts the effects of this process from 0, with `--since` those from a phase on; `W` is one of `WHERE`. The product
+has no switch for it: what is replaced here is replaced in this process alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
 from rotator.app.running import Run
 from rotator.domain.failures import Transient
-from rotator.domain.rotation import Mode
+from rotator.domain.rotation import Mode, Phase
 from rotator.engine import starting
 from rotator.engine.recorded import Recorded
 from tests.real.scene import NAME
@@ -32,10 +32,11 @@ WHERE = ("before intent", "before effect", "after effect")
 class Death:
     """Kills this process at one effect, or stops it there until somebody continues it."""
 
-    def __init__(self, at: int, where: str, number: signal.Signals) -> None:
+    def __init__(self, at: int, where: str, number: signal.Signals, since: Phase | None) -> None:
         self.at = at
         self.where = where
         self.number = number
+        self.since = since
         self.count = -1
 
     def reached(self, where: str) -> None:
@@ -49,8 +50,10 @@ class Death:
         original = Recorded._effects
 
         def effects(recorded: Recorded, intents: Any, does: Sequence[Callable[[], Any]], **how: Any) -> Any:
-            self.count += 1
-            self.reached("before intent")
+            if self.since in (None, recorded.row.phase):
+                self.since = None
+                self.count += 1
+                self.reached("before intent")
             return original(recorded, intents, [self.around(each) for each in does], **how)
 
         Recorded._effects = effects  # type: ignore[method-assign,assignment]
@@ -74,10 +77,11 @@ def main() -> int:
     parser.add_argument("--start", choices=["scheduled", "compromise", "contain_first"])
     parser.add_argument("--at", type=int, default=-1)
     parser.add_argument("--where", choices=WHERE, default=WHERE[0])
+    parser.add_argument("--since", type=Phase, help="count from the first effect of this phase on")
     parser.add_argument("--signal", choices=["SIGKILL", "SIGSTOP"], default="SIGKILL")
     parser.add_argument("--count", action="store_true", help="say how many effects there were")
     args = parser.parse_args()
-    death = Death(args.at, args.where, signal.Signals[args.signal])
+    death = Death(args.at, args.where, signal.Signals[args.signal], args.since)
     assembly = Assembly(config=load_config(args.config))
     spec = assembly.config.credentials[NAME]
     if args.start:

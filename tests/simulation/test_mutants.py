@@ -52,7 +52,7 @@ def test_every_rule_has_a_mutant_but_those_that_are_defence_in_depth() -> None:
 def test_without_its_patch_the_same_worlds_hold(mutant: Mutant) -> None:
     from rotator.testing.simulator import Scenario, run
 
-    for seed in range(20):
+    for seed in range(10):
         for strategy in mutant.strategies:
             scenario = Scenario(strategy=strategy, seed=mutant.first + seed, **mutant.world)  # type: ignore[arg-type]
             assert run(scenario).broken is None

@@ -312,12 +312,10 @@ def test_readers_of_latest_and_of_the_alias_only_ever_get_values_that_were_writt
 
     with ThreadPoolExecutor(4) as pool:
         reading = [pool.submit(reader.read_until, over) for reader in readers]
-        began = time.monotonic()
         try:
             for each in [pool.submit(rotate, name) for name in ("a", "b")]:
                 each.result()
         finally:
-            took = time.monotonic() - began
             over.set()
         for each in reading:
             each.result()
@@ -327,7 +325,7 @@ def test_readers_of_latest_and_of_the_alias_only_ever_get_values_that_were_writt
         assert reader.failed == []
         assert {text.split()[0] for text in reader.found} <= written
         assert {text.split()[1] for text in reader.found} == {"theirs"}
-        assert len(reader.found) / took >= 100
+        assert len(reader.found) >= len(written), "it hardly looked, so this showed nothing"
 
 
 def test_readers_find_a_whole_document_while_a_colleague_and_a_rotator_write_without_minding_each_other(

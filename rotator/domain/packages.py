@@ -1,0 +1,58 @@
+"""Packages, and which of them somebody had when: what an exposure by a bad package is computed from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+PYPI, NPM = "PyPI", "npm"
+"""Ecosystems are called as OSV calls them (https://ossf.github.io/osv-schema/#defined-ecosystems)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Package:
+    """A package by its ecosystem and its name there. `of` writes the name the one way that compares equal."""
+
+    ecosystem: str
+    name: str
+
+    @classmethod
+    def of(cls, ecosystem: str, name: str) -> Package:
+        """PyPI's names by PEP 503, all others as they are."""
+        canonical = re.sub(r"[-_.]+", "-", name.strip()).lower() if ecosystem == PYPI else name.strip()
+        return cls(ecosystem, canonical)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Component:
+    """One package in one version, as an inventory names it.
+
+    `version`: its text; "" where the inventory does not tell it, which may then be any. `hashed`: whether the inventory
+    pins the files by their hashes; None where its kind cannot say.
+    """
+
+    package: Package
+    version: str
+    hashed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What one consumer had, or may have had, from `since` on and before `until` (None: to this day).
+
+    `kind`: the form that it was read from, like `uv.lock`; `origin`: which file, and in which commit. `gaps`: what it
+    does not tell, in words with the line; where there are any, what it does not name may be there all the same.
+    """
+
+    consumer: str
+    kind: str
+    origin: str
+    since: datetime
+    components: tuple[Component, ...]
+    until: datetime | None = None
+    gaps: tuple[str, ...] = ()
+
+    def touches(self, start: datetime, end: datetime) -> bool:
+        """Whether it holds at some time within [start, end]."""
+        return self.since <= end and (self.until is None or self.until > start)
