@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from rotator.app.assembly import Assembly
+from rotator.app.incidents import incident_of
 from rotator.app.planning import Planned
 from rotator.app.reporting import proven
 from rotator.cli.errors import Told
@@ -16,7 +17,6 @@ from rotator.cli.plans import describe
 from rotator.cli.terminal import Terminal, clean, count
 from rotator.domain.credential import Credential
 from rotator.domain.rotation import Mode, Phase, Rotation
-from rotator.policy.reasons import because
 
 TYPED_BACK = 20
 """Above so many credentials the number is typed back."""
@@ -88,16 +88,11 @@ def incident_id(assembly: Assembly, names: Sequence[str]) -> str:
     suffix = hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest()[:6]
     for name in names:
         for row in assembly.journal.rotations(name, limit=LOOKED_AT):
-            earlier = _incident(row)
+            earlier = incident_of(row)
             recent = row.asked_at is not None and now - row.asked_at < SAME_INCIDENT
             if recent and earlier.startswith("inc-") and earlier.endswith(suffix):
                 return earlier
     return f"inc-{now:%Y%m%d}-{suffix}"
-
-
-def _incident(row: Rotation) -> str:
-    """The incident that a rotation answers, as `Beginning` wrote it; nothing like one for every other rotation."""
-    return because(row.reason).partition(":")[0]
 
 
 def already_clean(
@@ -107,7 +102,7 @@ def already_clean(
     if args.again or incident is None:
         return None
     for row in assembly.journal.rotations(spec.name, limit=LOOKED_AT):
-        if _incident(row) == incident and proven(row):
+        if incident_of(row) == incident and proven(row):
             return row
     return None
 

@@ -10,10 +10,12 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import start_due, tidy
+from rotator.app.incidents import refusals, remember
 from rotator.app.planning import Planned, plan
 from rotator.app.reporting import BAD_INPUT, INCOMPLETE, exit_code, intended, report
 from rotator.app.selecting import Selection, select
@@ -27,6 +29,7 @@ from rotator.cli.settling import Settling
 from rotator.cli.terminal import clean, terminal
 from rotator.config.errors import ConfigError
 from rotator.domain.failures import Failure, JournalOlder
+from rotator.domain.incidents import Incident
 from rotator.domain.keys import Key
 from rotator.domain.rotation import Mode, Phase, Rotation
 
@@ -82,6 +85,7 @@ class Session:
         wait = args.wait if args.wait is not None else args.assume_compromise
         self.settling = Settling(assembly, owner, self.err, parallel=self._parallel, wait=wait)
         self.foreign: list[tuple[str, str, Key]] = []
+        self.asked: Incident | None = None
 
     @property
     def _parallel(self) -> int:
@@ -113,10 +117,23 @@ class Session:
             incident = emergency.incident_id(self.assembly, names)
             emergency.confirm(self.args, incident, plans, self.beginning.errors, self.err)
             self.beginning.incident = incident
+            self._remember(incident, names)
         started = self.beginning.begin(good)
         with begun():
             self._run({row.credential for row in started})
             return self._finish(started, len(selection.credentials) + len(selection.broken))
+
+    def _remember(self, incident: str, names: Sequence[str]) -> None:
+        """What this incident is about, before anything is done: what is never begun is missed later all the same."""
+        self.asked = Incident(
+            id=incident,
+            opened_at=self.assembly.clock.now(),
+            names=tuple(names),
+            refusals=refusals(self.beginning.errors),
+            contained=bool(self.args.contained),
+            reason=self.args.reason,
+        )
+        remember(self.assembly.journal, self.asked)
 
     def due(self) -> int:
         """One pass: start what is due, advance what can move, reconcile when it is time."""
@@ -172,6 +189,8 @@ class Session:
             self._print(report(rows, selected=selected, incident=incident, errors=errors, foreign=self.foreign))
         else:
             self._say(rows)
+        if self.asked is not None:
+            remember(self.assembly.journal, replace(self.asked, refusals=refusals(errors)))
         if incident:
             (self.err if self.args.json else self.out).line(emergency.closing(incident, rows, errors))
         older = self.assembly.journal.older_than_world()

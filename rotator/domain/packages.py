@@ -8,6 +8,17 @@ from datetime import datetime
 
 PYPI, NPM = "PyPI", "npm"
 """Ecosystems are called as OSV calls them (https://ossf.github.io/osv-schema/#defined-ecosystems)."""
+ECOSYSTEM_OF = {
+    "uv.lock": PYPI,
+    "poetry.lock": PYPI,
+    "pdm.lock": PYPI,
+    "pylock.toml": PYPI,
+    "requirements.txt": PYPI,
+    "site-packages": PYPI,
+    "package-lock.json": NPM,
+    "pnpm-lock.yaml": NPM,
+}
+"""Of which ecosystem an inventory of this kind tells everything, be it that there is nothing."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +63,12 @@ class Inventory:
     components: tuple[Component, ...]
     until: datetime | None = None
     gaps: tuple[str, ...] = ()
+
+    def speaks_of(self, ecosystem: str) -> bool:
+        """Whether it would name a package of this ecosystem; a bill of materials is believed only of what is in it."""
+        if self.kind in ECOSYSTEM_OF:
+            return ECOSYSTEM_OF[self.kind] == ecosystem
+        return any(each.package.ecosystem == ecosystem for each in self.components)
 
     def touches(self, start: datetime, end: datetime) -> bool:
         """Whether it holds at some time within [start, end]."""
