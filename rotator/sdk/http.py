@@ -231,7 +231,8 @@ class Client:
     ) -> Answer:
         """Read. What fails transiently is tried again while the timeout allows, but for a throttle.
 
-        `hide`: secrets in the target, which no failure may show if the server repeats them.
+        When the tries are used up it raises the first failure, which had all the time: that the last one had too little
+        says nothing. `hide`: secrets in the target, which no failure may show if the server repeats them.
         """
         request = self._request("GET", target, None, headers, hide=hide)
         deadline = time.monotonic() + self._seconds
@@ -241,7 +242,19 @@ class Client:
             wait=wait_random_exponential(multiplier=0.1, max=1),
             reraise=True,
         )
-        return again(lambda: self._once(request, expect, max(deadline - time.monotonic(), 0.001)))
+        seen: list[Transient] = []
+
+        def once() -> Answer:
+            try:
+                return self._once(request, expect, max(deadline - time.monotonic(), 0.001))
+            except Transient as failure:
+                seen.append(failure)
+                raise
+
+        try:
+            return again(once)
+        except Transient as last:
+            raise (seen[0] if _passes(last) else last) from None
 
     def send(
         self,

@@ -135,6 +135,21 @@ def test_a_refusal_means_that_nothing_was_done(call: Callable[[Canned], Answer],
     assert requests == 1, "a refusal is not asked for again"
 
 
+def test_the_first_failure_is_told_and_not_that_the_last_attempt_had_no_time_left() -> None:
+    def silent(_: socket.socket) -> None:
+        time.sleep(0.5)
+
+    with Canned([reply(200, "<html>sign in"), silent]) as server, pytest.raises(Transient, match="answered 200"):
+        Client(server.url, timeout=timedelta(seconds=0.3)).get("/")
+
+
+def test_a_throttle_that_follows_another_failure_is_told_with_its_time() -> None:
+    replies: list[Reply] = [reply(503, {}), reply(429, {}, headers={"Retry-After": "7"})]
+    with Canned(replies) as server, pytest.raises(Transient) as caught:
+        get(server)
+    assert (caught.value.throttled, caught.value.retry_after) == (True, timedelta(seconds=7))
+
+
 @pytest.mark.parametrize(
     "reply_", [reply(500, {}), reply(503, {}), reply(200, "<html>"), reply(201, b"{"), reply(206, {})]
 )
