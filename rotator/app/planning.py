@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -53,6 +54,14 @@ class Planned:
     problem: tuple[str, str] | None = None
     foreign: tuple[Key, ...] = field(default=())
     pick_up: Mapping[str, tuple[timedelta, ...]] = field(default_factory=dict)  # what was measured, by consumer
+
+
+def plans(assembly: Assembly, specs: Sequence[Credential], mode: Mode, parallel: int) -> list[Planned]:
+    """The plan of each, in their order; so many are looked at at the same time."""
+    if len(specs) < 2:
+        return [plan(assembly, spec, mode) for spec in specs]
+    with ThreadPoolExecutor(min(parallel, len(specs)), thread_name_prefix="looking") as pool:
+        return list(pool.map(lambda spec: plan(assembly, spec, mode), specs))
 
 
 def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:

@@ -16,7 +16,7 @@ from typing import Any
 from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import start_due, tidy
 from rotator.app.incidents import refusals, remember
-from rotator.app.planning import Planned, plan
+from rotator.app.planning import Planned, plans
 from rotator.app.reporting import BAD_INPUT, INCOMPLETE, exit_code, intended, report
 from rotator.app.selecting import Selection, select
 from rotator.cli import emergency, typed, words
@@ -105,17 +105,17 @@ class Session:
         """Rotate what was selected."""
         self.beginning.errors = {name: (error.message, error.hint) for name, error in selection.broken}
         mode = emergency.mode(self.args)
-        plans = [plan(self.assembly, spec, mode) for spec in selection.credentials]
-        self.foreign = [(each.provider, each.principal, key) for each in plans for key in each.foreign]
+        looked = plans(self.assembly, selection.credentials, mode, self._parallel)
+        self.foreign = [(each.provider, each.principal, key) for each in looked for key in each.foreign]
         if self.args.dry_run:
-            return self._dry(plans, mode, selection)
-        good = self.beginning.possible(selection.credentials, plans)
+            return self._dry(looked, mode, selection)
+        good = self.beginning.possible(selection.credentials, looked)
         if selection.left_out:
             self.err.line("left out by --tag or --owner: " + ", ".join(selection.left_out))
         if self.args.assume_compromise:
             names = [each.name for each in selection.credentials] + [name for name, _ in selection.broken]
             incident = emergency.incident_id(self.assembly, names)
-            emergency.confirm(self.args, incident, plans, self.beginning.errors, self.err)
+            emergency.confirm(self.args, incident, looked, self.beginning.errors, self.err)
             self.beginning.incident = incident
             self._remember(incident, names)
         started = self.beginning.begin(good)
@@ -141,8 +141,11 @@ class Session:
             known = self.assembly.config.credentials
             rows = self.assembly.journal.due(self.assembly.clock.now(), 1000)
             specs = tuple(known[row.name] for row in rows if row.name in known)
-            plans = [plan(self.assembly, spec, Mode.SCHEDULED) for spec in specs]
-            return self._dry(plans, Mode.SCHEDULED, Selection(credentials=specs))
+            return self._dry(
+                plans(self.assembly, specs, Mode.SCHEDULED, self._parallel),
+                Mode.SCHEDULED,
+                Selection(credentials=specs),
+            )
         fresh = start_due(self.assembly)
         self.beginning.errors |= fresh.problems
         for name, remark in fresh.remarks:
@@ -161,17 +164,17 @@ class Session:
         except JournalOlder:
             return  # the journal remembers it, and the report says it
 
-    def _dry(self, plans: Sequence[Planned], mode: Mode, selection: Selection) -> int:
+    def _dry(self, looked: Sequence[Planned], mode: Mode, selection: Selection) -> int:
         broken = [
             Planned(credential=name, provider="", principal="", places=(), consumers=(), problem=(e.message, e.hint))
             for name, e in selection.broken
         ]
-        plans = [*broken, *plans]
+        looked = [*broken, *looked]
         if self.args.json:
-            self._print(intended(plans, mode))
+            self._print(intended(looked, mode))
         else:
-            show_plan(plans, mode, selection.left_out, self._parallel, self.out)
-        if all(each.problem is None for each in plans):
+            show_plan(looked, mode, selection.left_out, self._parallel, self.out)
+        if all(each.problem is None for each in looked):
             return 0
         return INCOMPLETE if self.args.assume_compromise else BAD_INPUT
 
