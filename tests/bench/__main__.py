@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.bench import idle, isolation, journal, rotations, startup, stores
+from tests.bench import emergency, idle, isolation, journal, rotations, startup, stores
 from tests.bench.figures import Figure
 
 BENCHES: dict[str, Callable[[], Iterable[Figure]]] = {
     "rotations": rotations.run,
+    "emergency": emergency.run,
     "stores": stores.run,
     "journal": journal.run,
     "isolation": isolation.run,
