@@ -17,7 +17,7 @@ from rotator.domain.keys import Capabilities, Key, KeyState, Minter
 from rotator.domain.records import KnownKey, Origin
 from rotator.domain.rotation import Phase, Rotation, WaitFor, Waiting
 from rotator.domain.secret import Secret
-from rotator.engine import places
+from rotator.engine import killing, places
 from rotator.engine.belonging import alive, learn_handed_over
 from rotator.engine.escrow import open_escrow
 from rotator.engine.planning import fix_old_keys
@@ -160,7 +160,7 @@ def judge(rotation: Recorded, value: Secret, named: str | None = None) -> Judged
     exposed = rotation.row.exposure_end
     if exposed is not None and key.created_at is not None and key.created_at < exposed:
         raise NotTaken(f"{key.id} was made before the exposure ended", _another(rotation))
-    if rotation.world.journal.holders(key.id):
+    if killing.another_with(rotation, key.id, rotation.fingerprint(value)) is not None:
         raise NotTaken(f"{key.id} is another credential's key", _another(rotation))
     since = rotation.row.first_mint_at or rotation.now()
     return Judged(key_id=key.id, minted_at=min(key.created_at or since, rotation.now()))

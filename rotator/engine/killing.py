@@ -22,9 +22,10 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
     raises, and so forbids the deletion, until in an emergency it is left behind. What somebody else wrote unread
     forbids every deletion; in an emergency it is left behind.
     """
-    for name in rotation.world.journal.holders(key_id):
-        if name != rotation.spec.name:
-            return f"credential {name}"
+    known = rotation.known.get(key_id)
+    other = another_with(rotation, key_id, known.fingerprint if known is not None else None)
+    if other is not None:
+        return f"credential {other}"
     if rotation.credential.current == key_id:
         return f"credential {rotation.spec.name}"
     for publication in tuple(places.not_left_behind(rotation)):
@@ -41,6 +42,20 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
                 places.leave_behind(rotation, publication, places.FOREIGN)
             elif _is_that(rotation, publication, each, key_id):
                 return f"{publication.store}:{publication.ref}"
+    return None
+
+
+def another_with(rotation: Recorded, key_id: str, fingerprint: str | None) -> str | None:
+    """Which other credential has this key as current.
+
+    Two providers may call two keys alike, and then their values tell them apart; where one of them is not known, it may
+    be the same key.
+    """
+    journal = rotation.world.journal
+    for name in journal.holders(key_id):
+        theirs = next((key.fingerprint for key in journal.keys(name) if key.key_id == key_id), None)
+        if name != rotation.spec.name and (None in (fingerprint, theirs) or fingerprint == theirs):
+            return name
     return None
 
 

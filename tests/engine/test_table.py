@@ -148,7 +148,7 @@ WRITES = {"begin", "claim", "commit", "seize", "save", "ask", "sight", "checkpoi
 
 READS: dict[ModuleType, set[str]] = {
     belonging: {"rotation"},  # is a mark, or a pending place, of a rotation that the journal knows?
-    killing: {"holders"},  # rule 6
+    killing: {"holders", "keys"},  # rule 6, and whether it is the same key
     planning: {"rotation"},  # rule 4: what the superseded one intended
     sweeping: {"rotation"},  # is a pending place of one that is over?
 }
