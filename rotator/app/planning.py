@@ -56,16 +56,21 @@ class Planned:
     pick_up: Mapping[str, tuple[timedelta, ...]] = field(default_factory=dict)  # what was measured, by consumer
 
 
-def plans(assembly: Assembly, specs: Sequence[Credential], mode: Mode, parallel: int) -> list[Planned]:
+def plans(
+    assembly: Assembly, specs: Sequence[Credential], mode: Mode, parallel: int, *, look: bool = True
+) -> list[Planned]:
     """The plan of each, in their order; so many are looked at at the same time."""
-    if len(specs) < 2:
-        return [plan(assembly, spec, mode) for spec in specs]
+    if len(specs) < 2 or not look:
+        return [plan(assembly, spec, mode, look=look) for spec in specs]
     with ThreadPoolExecutor(min(parallel, len(specs)), thread_name_prefix="looking") as pool:
         return list(pool.map(lambda spec: plan(assembly, spec, mode), specs))
 
 
-def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
-    """Look at provider, stores and journal, and say what would happen. Changes nothing."""
+def plan(assembly: Assembly, spec: Credential, mode: Mode, *, look: bool = True) -> Planned:
+    """Look at provider, stores and journal, and say what would happen. Changes nothing.
+
+    `look` False: as far as config and journal tell, without a request: when nobody is asked, every second counts.
+    """
     base = Planned(
         credential=spec.name,
         provider=spec.provider,
@@ -77,9 +82,9 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
     try:
         world = patient(assembly.world_of(spec))
         capabilities = world.provider.capabilities(spec.principal)
-        listed = world.provider.keys(spec.principal)
-        unreadable = _unreadable(spec, world, emergency=RULES[mode].emergency)
-        current = _current(assembly, spec, world, emergency=RULES[mode].emergency)
+        listed = world.provider.keys(spec.principal) if look else ()
+        unreadable = _unreadable(spec, world, emergency=RULES[mode].emergency) if look else ()
+        current = _current(assembly, spec, world, emergency=RULES[mode].emergency, look=look)
     except (ConfigError, Failure) as error:
         return replace(base, problem=(error.message, error.hint))
     open_row = assembly.journal.open_rotation(spec.name)
@@ -104,6 +109,29 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode) -> Planned:
     )
 
 
+def foreign_keys(
+    assembly: Assembly, specs: Sequence[Credential], parallel: int
+) -> tuple[list[tuple[str, str, Key]], dict[str, Failure | ConfigError]]:
+    """Foreign keys beside these credentials now, as (provider, principal, key); and where nobody could tell, why."""
+    shared = [spec for spec in specs if not spec.principal.exclusive]
+    found: list[tuple[str, str, Key]] = []
+    untold: dict[str, Failure | ConfigError] = {}
+
+    def ask(spec: Credential) -> tuple[Key, ...]:
+        try:
+            listed = patient(assembly.world_of(spec)).provider.keys(spec.principal)
+        except (ConfigError, Failure) as failure:
+            untold[spec.name] = failure
+            return ()
+        return _foreign(assembly, spec, listed, assembly.journal.credential(spec.name).current)
+
+    if shared:
+        with ThreadPoolExecutor(min(parallel, len(shared)), thread_name_prefix="looking") as pool:
+            for spec, keys in zip(shared, pool.map(ask, shared), strict=True):
+                found += [(spec.provider, spec.principal.name, key) for key in keys]
+    return found, untold
+
+
 def _unreadable(spec: Credential, world: World, *, emergency: bool) -> tuple[str, ...]:
     """Which stores cannot be read. In an emergency one that can is enough, else the first failure is raised."""
     failures: list[tuple[str, Failure]] = []
@@ -122,10 +150,10 @@ def _written_unread(spec: Credential, world: World) -> tuple[str, ...]:
     return tuple(f"{each.store}:{each.ref} gives nothing back: written last, and not read" for each in unread)
 
 
-def _current(assembly: Assembly, spec: Credential, world: World, *, emergency: bool) -> str | None:
+def _current(assembly: Assembly, spec: Credential, world: World, *, emergency: bool, look: bool) -> str | None:
     """The key that the journal knows as current; of a credential not adopted yet the one that adoption would find."""
     current = assembly.journal.credential(spec.name).current
-    if current is not None or assembly.journal.open_rotation(spec.name) is not None:
+    if current is not None or not look or assembly.journal.open_rotation(spec.name) is not None:
         return current
     return read_now(spec, world, emergency=emergency).key_id
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
@@ -18,6 +20,24 @@ from rotator.domain.failures import Failure, Fenced
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.policy.reasons import Reason, worded
+
+
+class Begun:
+    """What was begun so far, by credential; used by many threads."""
+
+    def __init__(self, number: int) -> None:
+        self.rows: dict[str, Rotation] = {}
+        self._left = number
+        self._lock = threading.Lock()
+
+    def one_less(self) -> None:
+        """One was begun, or could not be."""
+        with self._lock:
+            self._left -= 1
+
+    def under_way(self) -> bool:
+        """Whether there may be more."""
+        return self._left > 0
 
 
 class Beginning:
@@ -52,6 +72,31 @@ class Beginning:
             except (ConfigError, Failure) as error:
                 self._cannot(spec, error.message, error.hint)
         return rows
+
+    @contextmanager
+    def beside(self, specs: Sequence[Credential], parallel: int, stop: Callable[[], bool]) -> Iterator[Begun]:
+        """Begin an emergency of each while what is begun already runs; `stop` True begins no more of them.
+
+        Everybody's first request would otherwise wait for the last one's.
+        """
+        begun = Begun(len(specs))
+
+        def one(spec: Credential) -> None:
+            try:
+                if not stop():
+                    begun.rows[spec.name] = self._begin_one(spec)
+            except (ConfigError, Failure) as error:
+                self._cannot(spec, error.message, error.hint)
+            except Exception as error:  # noqa: BLE001 - it must stop no other; its text may hold anything
+                what = f"an error of the rotator or a driver itself ({type(error).__name__})"
+                self._cannot(spec, what, "report it; the same command goes on")
+            finally:
+                begun.one_less()
+
+        with ThreadPoolExecutor(max(1, min(parallel, len(specs)))) as pool:
+            for spec in specs:
+                pool.submit(one, spec)
+            yield begun
 
     def _cannot(self, spec: Credential, message: str, hint: str) -> None:
         if self._mode is Mode.MANUAL:

@@ -16,7 +16,7 @@ from typing import Any
 from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import start_due, tidy
 from rotator.app.incidents import refusals, remember
-from rotator.app.planning import Planned, plans
+from rotator.app.planning import Planned, foreign_keys, plans
 from rotator.app.reporting import BAD_INPUT, INCOMPLETE, exit_code, intended, report
 from rotator.app.selecting import Selection, select
 from rotator.cli import emergency, typed, words
@@ -28,6 +28,7 @@ from rotator.cli.progress import Progress
 from rotator.cli.settling import Settling
 from rotator.cli.terminal import clean, terminal
 from rotator.config.errors import ConfigError
+from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure, JournalOlder
 from rotator.domain.incidents import Incident
 from rotator.domain.keys import Key
@@ -105,7 +106,8 @@ class Session:
         """Rotate what was selected."""
         self.beginning.errors = {name: (error.message, error.hint) for name, error in selection.broken}
         mode = emergency.mode(self.args)
-        looked = plans(self.assembly, selection.credentials, mode, self._parallel)
+        at_once = self.args.assume_compromise and self.args.yes and not self.args.dry_run
+        looked = plans(self.assembly, selection.credentials, mode, self._parallel, look=not at_once)
         self.foreign = [(each.provider, each.principal, key) for each in looked for key in each.foreign]
         if self.args.dry_run:
             return self._dry(looked, mode, selection)
@@ -118,10 +120,32 @@ class Session:
             emergency.confirm(self.args, incident, looked, self.beginning.errors, self.err)
             self.beginning.incident = incident
             self._remember(incident, names)
-        started = self.beginning.begin(good)
+        if self.args.assume_compromise:
+            started = self._begin_and_run(good)
+        else:
+            started = self.beginning.begin(good)
+            with begun():
+                self._run({row.credential for row in started})
         with begun():
-            self._run({row.credential for row in started})
+            if at_once and not self.settling.interrupted:
+                self._look_for_foreign_keys(good)
             return self._finish(started, len(selection.credentials) + len(selection.broken))
+
+    def _begin_and_run(self, specs: Sequence[Credential]) -> list[Rotation]:
+        """Every emergency, begun and run at the same time."""
+        names, stop = {spec.name for spec in specs}, self._interrupted
+        with begun(), self.progress, self.beginning.beside(specs, self._parallel, stop) as beginning:
+            failures = self.settling.run(names, more=beginning.under_way)
+        self.beginning.errors |= failures
+        return [beginning.rows[spec.name] for spec in specs if spec.name in beginning.rows]
+
+    def _interrupted(self) -> bool:
+        return bool(self.settling.interrupted)
+
+    def _look_for_foreign_keys(self, specs: Sequence[Credential]) -> None:
+        self.foreign, untold = foreign_keys(self.assembly, specs, self._parallel)
+        for name, failure in untold.items():
+            self.err.line(clean(f"foreign keys beside {name}: nobody knows: {failure.message}"))
 
     def _remember(self, incident: str, names: Sequence[str]) -> None:
         """What this incident is about, before anything is done: what is never begun is missed later all the same."""

@@ -35,13 +35,16 @@ class Settling:
         self.interrupted = 0
         self._failed: dict[tuple[str, Phase], int] = {}  # how often, before this run
 
-    def run(self, only: set[str] | None) -> dict[str, tuple[str, str]]:
-        """Until settled; returns message and hint of what could not be run. `only` None: all that can move now."""
+    def run(self, only: set[str] | None, *, more: Callable[[], bool] = lambda: False) -> dict[str, tuple[str, str]]:
+        """Until settled; returns message and hint of what could not be run. `only` None: all that can move now.
+
+        `more`: whether there are others that are only being begun.
+        """
         self._failed = {(row.credential, row.phase): row.attempts for row in self._assembly.journal.rotations()}
         run = Run(assembly=self._assembly, owner=self._owner, parallel=self._parallel, only=only)
         previous = signal.signal(signal.SIGINT, self._interrupt(run))
         try:
-            run.until(self._settled(only))
+            run.until(self._settled(only, more))
         finally:
             signal.signal(signal.SIGINT, previous)
         return {
@@ -68,13 +71,15 @@ class Settling:
 
         return handle
 
-    def _settled(self, only: set[str] | None) -> Callable[[], bool]:
+    def _settled(self, only: set[str] | None, more: Callable[[], bool]) -> Callable[[], bool]:
         journal, clock = self._assembly.journal, self._assembly.clock
         configured = frozenset(self._assembly.specs())  # what is open of others is not ours to wait for
 
         def settled() -> bool:
             if journal.older_than_world() is not None:
                 return True
+            if more():
+                return False
             if only is None:
                 wake = journal.next_wake(configured)
                 return wake is None or wake > clock.now()
