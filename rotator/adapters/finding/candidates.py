@@ -40,12 +40,12 @@ _QUOTED = {
 }
 _ASSIGNED = re.compile(r"(?:^|(?<=\s))[A-Za-z_][A-Za-z0-9_]*=")
 _AFTER = re.compile(r"[=:]")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(\S+)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(\S+)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _AROUND = "\"'`()[]{}<>,;.:!?*"
-_COMMENT = re.compile(r"\s+#.*$")
+_COMMENT = re.compile(r"[ \t]#.*$")
 
 
 def candidates(text: str) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _of_line(line: str, idle: Callable[[str], bool]) -> Iterator[str]:
 def _fields(line: str) -> Iterator[str]:
     """What stands behind the separators of a line, up to its end or up to the next assignment."""
     for number, found in enumerate(_AFTER.finditer(line)):
-        if number == _FIELDS:
+        if number == _FIELDS or (number and len(line) - found.end() > LONGEST):
             break
         yield from _bare(line[found.end() :])
     assigned = list(_ASSIGNED.finditer(line))

@@ -40,7 +40,7 @@ class Looking:
     def at_path(self, path: str) -> Iterator[Piece]:
         """A file, a directory with all beneath it, `/proc` or a process in it. Raises `OSError` for the path itself."""
         real = os.path.realpath(path)
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
         if real == "/proc":
             yield from self._processes()
         elif _PROCESS.fullmatch(real):
@@ -49,7 +49,7 @@ class Looking:
             os.scandir(path).close()
             yield from self._directory(path)
         elif stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
-            with open(path, "rb") as file:
+            with Path(path).open("rb") as file:
                 yield from self._file(Where(path), file)
         else:
             raise OSError(0, "it is neither a file nor a directory")
@@ -105,7 +105,7 @@ class Looking:
     # -- processes ---------------------------------------------------------------------------------------------
 
     def _processes(self) -> Iterator[Piece]:
-        for each in sorted((int(name) for name in os.listdir("/proc") if name.isdigit())):
+        for each in sorted(int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()):
             yield from self._process(Path("/proc", str(each)))
 
     def _process(self, folder: Path) -> Iterator[Piece]:
@@ -120,7 +120,7 @@ class Looking:
             except OSError as error:
                 self.looked.miss(str(path), _why(error))
                 continue
-            yield from self._file(Where(str(path)), io.BufferedReader(io.BytesIO(data)))  # type: ignore[arg-type]
+            yield from self._file(Where(str(path)), io.BufferedReader(io.BytesIO(data)))
 
     # -- what is in them ---------------------------------------------------------------------------------------
 

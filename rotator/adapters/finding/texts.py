@@ -12,13 +12,15 @@ BLOCK = 256 * 1024
 LINE = 1024 * 1024
 """Characters of a line that are looked at together; what is longer is cut, with an overlap."""
 OVERLAP = 64 * 1024
+LINES = 500
+"""Of a value over several lines."""
 _RUN = re.compile(rb"[\x20-\x7e\t]{6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 _STRANGE = re.compile(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f]")
 _END = re.compile(r"\r\n|[\n\r\0]")
-_BLOCK_SCALAR = re.compile(r"^([ \t]*)(?:- )?[^\n#]*[:-][ \t]*[|>][+-]?[0-9]?[ \t]*\n((?:\1[ \t]+[^\n]*\n|[ \t]*\n)+)", re.M)
+_BLOCK_SCALAR = re.compile(r"[:-][ \t][|>][+-]?[0-9]?[+-]?\Z")
 _OPEN_QUOTE = re.compile(r"[=:][ \t]*(\"(?:[^\"\\]|\\.){6,65536}\"|'[^']{6,65536}')")
-_WRAPPED = re.compile(r"^(?:[ \t]*[A-Za-z0-9+/_-]{16,}={0,2}[ \t]*(?:\n|$)){2,}", re.M)
+_WRAPPED = re.compile(r"^(?:[ \t]*[A-Za-z0-9+/_-]{16,}={0,2}[ \t]*(?:\n|$)){2,}", re.MULTILINE)
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----[^-]{1,65536}-----END [A-Z0-9 ]{1,40}-----\n?")
 
 
@@ -128,13 +130,7 @@ def _of_window(window: str, number: int, *, whole: bool) -> Iterator[Text]:
 
 
 def _over_lines(window: str) -> Iterator[tuple[int, str]]:
-    for found in _BLOCK_SCALAR.finditer(window):
-        lines = found[2].split("\n")
-        indent = min((len(each) - len(each.lstrip()) for each in lines if each.strip()), default=0)
-        text = "\n".join(each[indent:] for each in lines)
-        yield found.start(), text
-        yield found.start(), text.strip("\n")
-        yield found.start(), " ".join(text.split("\n")).strip()
+    yield from _block_scalars(window)
     for found in _OPEN_QUOTE.finditer(window):
         if "\n" in found[1]:
             yield found.start(), found[1][1:-1]
@@ -143,6 +139,28 @@ def _over_lines(window: str) -> Iterator[tuple[int, str]]:
     for found in _PEM.finditer(window):
         yield found.start(), found[0]
         yield found.start(), found[0].rstrip("\n")
+
+
+def _block_scalars(window: str) -> Iterator[tuple[int, str]]:
+    """YAML's `key: |` and `key: >`, and what is further in below."""
+    at, lines = 0, window.split("\n")
+    for number, line in enumerate(lines):
+        if _BLOCK_SCALAR.search(line[-8:].rstrip()):
+            body = list(_further_in(line, lines[number + 1 : number + 1 + LINES]))
+            indent = min((len(each) - len(each.lstrip()) for each in body if each.strip()), default=0)
+            text = "\n".join(each[indent:] for each in body).strip("\n")
+            yield at, text
+            yield at, text + "\n"
+            yield at, " ".join(text.split("\n"))
+        at += len(line) + 1
+
+
+def _further_in(line: str, below: list[str]) -> Iterator[str]:
+    outside = len(line) - len(line.lstrip())
+    for each in below:
+        if each.strip() and len(each) - len(each.lstrip()) <= outside:
+            return
+        yield each
 
 
 def _binary(first: bytes, stream: Readable) -> Iterator[Text]:
