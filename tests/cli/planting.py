@@ -107,8 +107,7 @@ TEXTS: dict[str, Callable[[str], str]] = {
     "TOML": lambda value: f"[app]\nkey = {json.dumps(value)}\n",
     "INI": lambda value: f"[app]\nkey = {value}\n",
     "a header": lambda value: f"> Authorization: Bearer {value}\r\n",
-    "basic authentication": lambda value: "Authorization: Basic "
-    + base64.b64encode(f"user:{value}".encode()).decode(),
+    "basic authentication": lambda value: "Authorization: Basic " + base64.b64encode(f"user:{value}".encode()).decode(),
     "curl": lambda value: f"curl -H 'x-api-key: {value}' https://api.internal/v1\n",
     "a URL's password": lambda value: f"DATABASE_URL=postgresql://app:{quote(value, safe='')}@db.internal:5432/app\n",
     "a URL's user": lambda value: f"https://{quote(value, safe='')}@git.internal/app.git\n",

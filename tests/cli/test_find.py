@@ -252,7 +252,12 @@ def test_a_key_that_nobody_here_manages_is_told_by_its_form_with_where_to_revoke
     data = known.json("find", str(path))
     assert data["found"] == []
     (stranger,) = data["unmanaged"]
-    assert (stranger["vendor"], stranger["driver"], stranger["hint"], stranger["line"]) == ("OpenAI", "openai", "…zzYx", 1)
+    assert (stranger["vendor"], stranger["driver"], stranger["hint"], stranger["line"]) == (
+        "OpenAI",
+        "openai",
+        "…zzYx",
+        1,
+    )
     assert stranger["revoke"] == "https://platform.openai.com/api-keys"
     assert stranger["source"].startswith("https://platform.openai.com/docs/")
     answer = known.say("find", str(path))
@@ -273,7 +278,8 @@ def test_a_managed_password_in_a_login_is_no_strangers_login(known: Scene) -> No
 
 
 @pytest.mark.parametrize(
-    "line", ["redis://app:$PASSWORD@cache/0", "postgresql://app:${DB_PASSWORD}@db/x", "amqp://u:<password>@h/", "x://u:***@h"]
+    "line",
+    ["redis://app:$PASSWORD@cache/0", "postgresql://app:${DB_PASSWORD}@db/x", "amqp://u:<password>@h/", "x://u:***@h"],
 )
 def test_a_placeholder_is_no_key(line: str, known: Scene) -> None:
     assert known.say("find", str(plant(known, "x", line))).code == 0

@@ -34,13 +34,14 @@ _FIELDS = 8
 _SEPARATOR = re.compile(r"""[=:/@&?#,;|()\[\]{}<>"'`\\+!$%.]""")
 _STRONG = re.compile(r"""[=:/@&?#,;|()\[\]{}<>"'`\\]""")
 _QUOTED = {
-    '"': re.compile(r'"((?:[^"\\]|\\.)*)"'),
-    "'": re.compile(r"'((?:[^'\\]|\\.|'')*)'"),
-    "`": re.compile(r"`([^`]*)`"),
+    '"': re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL),
+    "'": re.compile(r"(?:[^'\\]|\\.|'')*+", re.DOTALL),
+    "`": re.compile(r"[^`]*+"),
 }
 _ASSIGNED = re.compile(r"(?:^|(?<=\s))[A-Za-z_][A-Za-z0-9_]*=")
 _AFTER = re.compile(r"[=:]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(\S+)")
+_TAGGED = re.compile(r">([^<>]+)<")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -124,15 +125,28 @@ def _of_line(line: str, idle: Callable[[str], bool]) -> Iterator[str]:
     words = line.split()
     if len(words) > 1 or not idle(line):
         yield from _fields(line)
-        for quote, quoted in _QUOTED.items():
-            for found in quoted.finditer(line) if quote in line else ():
-                yield found[1]
-                yield found[1].strip()
+        for quote in _QUOTED:
+            for quoted in _within(quote, line):
+                yield quoted
+                yield quoted.strip()
     for word in words:
         if not idle(word):
             yield from _of_word(word)
+    for tagged in _TAGGED.finditer(line) if ">" in line else ():
+        yield tagged[1].strip()
     for url in _URL.finditer(line) if "://" in line else ():
         yield from _login(url[1])
+
+
+def _within(quote: str, line: str) -> Iterator[str]:
+    """What stands in quotes, one after the other, up to one that is never closed."""
+    begin = line.find(quote)
+    while begin >= 0:
+        inside = _QUOTED[quote].match(line, begin + 1)
+        if inside is None or inside.end() == len(line):
+            return
+        yield inside[0]
+        begin = line.find(quote, inside.end() + 1)
 
 
 def _fields(line: str) -> Iterator[str]:
@@ -205,6 +219,8 @@ def decodings(text: str) -> Iterator[str]:
         yield _ESCAPE.sub(_escaped, text)
     if "''" in text:
         yield text.replace("''", "'")
+    if "'\"'\"'" in text:
+        yield text.replace("'\"'\"'", "'")  # as shells are told of a quote in quotes
     if "%" in text:
         yield unquote(text)
         if "+" in text:

@@ -14,13 +14,17 @@ LINE = 1024 * 1024
 OVERLAP = 64 * 1024
 LINES = 500
 """Of a value over several lines."""
+NESTED = 2
+"""So many documents may lie within each other as values over several lines."""
 _RUN = re.compile(rb"[\x20-\x7e\t]{6,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 _STRANGE = re.compile(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f]")
 _END = re.compile(r"\r\n|[\n\r\0]")
 _BLOCK_SCALAR = re.compile(r"[:-][ \t][|>][+-]?[0-9]?[+-]?\Z")
 _OPEN_QUOTE = re.compile(r"[=:][ \t]*(\"(?:[^\"\\]|\\.){6,65536}\"|'[^']{6,65536}')")
-_WRAPPED = re.compile(r"^(?:[ \t]*[A-Za-z0-9+/_-]{16,}={0,2}[ \t]*(?:\n|$)){2,}", re.MULTILINE)
+_CODED = re.compile(r"[ \t]*([A-Za-z0-9+/_-]+={0,2})[ \t]*")
+SHORTEST_WRAP = 16
+"""Characters of a line of base64 that goes on in the next one."""
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----[^-]{1,65536}-----END [A-Z0-9 ]{1,40}-----\n?")
 
 
@@ -59,7 +63,10 @@ def _coding(first: bytes) -> str | None:
         return "utf-16"
     zeros = first.count(0)
     if zeros > len(first) * 3 // 10:
-        return "utf-16-le" if first[1::2].count(0) > zeros * 9 // 10 and _all_text(first[::2]) else None
+        letters = first[::2]
+        plain = sum(0x20 <= each < 0x7F or each in b"\t\r\n" for each in letters[:4096])
+        wide = first[1::2].count(0) > zeros * 9 // 10 and plain * 10 > len(letters[:4096]) * 9
+        return "utf-16-le" if wide else None
     return "utf-8-sig" if _all_text(first) else None
 
 
@@ -134,25 +141,45 @@ def _over_lines(window: str) -> Iterator[tuple[int, str]]:
     for found in _OPEN_QUOTE.finditer(window):
         if "\n" in found[1]:
             yield found.start(), found[1][1:-1]
-    for found in _WRAPPED.finditer(window):
-        yield found.start(), "".join(found[0].split())
+    yield from _wrapped(window)
     for found in _PEM.finditer(window):
         yield found.start(), found[0]
         yield found.start(), found[0].rstrip("\n")
 
 
-def _block_scalars(window: str) -> Iterator[tuple[int, str]]:
-    """YAML's `key: |` and `key: >`, and what is further in below."""
-    at, lines = 0, window.split("\n")
-    for number, line in enumerate(lines):
+def _wrapped(window: str) -> Iterator[tuple[int, str]]:
+    """Lines of base64 that are as long as each other, and what goes on in one that is no longer, as one text."""
+    at, begin, parts = 0, 0, list[str]()
+    for line in [*window.split("\n"), ""]:
+        found = _CODED.fullmatch(line)
+        coded = found[1] if found is not None else ""
+        if parts and 0 < len(coded) <= len(parts[0]):
+            parts.append(coded)
+        if parts and len(coded) != len(parts[0]):
+            if len(parts) > 1:
+                yield begin, "".join(parts)
+            parts = []
+        if not parts and len(coded) >= SHORTEST_WRAP:
+            begin, parts = at, [coded]
+        at += len(line) + 1
+
+
+def _block_scalars(window: str, depth: int = 0) -> Iterator[tuple[int, str]]:
+    """YAML's `key: |` and `key: >` with what is further in below, and those within them, as in a ConfigMap."""
+    lines, outer, number = window.split("\n"), 0, 0
+    while number < len(lines):
+        line, number = lines[number], number + 1
         if _BLOCK_SCALAR.search(line[-8:].rstrip()):
-            body = list(_further_in(line, lines[number + 1 : number + 1 + LINES]))
+            body = list(_further_in(line, lines[number : number + LINES]))
             indent = min((len(each) - len(each.lstrip()) for each in body if each.strip()), default=0)
             text = "\n".join(each[indent:] for each in body).strip("\n")
-            yield at, text
-            yield at, text + "\n"
-            yield at, " ".join(text.split("\n"))
-        at += len(line) + 1
+            if text:
+                yield from ((outer, each) for each in dict.fromkeys((text, text + "\n", " ".join(text.split("\n")))))
+                if depth < NESTED:
+                    yield from ((outer, each) for _, each in _block_scalars(text, depth + 1))
+            outer += sum(len(each) + 1 for each in body)
+            number += len(body)
+        outer += len(line) + 1
 
 
 def _further_in(line: str, below: list[str]) -> Iterator[str]:
