@@ -33,9 +33,7 @@ def resolve(assembly: Assembly, known: Known, text: str) -> tuple[Match, ...] | 
     """Whose key it is. Raises `ConfigError` for what is misspelt, ambiguous, or not there, and what cannot be asked."""
     provider, slash, wanted = text.partition("/")
     if not slash or not provider or not wanted:
-        raise ConfigError(
-            "--key-id is not understood", "write --key-id PROVIDER/ID, with the provider as the config names it"
-        )
+        raise ConfigError("--key-id is not understood", "write --key-id PROVIDER/ID, the provider as in the config")
     config = assembly.config
     if provider not in config.providers:
         near = nearest(provider, config.providers)
