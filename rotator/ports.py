@@ -242,6 +242,10 @@ class Journal(Protocol):
         """The keys that belong to a credential as far as known, dead ones too."""
         ...
 
+    def every_key(self) -> tuple[KnownKey, ...]:
+        """The same of all credentials, by their names, also of those that no config has any more."""
+        ...
+
     def holders(self, key_id: str) -> tuple[str, ...]:
         """The names of the credentials whose current key this is."""
         ...

@@ -20,6 +20,8 @@ from rotator.config.values import DriverConfig
 from rotator.domain.credential import Place, PlaceKind, Principal
 from rotator.domain.failures import Failure
 
+WRITTEN = ("keyserver", "postgres")
+"""The drivers whose config `init` writes; others want to know more than a key tells."""
 TODAY, ADMIN, HAND = "can be rotated today", "needs an admin key", "by hand"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_BY_NAME = re.compile(r".*(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)", re.IGNORECASE)
@@ -51,9 +53,9 @@ class Candidate:
 
     @property
     def manageable(self) -> bool:
-        """Whether a driver that is here can rotate it."""
+        """Whether a driver that is here can rotate it, and its config can be written from nothing but the key."""
         known = any(each.kind == "provider" and each.name == self.form.driver for each in installed())
-        return known and (self.form.driver != "postgres" or self.login is not None)
+        return known and self.form.driver in WRITTEN and (self.form.driver != "postgres" or self.login is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,8 @@ def _verdict(candidate: Candidate, environment: Mapping[str, str]) -> tuple[str,
     if not candidate.manageable:
         if candidate.form.driver == "postgres":
             return HAND, "an entry that you write: this URL holds more than a login, so no template was made"
+        if candidate.form.driver is not None:
+            return HAND, f"an entry that you write for the driver {candidate.form.driver}; and {candidate.form.admin}"
         return HAND, candidate.form.admin
     login, variable = candidate.login, candidate.admin.removeprefix("env:")
     more = f"make a role {login.owner} that owns what {login.user} owns now" if login else "write its base_url"

@@ -12,11 +12,15 @@ from rotator.domain.credential import Credential
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What was selected, in the config's order. `left_out`: selected, and narrowed away. `broken`: cannot be used."""
+    """What was selected, in the config's order. `left_out`: selected, and narrowed away. `broken`: cannot be used.
+
+    `said`: what a person should hear of how it was selected.
+    """
 
     credentials: tuple[Credential, ...]
     left_out: tuple[str, ...] = ()
     broken: tuple[tuple[str, ConfigError], ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +34,17 @@ class Selectors:
     consumers: Sequence[str] = ()
     tags: Sequence[str] = ()
     owners: Sequence[str] = ()
+    exposed: Sequence[str] = ()  # credentials of keys that leaked, by name
 
     @property
     def given(self) -> bool:
         """Whether anything was selected; nothing never means "all"."""
-        return bool(
-            self.names or self.every or self.providers or self.stores or self.consumers or self.tags or self.owners
-        )
+        return bool(self.wide or self.tags or self.owners)
+
+    @property
+    def wide(self) -> bool:
+        """Whether anything was exposed; else what narrows selects by itself."""
+        return bool(self.names or self.every or self.providers or self.stores or self.consumers or self.exposed)
 
 
 def select(config: Config, selectors: Selectors) -> Selection:
@@ -51,18 +59,20 @@ def select(config: Config, selectors: Selectors) -> Selection:
     wide = [spec for spec in everything if _exposed(spec, selectors)]
     kept = [spec for spec in wide if _within(spec, selectors)]
     left_out = tuple(spec.name for spec in wide if spec not in kept)
-    broken = tuple((name, why) for name, why in config.broken.items() if selectors.every or name in selectors.names)
+    broken = tuple(
+        (name, why)
+        for name, why in config.broken.items()
+        if selectors.every or name in {*selectors.names, *selectors.exposed}
+    )
     return Selection(credentials=tuple(kept), left_out=left_out, broken=broken)
 
 
 def _exposed(spec: Credential, selectors: Selectors) -> bool:
-    narrow_only = not (
-        selectors.names or selectors.every or selectors.providers or selectors.stores or selectors.consumers
-    )
     return (
-        narrow_only
+        not selectors.wide
         or selectors.every
         or spec.name in selectors.names
+        or spec.name in selectors.exposed
         or spec.provider in selectors.providers
         or any(place.store in selectors.stores for place in spec.publish)
         or any(consumer in selectors.consumers for consumer in spec.consumers)

@@ -38,17 +38,18 @@ def confirm(
     plans: Sequence[Planned],
     errors: Mapping[str, tuple[str, str]],
     err: Terminal,
+    *,
+    said: Sequence[str] = (),
 ) -> None:
     """Show what will happen, and ask what has to be asked. Raises `Told` when it must not go on."""
-    err.line(err.style(f"incident {incident}", "bold"))
-    for name, (message, hint) in errors.items():
-        err.line(err.style(clean(f"cannot: {name}: {message}"), "red") + (f" — {clean(hint)}" if hint else ""))
     good = [each for each in plans if each.problem is None]
-    for line in describe(good, mode(args)):
+    cannot = [
+        err.style(clean(f"cannot: {name}: {message}"), "red") + (f" — {clean(hint)}" if hint else "")
+        for name, (message, hint) in errors.items()
+    ]
+    notes = [f"note: {each.credential}: {cannot}" for each in good for cannot in each.cannot]
+    for line in (err.style(f"incident {incident}", "bold"), *said, *cannot, *describe(good, mode(args)), *notes):
         err.line(line)
-    for each in good:
-        for cannot in each.cannot:
-            err.line(f"note: {each.credential}: {cannot}")
     if not good:
         message = f"incident {incident}: nothing can be rotated"
         raise Told(message, "mend what is listed above, then the same command", code=3)

@@ -15,7 +15,7 @@ from rotator.cli.terminal import Terminal, clean, count, table, terminal
 from rotator.config.location import trust
 
 LARGEST = 4 * 2**20
-TAKES = {TODAY: "how", ADMIN: "what it takes", HAND: "no driver here rotates it yet; it would take"}
+TAKES = {TODAY: "how", ADMIN: "what it takes", HAND: "what it would take"}
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:

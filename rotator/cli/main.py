@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "revoke": ("revoke", "kill a credential's keys without a successor"),
     "acknowledge": ("acknowledge", "let a consumer prove that it has the new key"),
     "provide": ("provide", "hand over a key that a person made"),
+    "find": ("find", "which managed keys are in files, directories, archives, images, processes or a text"),
     "prove": ("prove", "test the death of old keys again"),
     "sync": ("sync", "bring an added or mended store to the current value"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),

@@ -10,6 +10,7 @@ from rotator.cli.errors import Told
 USAGE = """rotate NAME ...                        these keys; their old ones die in time
        rotate --due                           what is due: for a timer, every few minutes
        rotate --all --assume-compromise       everything is stolen: replace it, prove it dead
+       rotate --leaked --assume-compromise    a key is public: paste it, and its credential is replaced
        rotate ... --dry-run                   only say what would happen"""
 WIDE = {
     "provider": "every key of this provider",
@@ -17,6 +18,7 @@ WIDE = {
     "consumer": "everything that this consumer reads",
 }
 NARROW = {"tag": "those with this tag", "owner": "those of this owner"}
+KEY_ID = "the credential of this key: its id at provider P, its slot, or its hint as a console shows it (…f3Qx)"
 ADMIN = "another admin credential for this run: file:PATH, env:NAME, or - for standard input"
 
 
@@ -29,6 +31,8 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
     which.add_argument("--all", action="store_true", help="every credential")
     for name, whose in WIDE.items():
         which.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=whose)
+    which.add_argument("--leaked", action="store_true", help="whose key is public: asked for, or on standard input")
+    which.add_argument("--key-id", action="append", default=[], metavar="P/ID", help=KEY_ID)
     narrow = parser.add_argument_group("only those of them", "what is left out is shown")
     for name, whose in NARROW.items():
         narrow.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=whose)
@@ -45,12 +49,15 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check what was typed, then rotate."""
-    selected = any((args.names, args.all, args.provider, args.store, args.consumer, args.tag, args.owner))
+    wide = (args.names, args.all, args.provider, args.store, args.consumer, args.leaked, args.key_id)
+    selected = any((*wide, args.tag, args.owner))
     if not selected and not args.due:
         args.help()
         raise Told("nothing was selected", "name credentials, or --due, --all, --tag T, --provider P")
     if selected and args.due:
         raise Told("--due selects by itself", "leave out the names and the other selectors")
+    if args.leaked and any(each.endswith("=-") for each in args.admin):
+        raise Told("--leaked and --admin both want standard input", "use --admin PROVIDER=file:PATH")
     emergency_options.check(args)
     if args.parallel is not None and not 1 <= args.parallel <= 256:
         raise Told("--parallel is out of range", "write a number from 1 to 256")

@@ -17,9 +17,9 @@ from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import start_due, tidy
 from rotator.app.incidents import refusals, remember
 from rotator.app.planning import Planned, foreign_keys, plans
-from rotator.app.reporting import BAD_INPUT, INCOMPLETE, exit_code, intended, report
+from rotator.app.reporting import BAD_INPUT, INCOMPLETE, PLANNED_OUTCOME, exit_code, intended, report
 from rotator.app.selecting import Selection, select
-from rotator.cli import emergency, typed, words
+from rotator.cli import emergency, leaked, typed, words
 from rotator.cli.beginning import Beginning
 from rotator.cli.context import load
 from rotator.cli.errors import Told, tell
@@ -55,7 +55,30 @@ def carry_out(args: argparse.Namespace, assembly: Assembly) -> int:
     """One pass over what is due, or what was selected."""
     if args.due:
         return Session(args, assembly).due()
-    selection = select(assembly.config, typed.selectors(args))
+    if args.leaked or args.key_id:
+        return _exposed(args, assembly)
+    return _selected(args, assembly, leaked.Exposed())
+
+
+def _exposed(args: argparse.Namespace, assembly: Assembly) -> int:
+    """What leaked decides, beside whatever else was selected."""
+    out, err = terminal(sys.stdout, no_color=args.no_color), terminal(sys.stderr, no_color=args.no_color)
+    found = leaked.exposed(args, assembly)
+    others = typed.selectors(args)
+    if found.names or others.wide:
+        return max(_selected(args, assembly, found), INCOMPLETE if found.lost else PLANNED_OUTCOME)
+    for line in found.said:
+        (err if args.json else out).line(line)
+    if args.json:
+        print(json.dumps(report([], selected=0), indent=2, ensure_ascii=False), file=out.stream)
+    else:
+        out.line("nothing was changed: it is dead already; --assume-compromise --again rotates all the same")
+    return PLANNED_OUTCOME
+
+
+def _selected(args: argparse.Namespace, assembly: Assembly, found: leaked.Exposed) -> int:
+    selection = select(assembly.config, typed.selectors(args, found.names))
+    selection = replace(selection, said=found.said)
     if not selection.credentials and not selection.broken:
         raise Told("the selection matches no credential", "`rotator status` lists them")
     return Session(args, assembly).selected(selection)
@@ -109,6 +132,9 @@ class Session:
         at_once = self.args.assume_compromise and self.args.yes and not self.args.dry_run
         looked = plans(self.assembly, selection.credentials, mode, self._parallel, look=not at_once)
         self.foreign = [(each.provider, each.principal, key) for each in looked for key in each.foreign]
+        if not self.args.assume_compromise or self.args.dry_run:
+            for line in selection.said:
+                self.err.line(line)
         if self.args.dry_run:
             return self._dry(looked, mode, selection)
         good = self.beginning.possible(selection.credentials, looked)
@@ -117,7 +143,7 @@ class Session:
         if self.args.assume_compromise:
             names = [each.name for each in selection.credentials] + [name for name, _ in selection.broken]
             incident = emergency.incident_id(self.assembly, names)
-            emergency.confirm(self.args, incident, looked, self.beginning.errors, self.err)
+            emergency.confirm(self.args, incident, looked, self.beginning.errors, self.err, said=selection.said)
             self.beginning.incident = incident
             self._remember(incident, names)
         if self.args.assume_compromise:

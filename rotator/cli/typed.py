@@ -11,8 +11,8 @@ from rotator.cli.errors import Told
 from rotator.domain.times import UnreadableError, parse_duration
 
 
-def selectors(args: argparse.Namespace) -> Selectors:
-    """Which credentials are meant."""
+def selectors(args: argparse.Namespace, exposed: Sequence[str] = ()) -> Selectors:
+    """Which credentials are meant; `exposed` by keys that leaked."""
     return Selectors(
         names=args.names,
         every=args.all,
@@ -21,6 +21,7 @@ def selectors(args: argparse.Namespace) -> Selectors:
         consumers=args.consumer,
         tags=args.tag,
         owners=args.owner,
+        exposed=exposed,
     )
 
 

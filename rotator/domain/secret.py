@@ -73,9 +73,13 @@ class Fingerprinter:
 
     def of(self, value: Secret, part: str) -> str:
         """The fingerprint of a value by its secret part, 16 hexadecimal digits."""
+        return self.of_text(value.reveal(part))
+
+    def of_text(self, text: str) -> str:
+        """The fingerprint of what may be the secret part of a value."""
         # What UTF-8 cannot say must not fail: `UnicodeEncodeError` holds the whole text.
-        text = value.reveal(part).encode("utf-8", "surrogatepass")
-        return hmac.new(self.key, text, hashlib.sha256).hexdigest()[:16]
+        data = text.encode("utf-8", "surrogatepass")
+        return hmac.digest(self.key, data, hashlib.sha256).hex()[:16]
 
     def __repr__(self) -> str:
         return "Fingerprinter()"

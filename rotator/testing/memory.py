@@ -179,6 +179,11 @@ class MemoryJournal:
         with self._lock:
             return tuple(self._keys.get(credential, {}).values())
 
+    def every_key(self) -> tuple[KnownKey, ...]:
+        """The keys of all credentials, by the credential's name; of each the one first known first."""
+        with self._lock:
+            return tuple(key for name in sorted(self._keys) for key in self._keys[name].values())
+
     def holders(self, key_id: str) -> tuple[str, ...]:
         """The names, sorted, of the credentials whose current key this is."""
         with self._lock:

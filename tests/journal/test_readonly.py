@@ -67,6 +67,7 @@ def test_it_answers_as_the_journal_does(path: Path) -> None:
                 assert look.rotation(rotation_id) == journal.rotation(rotation_id)
                 assert look.events(rotation_id, after=1) == journal.events(rotation_id, after=1)
             assert look.credentials() == journal.credentials()
+            assert look.every_key() == journal.every_key() != ()
             assert look.events() == journal.events()
             assert look.events(after=1, limit=2) == journal.events(after=1, limit=2)
             assert look.checkpoints() == journal.checkpoints()

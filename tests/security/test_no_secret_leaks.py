@@ -105,6 +105,34 @@ def test_rotations_of_all_modes_and_everything_that_shows_them(guard: Guarded) -
 
 
 @stand_in
+def test_a_search_and_a_leaked_value_show_and_keep_nothing(guard: Guarded) -> None:
+    scene = guard.scene
+    value, stranger = scene.published(), f"sk-proj-{secrets.token_hex(20)}"
+    guard.configured["a stranger's"] = stranger[:-4]  # of which the end is shown
+    planted = json.dumps({"key": value, "other": stranger})
+    for adopted in (False, True):
+        if adopted:
+            assert guard.run("adopt", NAME).code == 0
+        assert guard.run("find", "store").code == 1
+        assert guard.run("find", "store", "rotator.yaml", "--json").code == 1
+        assert guard.run("find", "-", stdin=planted).code == 1
+    scene.keyserver.fail(Operation.IDENTIFY, FaultKind.HTML)
+    for words in ([], ["--json"], ["--assume-compromise"], ["--key-id", "ks/none"]):
+        assert guard.run("rotate", "--leaked", *words, stdin=f"{stranger}\n{odd('ks_live')}").code in (1, 2)
+    assert guard.run("rotate", "--leaked", "--dry-run", *EMERGENCY, stdin=value).code == 0
+    assert guard.run("rotate", "--leaked", *EMERGENCY, "--reason", "public", stdin=f"{stranger}\n{value}").code == 3
+    assert guard.run("rotate", "--leaked", "--assume-compromise", "--json", stdin=value).code == 0
+    config = scene.config.read_text()
+    scene.config.write_text("{")
+    for words in (["find", "-"], ["rotate", "--leaked"]):
+        assert guard.run(*words, stdin=value).code == 1  # a traceback
+    scene.config.write_text(config)
+    _looks(guard)
+    _was_watched(guard, mints=1)
+    assert guard.leaks() == []
+
+
+@stand_in
 def test_rotations_that_go_back_get_stuck_and_lose_answers(quiet: Guarded) -> None:
     guard = quiet
     guard.scene.policy(overlap="1h", max_overlap="2h")
@@ -303,6 +331,8 @@ COMMANDS = (
     ["reconcile"],
     ["prove", NAME],
     ["reconcile", "--rebuild"],
+    ["find", "store"],
+    ["rotate", "--key-id", "ks/…none", "--dry-run"],
     ["init", "--from", f"files:{NAME}.json#API_KEY,OTHER"],
     ["revoke", NAME, "--yes"],
 )

@@ -123,6 +123,10 @@ class DurableJournal(ABC):
         """The keys that belong to a credential, the one first known first."""
         return self._look(lambda session: reading.keys(session, credential))
 
+    def every_key(self) -> tuple[KnownKey, ...]:
+        """The keys of all credentials, by the credential's name; of each the one first known first."""
+        return self._look(reading.every_key)
+
     def holders(self, key_id: str) -> tuple[str, ...]:
         """The names, sorted, of the credentials whose current key this is."""
         return self._look(lambda session: reading.holders(session, key_id))

@@ -103,6 +103,11 @@ def keys(session: Session, name: str) -> tuple[KnownKey, ...]:
     return tuple(rows.KEY.decode(record) for record in session.all(sql.KEYS_OF, {"credential": name}))
 
 
+def every_key(session: Session) -> tuple[KnownKey, ...]:
+    """The keys of all credentials, by the credential's name; of each the one first known first."""
+    return tuple(rows.KEY.decode(record) for record in session.all(sql.EVERY_KEY, {}))
+
+
 def holders(session: Session, key_id: str) -> tuple[str, ...]:
     """The names, sorted, of the credentials whose current key this is."""
     return tuple(record[0] for record in session.all(sql.HOLDERS, {"current": key_id}))

@@ -130,6 +130,12 @@ class ReadOnlyJournal:
             )
         )
 
+    def every_key(self) -> tuple[KnownKey, ...]:
+        """The keys of all credentials, by the credential's name; of each the one first known first."""
+        return self._read(
+            lambda: tuple(map(rows.KEY.decode, self._select("key", rows.KEY.columns, "ORDER BY credential, number")))
+        )
+
     def events(self, rotation_id: str | None = None, *, after: int = 0, limit: int = 10000) -> tuple[ChainedEvent, ...]:
         """Events as committed; `after` leaves out so many, which of one rotation is its `seq`."""
         clause = "WHERE number > ? ORDER BY number LIMIT ?"

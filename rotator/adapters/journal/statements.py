@@ -287,6 +287,7 @@ RAISE_FENCE = Statement(
 KEYS_OF = Statement(
     columns(KEY, rows.KEY.columns).where(KEY.c.credential == given("credential")).order_by(KEY.c.number)
 )
+EVERY_KEY = Statement(columns(KEY, rows.KEY.columns).order_by(KEY.c.credential, KEY.c.number))
 SAVE_KEY = saving(KEY, rows.KEY.columns, ["credential", "key_id"])
 
 

@@ -43,7 +43,7 @@ FULL = CredentialRow(
 
 
 class Credentials:
-    """`credential`, `credentials`, `due`, `save`, `keys`, `holders` and `sight`."""
+    """`credential`, `credentials`, `due`, `save`, `keys`, `every_key`, `holders` and `sight`."""
 
     def test_a_name_never_saved_has_a_fresh_row(self, journal: Journal) -> None:
         assert journal.credential("openai") == CredentialRow(name="openai")
@@ -179,6 +179,22 @@ class Credentials:
         assert journal.holders("k3") == ()
         journal.save(CredentialRow(name="b", current="k2", fence=1), NOW, NOTHING)
         assert (journal.holders("k1"), journal.holders("k2")) == (("a",), ("b", "c"))
+
+    # -- all keys ----------------------------------------------------------------------------------------------------
+
+    def test_the_keys_of_all_credentials_come_by_name_the_dead_ones_too(self, journal: Journal) -> None:
+        assert journal.every_key() == ()
+        expected: dict[str, list[KnownKey]] = {"aws": [], "openai": []}
+        for fence, (name, key_id, dead) in enumerate(
+            (("openai", "k2", None), ("aws", "k9", NOW), ("openai", "k1", NOW), ("aws", "k2", None))
+        ):
+            key = KnownKey(
+                key_id=key_id, credential=name, origin=Origin.ADOPTED, since=NOW, fingerprint="0" * 16, dead_at=dead
+            )
+            journal.save(CredentialRow(name=name, fence=fence // 2), NOW, Change(keys=(key,)))
+            expected[name].append(key)
+        assert journal.every_key() == (*expected["aws"], *expected["openai"])
+        assert journal.every_key() == journal.keys("aws") + journal.keys("openai")
 
     # -- sightings ---------------------------------------------------------------------------------------------------
 

@@ -191,6 +191,10 @@ class SimulatedJournal:
         self._schedule.pause()
         return self.inner.keys(credential)
 
+    def every_key(self) -> tuple[KnownKey, ...]:
+        self._schedule.pause()
+        return self.inner.every_key()
+
     def holders(self, key_id: str) -> tuple[str, ...]:
         self._schedule.pause()
         return self.inner.holders(key_id)
