@@ -92,7 +92,7 @@ def _form(document: Document, named: Form | None, syntax: Syntax) -> Form:
     if found is not None and named is None:
         return found
     if found is not None:
-        raise document.error(f"this is a {found.kind}, and its name says otherwise", "give it its own name")
+        raise document.error(f"its content is {found.kind}, and its name says otherwise", "give it its own name")
     if named is not None:
         raise document.error(f"this is no {named.kind}", "lock it anew, or restore it")
     raise document.error("this is no inventory of a form known here", "known: " + ", ".join(KINDS))
