@@ -110,7 +110,7 @@ def test_a_lockfile_of_50_mb_ends_in_a_message_before_it_is_read(tmp_path: Path)
     large = tmp_path / "uv.lock"
     with large.open("wb") as file:
         file.truncate(50 * 2**20)
-    with pytest.raises(Unreadable, match="uv.lock: it is larger than 16 MiB"):
+    with pytest.raises(Unreadable, match=r"uv\.lock: it is larger than 16 MiB"):
         read_path(large, "uv.lock")
 
 
