@@ -54,9 +54,7 @@ class InventoriesContract:
     """The contract of `rotator.ports.Inventories`."""
 
     def test_what_was_recorded_is_there_as_it_was(self, inventories: Inventories) -> None:
-        one = inventory(
-            "1.82.8", gaps=("uv.lock:3: 'a' has no version", "an ünusual"), until=NOW + DAY, commit="c1"
-        )
+        one = inventory("1.82.8", gaps=("uv.lock:3: 'a' has no version", "an ünusual"), until=NOW + DAY, commit="c1")
         elsewhere = Component(package=LITELLM, version="", hashed=False, elsewhere="git")
         two = inventory(consumer="web", components=(elsewhere,))
         assert inventories.record([one, two], NOW) == 2
