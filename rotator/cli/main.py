@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sync": ("sync", "bring an added or mended store to the current value"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
+    "audit": ("audit", "which packages consumers have and had, and who had a bad one"),
     "log": ("log", "verify or export the trail"),
     "demo": ("demo", "a rotation and a theft, in under a minute: no server, no network"),
 }

@@ -46,7 +46,7 @@ class Repository:
 
     @contextmanager
     def contents(self) -> Iterator[Callable[[str, int], bytes | None]]:
-        """Gives the bytes of a blob, at most so many and one more; None for one that is not here. Raises `Permanent`."""
+        """The bytes of a blob, at most so many and one more; None for one that is not here. Raises `Permanent`."""
         with running(self.folder, "cat-file", "--batch", talk=True) as process:
             questions, answers = process.stdin, process.stdout
             assert questions is not None
