@@ -43,9 +43,7 @@ def told(found: Found) -> set[tuple[str, str, bool | None, str]]:
 
 
 def test_every_distribution_is_told(site: Path) -> None:
-    install(
-        site, "LiteLLM-1.82.8.dist-info", "Metadata-Version: 2.4\nName: LiteLLM\nVersion: 1.82.8\n\nName: not this\n"
-    )
+    install(site, "LiteLLM-1.82.8.dist-info", "Name: LiteLLM\nVersion: 1.82.8\n\nName: not this\n")
     install(site, "bare-1.0.dist-info", "Name: bare\nVersion: 1.0\n", record=False)
     vcs = {"url": "https://git.example/x", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
     install(site, "cloned-2.0.dist-info", "Name: cloned\nVersion: 2.0\n", direct_url=vcs)
@@ -114,9 +112,8 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_the_one_that_these_tests_run_on_is_read_as_pip_reads_it() -> None:
     found = read(Path(sysconfig.get_path("purelib")))
-    inspected = subprocess.run(
-        [sys.executable, "-m", "pip", "inspect", "--local"], capture_output=True, check=True
-    ).stdout
+    command = [sys.executable, "-m", "pip", "inspect", "--local"]
+    inspected = subprocess.run(command, capture_output=True, check=True).stdout
     installed = {
         (Package.of("PyPI", each["metadata"]["name"]).name, each["metadata"]["version"])
         for each in json.loads(inspected)["installed"]
