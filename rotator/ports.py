@@ -16,6 +16,7 @@ from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Place, Principal, Publication
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Probe, Verdict
+from rotator.domain.packages import Inventory, Package
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
 from rotator.domain.secret import SECRET_TEXT, Secret
@@ -293,6 +294,33 @@ class Journal(Protocol):
 
     def set_older_than_world(self, why: str | None) -> None:
         """Remember it, so that nothing is claimed; None after it was rebuilt."""
+        ...
+
+
+class Inventories(Protocol):
+    """Which packages consumers had when; kept beside the journal and only added to. Safe for many threads.
+
+    One that is open (`until` None) ends with the next record of the same consumer and `origin` that is of no commit. A
+    commit is recorded again when more is known of its end, and then the last word counts.
+    """
+
+    def record(self, inventories: Sequence[Inventory], now: datetime) -> int:
+        """Add these, all or none; returns how many told something new. Twice: nothing is added.
+
+        Nothing new is what is there already, and what is of no commit and the same as the last one before it.
+        """
+        ...
+
+    def history(self, consumer: str | None = None) -> tuple[Inventory, ...]:
+        """All inventories, or one consumer's, by consumer, origin and time; without their components."""
+        ...
+
+    def holding(self, packages: Collection[Package]) -> tuple[Inventory, ...]:
+        """The inventories that ever held one of these packages, with those components alone, in the same order."""
+        ...
+
+    def at(self, instant: datetime, consumer: str | None = None) -> tuple[Inventory, ...]:
+        """What holds at an instant, whole, in the same order."""
         ...
 
 

@@ -37,6 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
     "incident": ("incident", "the evidence of an incident: what was exposed, what is dead, what is left"),
+    "audit": ("audit", "which packages consumers have and had, and who had a bad one"),
     "log": ("log", "verify or export the trail"),
     "demo": ("demo", "a rotation and a theft, in under a minute: no server, no network"),
 }

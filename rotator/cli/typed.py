@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rotator.app.selecting import Selectors
 from rotator.cli.errors import Told
-from rotator.domain.times import UnreadableError, parse_duration
+from rotator.domain.times import UnreadableError, parse_duration, parse_time
 
 
 def selectors(args: argparse.Namespace, exposed: Sequence[str] = ()) -> Selectors:
@@ -47,5 +47,15 @@ def duration(text: str | None, option: str) -> timedelta | None:
         return None
     try:
         return parse_duration(text)
+    except UnreadableError as error:
+        raise Told(f"{option}: {error.message}", error.hint) from None
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """A time given on the command line."""
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
     except UnreadableError as error:
         raise Told(f"{option}: {error.message}", error.hint) from None

@@ -11,6 +11,7 @@ SECTIONS = {
     "stores": "store",
     "policies": "policy",
     "consumers": "consumer",
+    "identities": "identity",
     "credentials": "credential",
 }
 

@@ -14,6 +14,7 @@ from rotator.config.describing import SETTING, Places, is_file, read_description
 from rotator.config.document import Document, Step
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.faults import SECTIONS, Faults
+from rotator.config.identities import make_identities
 from rotator.config.references import BUILT_IN, Reference, read_reference
 from rotator.config.secrecy import dotted, masked, secret_settings, shown
 from rotator.config.templates import complaint
@@ -52,6 +53,7 @@ class Maker:
         self._taken: dict[tuple[str, str, str], str] = {}
         self._principals: dict[tuple[str, Principal], str] = {}
         self.credentials = self._each("credentials", file.credentials, self._credential)
+        self.identities = make_identities(document, file, faults)
 
     def reference(self, text: str, path: tuple[Step, ...], *, private: bool = False) -> Reference:
         """The reference at a path."""
@@ -124,6 +126,7 @@ class Maker:
             owner=entry.owner or "",
             environment=entry.environment or "",
             lockfiles=tuple(entry.lockfiles),
+            identities=tuple(entry.identities),
             reload=entry.reload,
             where=self._document.where(path if entry.reload else path[:2]),
         )

@@ -190,13 +190,22 @@ class ConsumerEntry(Strict):
     environment: Text | None = None
     """Where it runs."""
     lockfiles: list[Text] = []
-    """Which packages it has."""
+    """Which packages it has: lockfiles, bills of materials or folders of installed packages, relative to this file."""
+    identities: list[Name] = []
+    """As whom it runs: names beneath identities:."""
     reload: dict[str, JsonValue] = {}
     """How it is told: {webhook: URL, secret: REFERENCE}, {signal: PID-FILE}, {command: [PROGRAM, ARGUMENT]},
     {deployment: NAMESPACE/NAME, auth: {…}} or {external_secret: NAMESPACE/NAME, auth: {…}};
 
     spread: 30s tells those who have it one after the other. Left out, it reads by itself.
     """
+
+
+class IdentityEntry(Strict):
+    """An identity that consumers run as, and what whoever has it may read."""
+
+    reads: Annotated[list[Text], Field(min_length=1)]
+    """Credentials by name, places as STORE:REF where * stands for anything, or tag:TAG."""
 
 
 class ConfigFile(Strict):
@@ -218,6 +227,8 @@ class ConfigFile(Strict):
     """When, by name: {every: 30d, window: "Mon-Fri 09:00-16:00 Europe/Berlin", overlap: 24h, quiet_for: 1h}."""
     consumers: dict[Name, ConsumerEntry] = {}
     """Who reads the stores."""
+    identities: dict[Name, IdentityEntry] = {}
+    """Roles and service accounts, and what they may read beyond what their consumers are known to need."""
 
 
 class Environment(BaseSettings):

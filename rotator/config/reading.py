@@ -58,6 +58,7 @@ def _config(path: Path, document: Document, calendar: Calendar, faults: Faults) 
         stores=maker.stores,
         credentials=maker.credentials,
         consumers=maker.consumers,
+        identities=maker.identities,
         broken=faults.broken(),
     )
 

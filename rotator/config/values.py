@@ -12,6 +12,7 @@ from rotator.config.document import Step, Where
 from rotator.config.errors import ConfigError
 from rotator.config.references import Reference
 from rotator.domain.credential import Credential
+from rotator.domain.grants import Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class ConsumerConfig:
     owner: str = ""
     environment: str = ""
     lockfiles: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
     reload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     where: Where
 
@@ -64,6 +66,7 @@ class Config:
     credentials: Mapping[str, Credential]
     log: Literal["debug", "info", "warning", "error"] | None = None
     consumers: Mapping[str, ConsumerConfig] = field(default_factory=dict)
+    identities: Mapping[str, Identity] = field(default_factory=dict)
     broken: Mapping[str, ConfigError] = field(default_factory=dict)
 
     @property

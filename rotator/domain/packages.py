@@ -19,6 +19,20 @@ ECOSYSTEM_OF = {
     "pnpm-lock.yaml": NPM,
 }
 """Of which ecosystem an inventory of this kind tells everything, be it that there is nothing."""
+ECOSYSTEMS = {
+    "pypi": PYPI,
+    "npm": NPM,
+    "cargo": "crates.io",
+    "composer": "Packagist",
+    "deb": "Debian",
+    "gem": "RubyGems",
+    "golang": "Go",
+    "hex": "Hex",
+    "maven": "Maven",
+    "nuget": "NuGet",
+    "pub": "Pub",
+}
+"""The same by the type that a package URL gives them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,20 +54,27 @@ class Component:
     """One package in one version, as an inventory names it.
 
     `version`: its text; "" where the inventory does not tell it, which may then be any. `hashed`: whether the inventory
-    pins the files by their hashes; None where its kind cannot say.
+    pins the files by their hashes; None where its kind cannot say. `elsewhere`: where its files come from when that is
+    no index, in a word like `git` or `editable`; then its version is what they say of themselves.
     """
 
     package: Package
     version: str
     hashed: bool | None = None
+    elsewhere: str = ""
+
+    def place(self) -> tuple[Package, str, str, str]:
+        """What components are sorted by."""
+        return self.package, self.version, self.elsewhere, str(self.hashed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """What one consumer had, or may have had, from `since` on and before `until` (None: to this day).
 
-    `kind`: the form that it was read from, like `uv.lock`; `origin`: which file, and in which commit. `gaps`: what it
-    does not tell, in words with the line; where there are any, what it does not name may be there all the same.
+    `kind`: the form that it was read from, like `uv.lock`; `origin`: which file; `commit`: in which commit, "" outside
+    of a history. `gaps`: what it does not tell, in words with the line; where there are any, what it does not name may
+    be there all the same.
     """
 
     consumer: str
@@ -63,6 +84,7 @@ class Inventory:
     components: tuple[Component, ...]
     until: datetime | None = None
     gaps: tuple[str, ...] = ()
+    commit: str = ""
 
     def speaks_of(self, ecosystem: str) -> bool:
         """Whether it would name a package of this ecosystem; a bill of materials is believed only of what is in it."""

@@ -91,12 +91,12 @@ def test_what_is_open_is_not_due_and_what_is_over_is(older: Path) -> None:
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(older: Path) -> None:
     connection = connect(older, SECOND)
-    connection.execute("CREATE TABLE consumer_state (something TEXT)")  # the last thing that the migrations make
-    with pytest.raises(Permanent, match="consumer_state"):
+    connection.execute("CREATE TABLE inventory (something TEXT)")  # the last thing that the migrations make
+    with pytest.raises(Permanent, match="inventory"):
         open_journal(f"sqlite:///{older}")
     assert version(older) == "0001"
     assert "priority" not in [row[1] for row in connection.execute("PRAGMA table_info(rotation)")]
-    connection.execute("DROP TABLE consumer_state")
+    connection.execute("DROP TABLE inventory")
     connection.close()
     with open_journal(f"sqlite:///{older}") as journal:
         assert journal.rotations() == tuple(reversed(ROTATIONS))

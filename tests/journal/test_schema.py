@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
+from rotator.adapters.journal import inventory_statements
 from rotator.adapters.journal import statements as sql
 from rotator.adapters.journal.migrating import versions
 from rotator.adapters.journal.opening import connect, open_journal
@@ -161,6 +162,23 @@ HOLDS: dict[str, dict[str, str]] = {
     },
     "sighting": {"credential": ID, "key_id": ID, "first_seen": TIME},
     "rate_bucket": {"account": ID, "free_at": TIME, "paused_until": TIME},
+    "component": {"id": COUNT, "ecosystem": WORD, "name": ID, "version": ID, "elsewhere": WORD, "hashed": FLAG},
+    "bundle": {"id": COUNT, "digest": "a digest"},
+    "bundle_component": {"bundle": COUNT, "component": COUNT},
+    "contents": {"id": COUNT, "digest": "a digest"},
+    "contents_bundle": {"contents": COUNT, "bundle": COUNT},
+    "inventory": {
+        "number": COUNT,
+        "consumer": ID,
+        "origin": "a path",
+        "kind": WORD,
+        "commit": ID,
+        "since": TIME,
+        "until": TIME,
+        "gaps": "texts for people",
+        "contents": COUNT,
+        "recorded_at": TIME,
+    },
     "meta": {"name": WORD, "value": TEXT},
     "alembic_version": {"version_num": WORD},
 }
@@ -173,10 +191,11 @@ SCANS_ALLOWED = {
     "MOVED_HEADS",
     "LAST_CHECKPOINT",
     "LAST_EVENT",
+    "RECORDS",
 }
 """Asked for all rows, or for the first by primary key."""
-SORTS_ALLOWED = {"OPEN", "DUE_AMONG", "KEYS_OF", "HOLDERS"}
-"""As many rows as there are names, keys of one credential, or credentials of one key."""
+SORTS_ALLOWED = {"OPEN", "DUE_AMONG", "KEYS_OF", "HOLDERS", "RECORDS_OF", "RECORDS_OF_FILE"}
+"""As many rows as there are names, keys of one credential, credentials of one key, or records of one consumer."""
 
 
 @pytest.fixture
@@ -242,7 +261,8 @@ def test_the_trail_can_only_grow(database: sqlite3.Connection, table: str) -> No
 
 
 def _statements() -> dict[str, Statement]:
-    found = {name: each for name, each in vars(sql).items() if isinstance(each, Statement)}
+    modules = vars(sql) | vars(inventory_statements)
+    found = {name: each for name, each in modules.items() if isinstance(each, Statement)}
     for name, parts in (("OLD_KEYS", sql.OLD_KEYS), ("PLACE_STATES", sql.PLACE_STATES)):
         found |= {f"{name}.{each}": getattr(parts, each) for each in ("of_one", "of_many", "save", "drop")}
     return found

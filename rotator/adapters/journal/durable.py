@@ -9,12 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 from rotator.adapters.journal import reading, rows, writing
 from rotator.adapters.journal import statements as sql
+from rotator.adapters.journal.inventories import JournalInventories
 from rotator.adapters.journal.session import Session
 from rotator.adapters.journal.writer import Writer
 from rotator.domain.changes import OLDER, REMEMBERED, check_begin, check_commit, check_restore, check_save
@@ -49,6 +50,11 @@ class DurableJournal(ABC):
     def close(self) -> None:
         """Write what was asked for, then let go of the database. Twice: nothing more."""
         self._writer.close()
+
+    @cached_property
+    def inventories(self) -> JournalInventories:
+        """Which packages consumers had when: `rotator.ports.Inventories`, in the same database."""
+        return JournalInventories(self._writer.run, self._read)
 
     # -- rotations ---------------------------------------------------------------------------------------------
 

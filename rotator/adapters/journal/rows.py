@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from rotator.adapters.journal.errors import Unreadable
 from rotator.domain.consumers import ConsumerState, PickedUp
+from rotator.domain.packages import Inventory
 from rotator.domain.records import (
     ChainedEvent,
     Checkpoint,
@@ -219,6 +220,10 @@ CONSUMER_STATE = Shape(
     picked_up_at=INSTANT,
     how=choice(PickedUp),
 )
+INVENTORY = Shape(
+    Inventory, consumer=TEXT, origin=TEXT, kind=TEXT, commit=TEXT, since=INSTANT, until=INSTANT, gaps=TEXTS
+)
+"""An inventory without its components."""
 REQUEST = Shape(Request, id=NUMBER, credential=TEXT, verb=choice(Verb), why=TEXT, at=INSTANT)
 SIGHTING = Shape(Sighting, credential=TEXT, key_id=TEXT, first_seen=INSTANT)
 CHECKPOINT = Shape(Checkpoint, number=NUMBER, at=INSTANT, heads=MAPPING, previous=TEXT, digest=TEXT, signature=TEXT)

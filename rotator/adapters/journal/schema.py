@@ -239,6 +239,62 @@ RATE_BUCKET = Table(
     required("paused_until", Instant, "0"),
 )
 
+COMPONENT = Table(
+    "component",  # a package in a version, each once
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    required("ecosystem", Text),
+    required("name", Text),
+    required("version", Text),
+    required("elsewhere", Text),
+    required("hashed", Integer),  # -1: nobody can say
+    UniqueConstraint("ecosystem", "name", "version", "elsewhere", "hashed"),
+)
+
+BUNDLE = Table(
+    "bundle",  # a few components that stay together: most of a lockfile is as it was before
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+)
+
+BUNDLE_COMPONENT = Table(
+    "bundle_component",
+    METADATA,
+    Column("bundle", Integer, ForeignKey("bundle.id"), primary_key=True, nullable=False),
+    Column("component", Integer, ForeignKey("component.id"), primary_key=True, nullable=False, index=True),
+)
+
+CONTENTS = Table(
+    "contents",  # all components of an inventory
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+)
+
+CONTENTS_BUNDLE = Table(
+    "contents_bundle",
+    METADATA,
+    Column("contents", Integer, ForeignKey("contents.id"), primary_key=True, nullable=False),
+    Column("bundle", Integer, ForeignKey("bundle.id"), primary_key=True, nullable=False, index=True),
+)
+
+INVENTORY = Table(
+    "inventory",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    required("consumer", Text),
+    required("origin", Text),
+    required("kind", Text),
+    required("commit", Text),
+    required("since", Instant),
+    Column("until", Instant),
+    required("gaps", Text),
+    Column("contents", Integer, ForeignKey("contents.id"), nullable=False, index=True),
+    required("recorded_at", Instant),
+    Index("ix_inventory_consumer_origin", "consumer", "origin"),
+)
+
 META = Table(
     "meta",
     METADATA,

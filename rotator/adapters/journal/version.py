@@ -8,7 +8,7 @@ from rotator.adapters.journal.errors import Newer, NotAJournal
 from rotator.adapters.journal.snapshot import end_snapshot
 from rotator.domain.times import quoted
 
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006")
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """The schemas that this version of the rotator can migrate from, oldest first; the last is the one that it uses."""
 HEAD = KNOWN[-1]
 

@@ -1,0 +1,1 @@
+"""Git repositories, read: `history` for the way in. This file loads nothing."""

@@ -1,0 +1,207 @@
+"""Who had a package when, which credentials each could read, and of whom nobody can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.app.assembly import Assembly
+from rotator.app.inventories import consumers_of, declared, inventories_of
+from rotator.app.wanting import Wanted
+from rotator.config.reading import Config
+from rotator.domain.grants import Readable
+from rotator.domain.packages import Inventory
+from rotator.domain.times import quoted
+from rotator.policy.grants import readable
+
+Span = tuple[datetime, datetime | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A consumer had a version. `commit`: of the first inventory that says so, "" where it is of none."""
+
+    consumer: str
+    version: str
+    since: datetime
+    until: datetime | None
+    origin: str
+    commit: str
+    readable: Readable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Of a consumer nobody can say it, for the reason in `why`."""
+
+    consumer: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """`known_since`: of each consumer with a record, since when anything is known of it."""
+
+    found: tuple[Sighting, ...]
+    unknown: tuple[Unknown, ...]
+    known_since: dict[str, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The time that is asked about; None: however long ago, and until now."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def cut(self, span: Span) -> bool:
+        """Whether something of that time is within."""
+        since, until = span
+        begun = self.end is None or since <= self.end
+        return begun and (self.start is None or until is None or until > self.start)
+
+
+def where(assembly: Assembly, wanted: Wanted, window: Window) -> Whereabouts:
+    """Look. Raises what the journal raises."""
+    kept, config, now = inventories_of(assembly), assembly.config, assembly.clock.now()
+    history = [each for each in kept.history() if window.cut((each.since, each.until))]
+    ever = kept.history()
+    holding = [each for each in kept.holding([wanted.package]) if window.cut((each.since, each.until))]
+    sure, perhaps = _split(holding, wanted)
+    found = tuple(replace(each, readable=_readable(config, each.consumer)) for each in _merged(sure))
+    consumers = sorted({*consumers_of(config), *(each.consumer for each in ever)})
+    end = now if window.end is None else window.end
+    unknown = [
+        why
+        for consumer in consumers
+        for why in (
+            *_unrecorded(config, consumer, ever, window.start, end),
+            *_perhaps(consumer, perhaps),
+            *_gaps(consumer, history),
+        )
+    ]
+    known_since: dict[str, datetime] = {}
+    for each in ever:
+        known_since[each.consumer] = min(each.since, known_since.get(each.consumer, each.since))
+    return Whereabouts(found=found, unknown=tuple(unknown), known_since=known_since)
+
+
+def _readable(config: Config, consumer: str) -> Readable:
+    entry = config.consumers.get(consumer)
+    runs_as = entry.identities if entry is not None else ()
+    return readable(consumer, runs_as, config.identities, config.credentials.values())
+
+
+# -- who had it ------------------------------------------------------------------------------------------------------
+
+
+def _split(holding: Iterable[Inventory], wanted: Wanted) -> tuple[list[Sighting], list[Sighting]]:
+    """Those that had it, and those of which the version cannot be compared."""
+    sure: list[Sighting] = []
+    perhaps: list[Sighting] = []
+    for inventory in holding:
+        for component in inventory.components:
+            meets = wanted.meets(component)
+            if meets is False:
+                continue
+            (sure if meets else perhaps).append(
+                Sighting(
+                    consumer=inventory.consumer,
+                    version=component.version,
+                    since=inventory.since,
+                    until=inventory.until,
+                    origin=inventory.origin,
+                    commit=inventory.commit,
+                    readable=Readable(grants=()),
+                )
+            )
+    return sure, perhaps
+
+
+def _merged(found: Iterable[Sighting]) -> Iterator[Sighting]:
+    """What follows without a break is one: many commits leave a version as it is."""
+
+    def of(each: Sighting) -> tuple[str, str, str]:
+        return each.consumer, each.origin, each.version
+
+    current: Sighting | None = None
+    for each in sorted(found, key=lambda each: (*of(each), each.since)):
+        if current is None or of(current) != of(each) or (current.until is not None and each.since > current.until):
+            if current is not None:
+                yield current
+            current = each
+        else:
+            current = replace(current, until=_later(current.until, each.until))
+    if current is not None:
+        yield current
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return None if one is None or other is None else max(one, other)
+
+
+# -- of whom nobody can say ------------------------------------------------------------------------------------------
+
+
+def _unrecorded(
+    config: Config, consumer: str, ever: Sequence[Inventory], start: datetime | None, end: datetime
+) -> Iterator[Unknown]:
+    """No record at all, of a file or for a part of the time."""
+    theirs = [each for each in ever if each.consumer == consumer]
+    if not theirs:
+        yield Unknown(consumer=consumer, why="it has no record")
+        return
+    recorded = {each.origin for each in theirs}
+    for target in declared(config, consumer):
+        if not any(origin == target.origin or origin.startswith(f"{target.origin}/") for origin in recorded):
+            yield Unknown(consumer=consumer, why=f"there is no record of {target.origin}")
+    spans = sorted(((each.since, each.until) for each in theirs), key=lambda span: span[0])
+    for hole in _holes(spans, spans[0][0] if start is None else start, end):
+        yield Unknown(consumer=consumer, why=_hole(hole, spans[0][0]))
+
+
+def _holes(spans: Sequence[Span], start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """What of a time no span covers; the spans are sorted by their beginnings."""
+    reached = start
+    for since, until in spans:
+        if since > end:
+            break
+        if since > reached:
+            yield reached, since
+        if until is None:
+            return
+        reached = max(reached, until)
+    if reached < end or reached == start == end:
+        yield reached, end
+
+
+def _hole(hole: tuple[datetime, datetime], first: datetime) -> str:
+    """Today's lockfile says nothing of March."""
+    start, end = (each.strftime("%Y-%m-%d %H:%M") for each in hole)
+    if hole[1] <= first:
+        return f"nothing is known from {start} to {end}: its first record is of {first.strftime('%Y-%m-%d %H:%M')}"
+    return f"nothing is known from {start} to {end}"
+
+
+def _perhaps(consumer: str, perhaps: Iterable[Sighting]) -> Iterator[Unknown]:
+    said = {
+        f"{each.origin} has it in {quoted(each.version) + ', which is no version' if each.version else 'any version'}"
+        for each in perhaps
+        if each.consumer == consumer
+    }
+    for why in sorted(said):
+        yield Unknown(consumer=consumer, why=why)
+
+
+def _gaps(consumer: str, history: Iterable[Inventory]) -> Iterator[Unknown]:
+    """One line for each file, with the first gap: a file may have hundreds, in each of its versions."""
+    gaps: dict[str, list[str]] = {}
+    for each in history:
+        if each.consumer == consumer:
+            gaps.setdefault(each.origin, []).extend(each.gaps)
+    for found in gaps.values():
+        told = list(dict.fromkeys(found))
+        if told:
+            more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+            yield Unknown(consumer=consumer, why=f"{told[0]}{more}")
