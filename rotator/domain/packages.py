@@ -29,12 +29,13 @@ class Component:
     """One package in one version, as an inventory names it.
 
     `version`: its text; "" where the inventory does not tell it, which may then be any. `hashed`: whether the inventory
-    pins the files by their hashes; None where its kind cannot say.
+    pins the files by their hashes; None where its kind cannot say. `hashes`: those, like `sha256:…`, where known.
     """
 
     package: Package
     version: str
     hashed: bool | None = None
+    hashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,11 @@ class Inventory:
     components: tuple[Component, ...]
     until: datetime | None = None
     gaps: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called in a table: whose it is, or where nobody said so, what it was read from."""
+        return self.consumer or self.origin
 
     def touches(self, start: datetime, end: datetime) -> bool:
         """Whether it holds at some time within [start, end]."""
