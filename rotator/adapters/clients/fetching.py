@@ -46,9 +46,9 @@ def fetched(url: str, deadline: Deadline, *, timeout: float, headers: Mapping[st
 
     Raises `Permanent`, `Denied` (401, 403) and `Transient`, the latter also for what urllib3 raises within the block.
     """
-    where = urlsplit(url).hostname or ""
+    where = urlsplit(checked(url)).hostname or ""
     try:
-        answer = _followed(checked(url), deadline, timeout, headers)
+        answer = _followed(url, deadline, timeout, headers)
         try:
             yield answer
         finally:
