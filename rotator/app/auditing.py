@@ -144,12 +144,12 @@ def _withdrawn(matcher: Matcher | None, held: Held) -> list[Withdrawn]:
 def _unjudged(against: Against, inventories: Sequence[Inventory], held: Held) -> Iterable[Unjudged]:
     for inventory in inventories:
         for gap in inventory.gaps[:MOST_GAPS]:
-            yield Unjudged(what=inventory.label, why=gap, where=(inventory.label,))
+            yield Unjudged(what=inventory.label, why=gap)
         if len(inventory.gaps) > MOST_GAPS:
             why = f"and {len(inventory.gaps) - MOST_GAPS} more that it does not tell"
-            yield Unjudged(what=inventory.label, why=why, where=(inventory.label,))
+            yield Unjudged(what=inventory.label, why=why)
         if not inventory.components:
-            yield Unjudged(what=inventory.label, why="it names no package at all", where=(inventory.label,))
+            yield Unjudged(what=inventory.label, why="it names no package at all")
     if against.feed is not None:
         yield from _beyond(against.feed, held)
         for component, having in held.items():

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from rotator.adapters.installed.distributions import read_environment
-from rotator.adapters.isolation.closures import OURS, NoClosure, closure_of
+from rotator.adapters.isolation.closures import OURS, NoClosure, versions_in
 from rotator.app.describing import PROVIDERS
 from rotator.app.drivers import STORES, find
 from rotator.config.errors import ConfigError
@@ -110,6 +110,6 @@ def _label(group: str, name: str) -> str:
 
 def _closure(label: str, entry: EntryPoint, at: datetime) -> Inventory:
     """Raises `NoClosure`."""
-    parts = closure_of(entry).parts
-    components = sorted(Component(package=Package.of(PYPI, each.name), version=each.version) for each in parts)
+    parts = versions_in(entry).items()
+    components = sorted(Component(package=Package.of(PYPI, name), version=version) for name, version in parts)
     return Inventory(consumer=label, kind=CLOSURE, origin=entry.module, since=at, components=tuple(components))

@@ -112,31 +112,41 @@ def _stale(audit: Audit) -> str:
 
 
 def _signals(title: str, audit: Audit, state: State, out: Terminal, *, verbose: bool) -> None:
-    """Who is behind it: one line for each thing said, or with `verbose` for each component of which it is said."""
-    groups: dict[tuple[str, str], list[Judged]] = defaultdict(list)
-    for each in audit.judged:
-        for signal in each.signals:
-            if signal.state is state:
-                groups[_key(signal)].append(each)
-    if not groups:
-        return
-    rows = [row for (name, said), members in groups.items() for row in _signal_rows(name, said, members, verbose)]
-    heading = f"who is behind it: {title}"
-    number = sum(len(members) for members in groups.values())
-    _titled(heading, number, ["  signal", "of", "evidence"], rows, out, verbose=verbose)
+    """Who is behind it: one line for each thing that is said, or with `verbose` of each component by itself."""
+    said = [(each, signal) for each in audit.judged for signal in each.signals if signal.state is state]
+    if said:
+        most = MOST_NAMES if state is State.BAD else 1  # what is bad has to be dealt with one by one
+        rows = _each_signal(said) if verbose else _signals_together(said, most)
+        _titled(f"who is behind it: {title}", len(said), ["  signal", "of", "evidence"], rows, out, verbose=verbose)
 
 
-def _key(signal: Signal) -> tuple[str, str]:
-    return signal.name, signal.evidence
+def _each_signal(said: Sequence[tuple[Judged, Signal]]) -> list[list[str]]:
+    return [
+        [
+            f"  {_bounded(signal.name, 40)}",
+            f"{_component(each)} ({_named(each.where, 1)})",
+            _bounded(signal.evidence, 200),
+        ]
+        for each, signal in said
+    ]
 
 
-def _signal_rows(name: str, said: str, members: Sequence[Judged], verbose: bool) -> Iterator[list[str]]:
-    evidence = _bounded(said, 200)
-    if verbose:
-        for each in members:
-            yield [f"  {_bounded(name, 40)}", f"{_component(each)} ({_named(each.where)})", evidence]
-    else:
-        yield [f"  {_bounded(name, 40)}", _named([_component(each) for each in members]), evidence]
+def _signals_together(said: Sequence[tuple[Judged, Signal]], most: int) -> list[list[str]]:
+    """What is said of several components, or for several reasons in the same words, is one line."""
+    of: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each, signal in said:
+        of[signal.name, signal.evidence].append(_component(each))
+    names: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (name, evidence), components in of.items():
+        names[evidence, tuple(components)].append(name)
+    return [
+        [f"  {_bounded(_several(together), 40)}", _named(components, most), _bounded(evidence, 200)]
+        for (evidence, components), together in names.items()
+    ]
+
+
+def _several(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} signals"
 
 
 def _titled(
@@ -175,7 +185,7 @@ def _looked_at(audit: Audit) -> Iterator[str]:
     against = audit.against
     if against.feed is not None:
         newest = f"the newest of {audit.newest:%Y-%m-%d %H:%M} UTC" if audit.newest else "none of a known time"
-        number = f"{len(against.feed.advisories):,} advisories"
+        number = "1 advisory" if len(against.feed.advisories) == 1 else f"{len(against.feed.advisories):,} advisories"
         yield f"against {number} from {_bounded(against.feed.origin, 100)}, {newest}"
     else:
         yield "against no advisories: --osv names some"
@@ -200,7 +210,7 @@ def _verdict(audit: Audit, out: Terminal) -> str:
     if audit.code == 1:
         return out.style(f"found: {found}; everything else could be judged", "red")
     also = f"; found: {found}" if found else "; nothing was found in the rest"
-    return out.style(f"not clean: {audit.unknown} of it cannot be judged{also}", "red" if found else "yellow")
+    return out.style(f"not clean: {count(audit.unknown, 'thing')} cannot be judged{also}", "red" if found else "yellow")
 
 
 def _found(audit: Audit) -> str:
@@ -218,10 +228,10 @@ def _component(each: Judged) -> str:
     return f"{_bounded(each.package.name, 40)} {_bounded(each.version, 20)}".strip()
 
 
-def _named(names: Iterable[str]) -> str:
+def _named(names: Iterable[str], most: int = MOST_NAMES) -> str:
     known = list(dict.fromkeys(names))
-    more = f" +{len(known) - MOST_NAMES}" if len(known) > MOST_NAMES else ""
-    return ", ".join(_bounded(each, 40) for each in known[:MOST_NAMES]) + more
+    more = f" +{len(known) - most}" if len(known) > most else ""
+    return ", ".join(_bounded(each, 40) for each in known[:most]) + more
 
 
 def _bounded(text: str, longest: int) -> str:

@@ -46,6 +46,8 @@ def _raws(path: Path) -> Iterator[Raw]:
     try:
         if path.is_dir():
             return _files(path)
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise Permanent(f"{path} is no file", "name a directory, a zip or a file of OSV records")
         with path.open("rb") as file:
             start = file.read(4)
     except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from rotator.adapters.clients.deadline import Deadline
 from rotator.domain.failures import Denied, Permanent, Transient
 
 MOST_REDIRECTS = 3
+MOST_OF_A_REFUSAL = 65_536
 LONGEST_WAIT = timedelta(minutes=10)
 """Of what a server may ask to wait, so much is believed."""
 
@@ -76,7 +77,8 @@ def _followed(url: str, deadline: Deadline, timeout: float, headers: Mapping[str
         )
         if answer.status == 200:
             return answer
-        answer.close()
+        if len(answer.read(MOST_OF_A_REFUSAL, decode_content=False)) == MOST_OF_A_REFUSAL:
+            answer.close()  # a body that was read to its end leaves the connection to the next request
         if answer.status not in (301, 302, 303, 307, 308):
             raise _refused(answer, where)
         target = urljoin(url, answer.headers.get("Location", ""))

@@ -40,7 +40,7 @@ def vanished(project: Project, version: Version) -> Signal:
         return Signal(VANISHED, State.UNKNOWN, f"the index tells no versions (API 1.{project.api})")
     if version in project.versions:
         return Signal(VANISHED, State.BAD, "the index lists the version, without any file of it")
-    return Signal(VANISHED, State.BAD, f"the index has {len(project.versions)} versions, and this is none of them")
+    return Signal(VANISHED, State.BAD, f"not among the {len(project.versions)} that the index lists")
 
 
 def status(project: Project) -> Signal:

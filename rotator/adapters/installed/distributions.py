@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -69,7 +70,8 @@ def _readable(folder: Path) -> None:
 def _identity(each: Distribution) -> tuple[str, str]:
     """Name and version; "" for what the metadata does not say, which may be missing altogether."""
     try:
-        return str(each.metadata["Name"] or "").strip(), str(each.metadata["Version"] or "").strip()
+        told = each.metadata  # read anew each time that it is asked for
+        return str(told["Name"] or "").strip(), str(told["Version"] or "").strip()
     except (OSError, KeyError, TypeError, ValueError, AttributeError):
         return "", ""
 
@@ -82,7 +84,8 @@ def _from_folder(each: Distribution) -> bool:
 
 
 def _top_level(each: Distribution) -> list[str]:
-    """The files beside its packages, by its RECORD."""
-    with suppress(OSError, ValueError):
-        return [str(file) for file in each.files or () if len(file.parts) == 1 and file.suffix == ".pth"]
+    """The `.pth` files that its RECORD lists beside its packages."""
+    with suppress(OSError, ValueError, csv.Error):
+        lines = [line for line in (each.read_text("RECORD") or "").splitlines() if ".pth" in line]
+        return [row[0] for row in csv.reader(lines) if row and row[0].endswith(".pth") and "/" not in row[0]]
     return []

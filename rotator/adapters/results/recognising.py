@@ -35,6 +35,8 @@ def read_results(path: Path) -> Imported:
 
 def _json(path: Path) -> Any:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise Permanent(f"{path} is no file", _HINT)
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
