@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -93,13 +94,18 @@ def test_a_hundred_thousand_entries_are_read(tmp_path: Path) -> None:
     assert len(feed.broken) == 99_900
 
 
-def test_an_entry_that_unpacks_to_a_gigabyte_is_named_and_not_unpacked(tmp_path: Path) -> None:
+def test_an_entry_that_unpacks_to_far_more_than_a_record_is_named_and_not_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("A-1.json", json.dumps(osv("A-1")))
         with made.open("bomb.json", "w", force_zip64=True) as member:
             for _ in range(64):
                 member.write(bytes(1 << 20))
-    feed = read_feed(str(tmp_path / "all.zip"))
+    tracemalloc.start()
+    try:
+        feed = read_feed(str(tmp_path / "all.zip"))
+        assert tracemalloc.get_traced_memory()[1] < 4 * archive.MOST_RECORD
+    finally:
+        tracemalloc.stop()
     assert [each.id for each in feed.advisories] == ["A-1"]
     assert dict(feed.broken) == {"bomb.json": "is larger than 8 MB"}
 

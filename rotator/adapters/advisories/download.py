@@ -30,7 +30,9 @@ def downloaded(url: str, keep: Path | None = None) -> Iterator[Path]:
     try:
         descriptor, name = tempfile.mkstemp(prefix=".rotator-", suffix=".zip", dir=folder)
     except OSError as error:
-        raise Permanent(f"nothing can be written to {folder}: {error.strerror}", "name another file") from None
+        raise Permanent(
+            f"nothing can be written to {folder or tempfile.gettempdir()}: {error.strerror}", "name another file"
+        ) from None
     path = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

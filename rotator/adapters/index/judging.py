@@ -24,9 +24,12 @@ def judge_all(
     index: Index, components: Sequence[Component], *, at: datetime, young: timedelta, without: frozenset[str]
 ) -> list[tuple[Signal, ...]]:
     """The signals of each component, in order, but those in `without`. Never raises for what an index answers."""
-    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="index") as pool:
+    pool = ThreadPoolExecutor(TOGETHER, thread_name_prefix="index")
+    try:
         judged = pool.map(lambda each: _judge(index, each, at=at, young=young, without=without), components)
         return [tuple(each for each in signals if each.name not in without) for signals in judged]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a Ctrl-C does not wait for what was not asked yet
 
 
 def _judge(
