@@ -14,7 +14,7 @@ import pytest
 from rotator.cli.main import main
 from tests.advisories.given import about, in_folder, in_zip, osv, real_feed
 from tests.auditing.installed import install
-from tests.cli.scene import environment
+from tests.cli.scene import Scene, environment
 from tests.servers.package_index import PackageIndexStandIn
 
 AT = ("--at", "2026-03-30T00:00:00Z")
@@ -222,6 +222,39 @@ def test_bad_input_is_two_lines_and_2(case: str, site: Path, tmp_path: Path) -> 
     assert first.startswith(f"rotator: {message}")
     assert second.startswith("hint: ")
     assert "hunter2" not in said.err
+
+
+def with_consumers(scene: Scene) -> str:
+    scene.rewrite(consumers={"agents-api": {}, "worker": {}})
+    return str(scene.config)
+
+
+def test_with_a_config_a_consumer_must_be_one_of_its(site: Path, tmp_path: Path, scene: Scene) -> None:
+    in_folder(tmp_path / "osv", OTHER)
+    words = (site, "--osv", tmp_path / "osv", "--config", with_consumers(scene), *AT)
+    said = say(*words, "--consumer", "agents-apo")
+    assert (said.code, said.err.splitlines()) == (
+        2,
+        ["rotator: the config has no consumer 'agents-apo'", "hint: did you mean agents-api?"],
+    )
+    assert say(*words, "--consumer", "agents-api").code == 0
+
+
+def test_with_a_config_and_no_lockfile_each_consumer_without_an_inventory_is_unknown(
+    tmp_path: Path, scene: Scene
+) -> None:
+    in_folder(tmp_path / "osv", OTHER)
+    said = say("--osv", tmp_path / "osv", "--config", with_consumers(scene), *AT)
+    assert said.code == 3
+    assert said.out.count("no inventory of it was recorded") == 2
+    assert "and 2 drivers: " in said.out, "those that it uses"
+
+
+def test_a_config_that_may_not_be_believed_is_not_used_and_that_is_said(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "rotator.yaml").write_text("state: sqlite:///x.db")
+    said = say(site, "--osv", in_folder(tmp_path / "osv", OTHER), *AT)
+    assert said.code == 0
+    assert said.err.startswith("without the config: rotator.yaml in this folder is not trusted")
 
 
 def test_without_a_network_it_is_3_in_two_lines(site: Path) -> None:
