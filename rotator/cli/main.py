@@ -34,7 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "prove": ("prove", "test the death of old keys again"),
     "sync": ("sync", "bring an added or mended store to the current value"),
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
-    "audit": ("audit", "which packages are malicious, vulnerable, or by whoever: here and at consumers"),
+    "audit": ("audit", "malicious or vulnerable packages, and who is behind them"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
     "log": ("log", "verify or export the trail"),
     "demo": ("demo", "a rotation and a theft, in under a minute: no server, no network"),

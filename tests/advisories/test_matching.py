@@ -27,6 +27,8 @@ CASES: dict[str, tuple[dict[str, Any], str, bool | None]] = {
     "a candidate for the fixed one is": (about(ECOSYSTEM=FROM_1_TO_2), "2.0rc1", YES),
     "one before the first is not": (about(ECOSYSTEM=FROM_1_TO_2), "0.9", NO),
     "introduced at 0 is from the beginning on": (about(ECOSYSTEM=[{"introduced": "0"}]), "0.0.1.dev1", YES),
+    "introduced at 0 is before every version": (about(ECOSYSTEM=[{"introduced": "0"}, {"fixed": "1"}]), "0a1", YES),
+    "introduced at 0.0 is not": (about(ECOSYSTEM=[{"introduced": "0.0"}, {"fixed": "1"}]), "0a1", NO),
     "the last affected one is affected": (
         about(ECOSYSTEM=[{"introduced": "0"}, {"last_affected": "1.0"}]),
         "1.0",
@@ -149,7 +151,8 @@ def test_ranges_hold_what_packaging_says(stretches: list[tuple[str, str]], versi
     for (start, end), closed in zip(pairs, last, strict=True):
         events += [{"introduced": str(start)}, {"last_affected" if closed else "fixed": str(end)}]
         # `<` and `>` of a specifier leave candidates and posts of their own version out; an order does not
-        within = SpecifierSet(f">={start},<={end}").contains(version, prereleases=True)
+        from_on = "" if str(start) == "0" else f">={start},"  # OSV's 0 is before every version, 0a1 too
+        within = SpecifierSet(f"{from_on}<={end}").contains(version, prereleases=True)
         expected |= within and (closed or Version(version) != end)
     shuffled = data.draw(st.permutations(events))
     affected = record(osv("X-1", about(ECOSYSTEM=shuffled))).affected[0]
