@@ -144,6 +144,7 @@ def test_ranges_hold_what_packaging_says(stretches: list[tuple[str, str]], versi
     bounds = [Version(each) for stretch in stretches for each in stretch]
     assume(len(set(bounds)) == len(bounds))
     bounds.sort()
+    assume("0" not in map(str, bounds[1:]))  # it is before every version: a record with one before it is none
     pairs = list(zip(bounds[::2], bounds[1::2], strict=True))
     last = data.draw(st.lists(st.booleans(), min_size=len(pairs), max_size=len(pairs)))
     events = []
