@@ -1,11 +1,11 @@
-"""`rotator audit`: what is asked of consumers' packages. Each verb's options and actions are in a module of its own."""
+"""`rotator audit`: what is asked of packages. Each verb's options and actions are in a module of its own."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
-from typing import Any
+
+from rotator.cli import auditing
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb: (module, one line of help), in the order in which they are shown
@@ -14,12 +14,29 @@ VERBS: dict[str, tuple[str, str]] = {
     "where": ("where", "who had a package when, and which credentials each could read"),
 }
 EVERYWHERE = ("config", "state", "debug", "no_color")
-PLAIN = "rotator.cli.auditing"
-"""What `rotator audit` does without a verb, where it is there."""
+USAGE = """rotator audit [LOCKFILE ...] --osv PATH|URL   malicious or vulnerable packages, the rotator's own first
+       rotator audit [LOCKFILE ...] --index URL      who is behind them"""
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
-    """The verbs beneath it, and the options of the plain one."""
+    """Those of the verb beneath it that was typed, or without one those of an audit."""
+    typed = next((word for word in getattr(parser, "typed", ()) if not word.startswith("-")), None)
+    if typed in VERBS:
+        _beneath(parser, verb)
+        return
+    width = max(map(len, VERBS))
+    parser.usage = "\n".join(
+        [USAGE, *(f"       rotator audit {name:<{width}} …   {line}" for name, (_, line) in VERBS.items())]
+    )
+    auditing.options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """No verb was named."""
+    return auditing.run(args)
+
+
+def _beneath(parser: argparse.ArgumentParser, verb: str) -> None:
     from rotator.cli.main import CODES, Layout, common, sentence
 
     verbs = parser.add_subparsers(metavar="VERB", title="verbs", parser_class=type(parser))
@@ -41,17 +58,3 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
             if action.dest in EVERYWHERE:
                 action.default = argparse.SUPPRESS  # else what stands before the verb would be forgotten
         sub.set_defaults(run=command.run, actions=sub._actions, shown=shown, help=sub.print_help)
-    if plain := _plain():
-        plain.options(parser, verb)
-
-
-def run(args: argparse.Namespace) -> int:
-    """No verb was named."""
-    if plain := _plain():
-        return int(plain.run(args))
-    args.help()
-    return 0
-
-
-def _plain() -> Any:
-    return importlib.import_module(PLAIN) if importlib.util.find_spec(PLAIN) else None

@@ -37,7 +37,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
     "incident": ("incident", "the evidence of an incident: what was exposed, what is dead, what is left"),
-    "audit": ("audit", "which packages consumers have and had, and who had a bad one"),
+    "audit": ("audit", "bad packages here and at consumers, who is behind them, and who had one when"),
     "log": ("log", "verify or export the trail"),
     "demo": ("demo", "a rotation and a theft, in under a minute: no server, no network"),
 }
@@ -148,7 +148,9 @@ class Layout(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in two lines, with the nearest right word."""
+    """Says what is wrong in two lines, with the nearest right word. `typed`: the words behind a verb."""
+
+    typed: tuple[str, ...] = ()
 
     def error(self, message: str) -> NoReturn:
         """Exit 2."""
@@ -215,6 +217,7 @@ def build(prog: str, arguments: Sequence[str]) -> Parser:
         )
         if verb == wanted:
             command = importlib.import_module(f"rotator.cli.{module}")
+            sub.typed = tuple(arguments[1:])
             command.options(sub, verb)
             common(sub)
             actions = sub._actions

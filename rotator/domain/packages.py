@@ -55,13 +55,15 @@ class Component:
 
     `version`: its text; "" where the inventory does not tell it, which may then be any. `hashed`: whether the inventory
     pins the files by their hashes; None where its kind cannot say. `elsewhere`: where its files come from when that is
-    no index, in a word like `git` or `editable`; then its version is what they say of themselves.
+    no index, in a word like `git` or `editable`; then its version is what they say of themselves. `hashes`: those of
+    its files, like `sha256:…`, where they are known.
     """
 
     package: Package
     version: str
     hashed: bool | None = None
     elsewhere: str = ""
+    hashes: tuple[str, ...] = ()
 
     def place(self) -> tuple[Package, str, str, str]:
         """What components are sorted by."""
@@ -91,6 +93,11 @@ class Inventory:
         if self.kind in ECOSYSTEM_OF:
             return ECOSYSTEM_OF[self.kind] == ecosystem
         return any(each.package.ecosystem == ecosystem for each in self.components)
+
+    @property
+    def label(self) -> str:
+        """What it is called in a table: whose it is, or where nobody said so, what it was read from."""
+        return self.consumer or self.origin
 
     def touches(self, start: datetime, end: datetime) -> bool:
         """Whether it holds at some time within [start, end]."""

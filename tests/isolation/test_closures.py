@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.adapters.isolation.closures import Closure, NoClosure, closure_of
+from rotator.adapters.isolation.closures import Closure, NoClosure, closure_of, versions_in
 from tests.isolation.children import Start, needs_sandbox
 from tests.isolation.plain import plain, word_of
 from tests.isolation.strangers import found, install
@@ -43,6 +43,7 @@ def test_what_it_needs_is_followed_through_extras_and_circles(strangers: Path) -
     install(strangers, "two-names", {"two.py": ""}, requires=("one[more]; extra == 'all'", "three; extra == 'all'"))
     install(strangers, "three", {"three.py": ""}, requires=("plain", "two-names[all]"))
     assert parts() == ["rotator", "one", "plain", "tenacity", "three", "two-names", "urllib3"]
+    assert versions_in(found("plain")) == {each.name: each.version for each in closure().parts}
 
 
 def test_an_entry_point_names_the_extras_that_it_needs(strangers: Path) -> None:

@@ -98,17 +98,29 @@ class Closure:
 
 def closure_of(entry: EntryPoint) -> Closure:
     """The closure of a driver. Raises `NoClosure`."""
-    brought_by = canonicalize_name(entry.dist.name or "") if entry.dist is not None else OURS
-    needed = [*BENEATH, *_wanted_by(entry, brought_by)]
-    parts = {OURS: _part_of_ours(entry.module if brought_by == OURS else None)}
-    if brought_by != OURS:
-        needed.append(brought_by)
-    for name in _all_of(needed):
+    parts = {OURS: _part_of_ours(entry.module if _brought_by(entry) == OURS else None)}
+    for name in _needed_by(entry):
         parts[name] = _part(name)
     return Closure(entry.name, f"{entry.module}:{entry.attr}", tuple(parts.values()))
 
 
+def versions_in(entry: EntryPoint) -> dict[str, str]:
+    """The distributions of a driver's closure and their versions, without a look at their files. Raises `NoClosure`."""
+    return {name: _distribution(name).version for name in (OURS, *_needed_by(entry))}
+
+
 # -- distributions -----------------------------------------------------------------------------------------------------
+
+
+def _brought_by(entry: EntryPoint) -> str:
+    return canonicalize_name(entry.dist.name or "") if entry.dist is not None else OURS
+
+
+def _needed_by(entry: EntryPoint) -> tuple[str, ...]:
+    """All distributions of its closure but the rotator."""
+    brought_by = _brought_by(entry)
+    needed = [*BENEATH, *_wanted_by(entry, brought_by)]
+    return _all_of(needed if brought_by == OURS else [*needed, brought_by])
 
 
 def _wanted_by(entry: EntryPoint, brought_by: str) -> list[str]:

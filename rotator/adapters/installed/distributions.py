@@ -1,0 +1,91 @@
+"""The distributions of folders like `site-packages`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from rotator.adapters.installed.starts import Starts, starts_in
+from rotator.domain.failures import Permanent
+from rotator.domain.packages import PYPI, Component, Inventory, Package
+
+KIND = "site-packages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What an environment has. `local`: packages that were installed from a folder, so that no index has them."""
+
+    inventory: Inventory
+    local: frozenset[Package]
+    starts: tuple[Starts, ...]
+
+
+def read_environment(
+    folders: Sequence[Path], *, consumer: str, at: datetime, origin: str = "", ours: str = ""
+) -> Environment:
+    """Everything installed in these folders. `ours`: the distribution whose link to its sources is our own.
+
+    Raises `Permanent` for a folder that cannot be read.
+    """
+    for folder in folders:
+        _readable(folder)
+    components, local, gaps = set(), set(), []
+    owners: dict[str, Package] = {}
+    for each in distributions(path=[str(each) for each in folders]):
+        name, version = _identity(each)
+        if not name:
+            gaps.append(f"{getattr(each, '_path', 'a distribution')} has no name")
+            continue
+        package = Package.of(PYPI, name)
+        components.add(Component(package=package, version=version))
+        if _from_folder(each):
+            local.add(package)
+        owners |= {str(Path(str(each.locate_file(file))).resolve()): package for file in _top_level(each)}
+    inventory = Inventory(
+        consumer=consumer,
+        kind=KIND,
+        origin=origin or ", ".join(map(str, folders)),
+        since=at,
+        components=tuple(sorted(components)),
+        gaps=tuple(gaps),
+    )
+    starts = starts_in(folders, owners, ours=Package.of(PYPI, ours) if ours else None, local=local)
+    return Environment(inventory=inventory, local=frozenset(local), starts=starts)
+
+
+def _readable(folder: Path) -> None:
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise Permanent(f"{folder} cannot be read: {error.strerror}", "name a folder like site-packages") from None
+
+
+def _identity(each: Distribution) -> tuple[str, str]:
+    """Name and version; "" for what the metadata does not say, which may be missing altogether."""
+    try:
+        told = each.metadata  # read anew each time that it is asked for
+        return str(told["Name"] or "").strip(), str(told["Version"] or "").strip()
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return "", ""
+
+
+def _from_folder(each: Distribution) -> bool:
+    """Whether its installer wrote down that it came from a folder (PEP 610)."""
+    with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return isinstance(json.loads(each.read_text("direct_url.json") or "{}").get("dir_info"), dict)
+    return False
+
+
+def _top_level(each: Distribution) -> list[str]:
+    """The `.pth` files that its RECORD lists beside its packages."""
+    with suppress(OSError, ValueError, csv.Error):
+        lines = [line for line in (each.read_text("RECORD") or "").splitlines() if ".pth" in line]
+        return [row[0] for row in csv.reader(lines) if row and row[0].endswith(".pth") and "/" not in row[0]]
+    return []

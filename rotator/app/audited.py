@@ -1,0 +1,87 @@
+"""What is audited: inventories from what stands on the command line, and those that consumers have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rotator.adapters.journal.location import for_replicas, path_of
+from rotator.adapters.lockfiles.reading import lockfiles_in, read_path
+from rotator.adapters.lockfiles.site_packages import is_site_packages
+from rotator.app.assembly import Assembly
+from rotator.app.inventories import consumers_of, inventories_of
+from rotator.app.own_installation import Audited, installed_in
+from rotator.config.errors import ConfigError
+from rotator.config.reading import Config
+from rotator.domain.failures import Failure, Permanent
+from rotator.domain.findings import Unjudged
+from rotator.domain.packages import Inventory, Package
+
+NONE_RECORDED = "no inventory of it was recorded: `rotator audit record`"
+
+
+def from_files(paths: Sequence[Path], *, consumer: str, at: datetime) -> Audited:
+    """The inventory of each file, and of what is in each folder. Raises `Permanent` for what cannot be read."""
+    found = Audited()
+    for path in (each for given in paths for each in _within(given)):
+        if path.is_dir():
+            found += installed_in([path], consumer=consumer, at=at)
+        else:
+            found += _read(path, consumer, at)
+    return found
+
+
+def _within(path: Path) -> Iterator[Path]:
+    if not path.exists():
+        raise Permanent(f"{path} is not there", "name a lockfile, or a folder like site-packages")
+    if not path.is_dir() or is_site_packages(path):
+        yield path
+        return
+    files = lockfiles_in(path)
+    if not files:
+        raise Permanent(f"there is no lockfile in {path}", "name a lockfile, or a folder like site-packages")
+    yield from files
+
+
+def _read(path: Path, consumer: str, at: datetime) -> Audited:
+    found = read_path(path, str(path))
+    inventory = Inventory(
+        consumer=consumer,
+        kind=found.kind,
+        origin=str(path),
+        since=at,
+        components=found.components,
+        gaps=found.gaps,
+    )
+    return Audited(inventories=(inventory,), sources=_elsewhere(inventory))
+
+
+def _elsewhere(inventory: Inventory) -> frozenset[tuple[str, Package]]:
+    """What comes from no index, so that none is asked for it."""
+    return frozenset((inventory.label, each.package) for each in inventory.components if each.elsewhere)
+
+
+def of_consumers(config: Config, at: datetime) -> Audited:
+    """What the config's consumers have, as it was recorded; of whom nothing was, that is unknown. Makes no journal."""
+    consumers = consumers_of(config)
+    if not consumers:
+        return Audited()
+    try:
+        held = _recorded(config, at)
+    except (ConfigError, Failure) as failure:
+        return Audited(unjudged=(Unjudged(what="what consumers have", why=failure.message, where=consumers),))
+    known = {each.consumer for each in held}
+    lacking = (Unjudged(what=name, why=NONE_RECORDED, where=(name,)) for name in consumers if name not in known)
+    sources = frozenset().union(*map(_elsewhere, held))
+    return Audited(inventories=held, sources=sources, unjudged=tuple(lacking))
+
+
+def _recorded(config: Config, at: datetime) -> tuple[Inventory, ...]:
+    if not for_replicas(config.state) and not path_of(config.state, config.base).exists():
+        return ()
+    assembly = Assembly(config=config)
+    try:
+        return inventories_of(assembly).at(at)
+    finally:
+        assembly.close()
