@@ -180,7 +180,7 @@ FORMS: tuple[Form, ...] = (
         "trusted publishing instead of a token",
         "assisted",
         revoke="the registry's site, Access Tokens, or `npm token revoke`",
-        source="https://docs.npmjs.com/revoking-access-tokens",
+        source="npm's documentation, Revoking access tokens",
     ),
     _form(
         "SendGrid",

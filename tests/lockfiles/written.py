@@ -210,7 +210,7 @@ COMPILED = """\
 #
 #    pip-compile --generate-hashes requirements.in
 #
---index-url https://index.example/simple
+-i https://index.example/simple
 
 certifi==2026.1.4 \\
     --hash=sha256:aa \\

@@ -13,11 +13,12 @@ from rotator.domain.times import quoted
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _OPTIONS = re.compile(r"\s(?=--|-C\b)")
 _OF_A_FILE = {"-r", "--requirement", "-c", "--constraint", "-e", "--editable"}
-_OTHERS = {
-    *("-i", "--index-url", "--extra-index-url", "--no-index", "-f", "--find-links", "--no-binary", "--only-binary"),
-    *("--prefer-binary", "--require-hashes", "--pre", "--trusted-host", "--use-feature", "--config-settings"),
-    *("--global-option", "--pypi-url", "--no-deps", "--uploaded-prior-to"),
-}
+_LONG = (
+    *("index-url", "extra-index-url", "no-index", "find-links", "no-binary", "only-binary", "prefer-binary"),
+    *("require-hashes", "pre", "trusted-host", "use-feature", "config-settings", "global-option", "pypi-url"),
+    *("no-deps", "uploaded-prior-to"),
+)
+_OTHERS = {"-i", "-f", *(f"--{name}" for name in _LONG)}
 LONGEST = 256 * 1024
 
 
