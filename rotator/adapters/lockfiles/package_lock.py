@@ -1,6 +1,6 @@
 """package-lock.json and npm-shrinkwrap.json, lockfileVersion 1 to 3.
 
-https://docs.npmjs.com/cli/v11/configuring-npm/package-lock-json
+Source: the documentation of npm 11, package-lock.json.
 """
 
 from __future__ import annotations
