@@ -165,6 +165,7 @@ class AzureOpenAi:
         """The same for every principal: an account has one pair."""
         return Capabilities(
             strategy=TWO_SLOTS,
+            reveals=True,
             slots=SLOTS,
             identifies=True,
             propagation=self._windows["propagation"],

@@ -116,6 +116,7 @@ class ApiKeys:
         )
         offers = Capabilities(
             strategy=OVERLAP,
+            reveals=True,
             scopes=True,
             identifies=True,
             propagation=windows["propagation"],

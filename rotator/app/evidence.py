@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rotator.app.assembly import Assembly
 from rotator.app.incidents import answers, recall
@@ -23,13 +24,10 @@ def known(assembly: Assembly) -> tuple[str, ...]:
     return tuple(answers(assembly.journal.rotations(limit=PAGE)))
 
 
-def gather(
-    assembly: Assembly, incident: str, *, unknown: Mapping[str, str] | None = None, close: bool = True
-) -> Evidence:
+def gather(assembly: Assembly, incident: str, *, close: bool = True) -> Evidence:
     """All that is known of an incident now. With `close`, the trail behind it is closed into a signed checkpoint first.
 
-    `unknown`: credentials of which nobody can say whether they are exposed. Raises `ConfigError` for an id that no
-    incident has. Twice: the same, at a later time.
+    Raises `ConfigError` for an id that no incident has. Twice: the same, at a later time.
     """
     now, journal = assembly.clock.now(), assembly.journal
     remembered = recall(journal, incident)
@@ -49,13 +47,21 @@ def gather(
         made_at=now,
         detected_at=remembered.opened_at if remembered else first,
         contained=remembered.contained if remembered else False,
+        window=remembered.window if remembered else None,
         replaced=tuple(
-            _replaced(assembly, of_it[name]) if name in of_it else _not_begun(assembly, name, remembered)
-            for name in sorted(names)
+            replace(each, why=remembered.why.get(each.credential, ())) if remembered else each
+            for each in (
+                _replaced(assembly, of_it[name]) if name in of_it else _not_begun(assembly, name, remembered)
+                for name in sorted(names)
+            )
         ),
-        unknown=unknown or {},
+        unknown={name: why for name, why in _unknown(remembered).items() if name not in names},
         checkpoint=_head(checkpoints),
     )
+
+
+def _unknown(remembered: Incident | None) -> Mapping[str, str]:
+    return remembered.unknown if remembered else {}
 
 
 def _no_such(incident: str, known: Sequence[str]) -> ConfigError:

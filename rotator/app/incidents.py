@@ -26,9 +26,17 @@ def remember(journal: Journal, incident: Incident) -> None:
     """Keep it. Of one that is known already its beginning stays, and with it the reason where none is given now."""
     earlier = recall(journal, incident.id)
     if earlier is not None:
-        names = tuple(dict.fromkeys((*earlier.names, *incident.names)))
-        reason = incident.reason or earlier.reason
-        incident = replace(incident, opened_at=earlier.opened_at, names=names, reason=reason)
+        incident = replace(
+            incident,
+            opened_at=earlier.opened_at,
+            names=tuple(dict.fromkeys((*earlier.names, *incident.names))),
+            reason=incident.reason or earlier.reason,
+            packages=incident.packages or earlier.packages,
+            bad_from=incident.bad_from or earlier.bad_from,
+            bad_to=incident.bad_to or earlier.bad_to,
+            why={**earlier.why, **incident.why},
+            unknown=incident.unknown if incident.packages else earlier.unknown,
+        )
     journal.remember(_name(incident.id), json.dumps(encode(incident)))
 
 

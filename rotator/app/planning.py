@@ -29,8 +29,8 @@ class Planned:
 
     `outage`: how long its consumers have no working key; None: they always have one. `quiet_for`: None where nobody
     waits for quiet. `requests`: how many the provider gets at least, `rate`: how many a second it allows. `held`: why.
-    `by_hand`: what a person has to do for the new key; None where the provider mints it. `deletes`: whether it deletes
-    the old ones.
+    `looked`: whether the provider was asked; else its old and foreign keys are not known. `by_hand`: what a person has
+    to do for the new key; None where the provider mints it. `deletes`: whether it deletes the old ones.
     """
 
     credential: str
@@ -52,6 +52,7 @@ class Planned:
     held: str | None = None
     cannot: tuple[str, ...] = ()
     problem: tuple[str, str] | None = None
+    looked: bool = True
     foreign: tuple[Key, ...] = field(default=())
     pick_up: Mapping[str, tuple[timedelta, ...]] = field(default_factory=dict)  # what was measured, by consumer
 
@@ -78,6 +79,7 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode, *, look: bool = True)
         rate=assembly.config.providers[spec.provider].rate,
         places=tuple(f"{each.store}:{each.ref}" for each in spec.publish),
         consumers=spec.consumers,
+        looked=look,
     )
     try:
         world = patient(assembly.world_of(spec))

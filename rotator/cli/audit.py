@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
 
 from rotator.cli import auditing
+from rotator.cli.errors import Told
+from rotator.cli.terminal import clean
+from rotator.config.errors import nearest
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb: (module, one line of help), in the order in which they are shown
@@ -20,8 +25,7 @@ USAGE = """rotator audit [LOCKFILE ...] --osv PATH|URL   malicious or vulnerable
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """Those of the verb beneath it that was typed, or without one those of an audit."""
-    typed = next((word for word in getattr(parser, "typed", ()) if not word.startswith("-")), None)
-    if typed in VERBS:
+    if _first(getattr(parser, "typed", ())) in VERBS:
         _beneath(parser, verb)
         return
     width = max(map(len, VERBS))
@@ -31,8 +35,20 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
     auditing.options(parser)
 
 
+def _first(words: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor what stands behind one of those that may stand everywhere."""
+    from rotator.cli.main import WITH_VALUE
+
+    behind = [word for before, word in zip(("", *words), words, strict=False) if before not in WITH_VALUE]
+    return next((word for word in behind if not word.startswith("-")), None)
+
+
 def run(args: argparse.Namespace) -> int:
-    """No verb was named."""
+    """No verb was named; one that was misspelt looks like a file."""
+    for word in args.files:
+        near = nearest(word, VERBS)
+        if near and not Path(word).exists():
+            raise Told(f"there is no file {clean(word)!r}, nor such a verb", f"did you mean {near}?")
     return auditing.run(args)
 
 

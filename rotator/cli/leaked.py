@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from rotator.app.assembly import Assembly
 from rotator.app.key_ids import resolve
@@ -23,11 +24,28 @@ NOTHING = "nothing was changed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposed:
-    """Credentials whose key leaked, by name, and what to say of it. `lost`: some of what was given is nobody's here."""
+    """Credentials that are exposed, by name, and what to say of it.
+
+    `lost`: some of what was given is nobody's here, or of some nobody can say. The others are of bad packages, as
+    `rotator.domain.incidents.Incident` has them.
+    """
 
     names: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     lost: bool = False
+    why: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    window: tuple[datetime, datetime] | None = None
+
+    def __add__(self, other: Exposed) -> Exposed:
+        """Both, of which the other one is about packages."""
+        return replace(
+            other,
+            names=tuple(dict.fromkeys((*self.names, *other.names))),
+            said=(*self.said, *other.said),
+            lost=self.lost or other.lost,
+        )
 
 
 def exposed(args: argparse.Namespace, assembly: Assembly) -> Exposed:

@@ -42,7 +42,8 @@ def describe(plans: Sequence[Planned], mode: Mode) -> list[str]:
         return []
     providers = len({each.provider for each in good})
     dying = sum(len(each.old_keys) for each in good)
-    lines = [f"{count(len(good), 'credential')} at {count(providers, 'provider')}; {_deaths(dying, mode)}"]
+    deaths = _deaths(dying, mode) if all(each.looked for each in good) else "every key that is theirs dies at once"
+    lines = [f"{count(len(good), 'credential')} at {count(providers, 'provider')}; {deaths}"]
     broken = sorted({name for each in good if each.outage for name in _readers(each)})
     if broken:
         longest = max(each.outage for each in good if each.outage)

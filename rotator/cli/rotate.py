@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from rotator.cli import emergency_options
+from rotator.cli import blast_options, emergency_options
 from rotator.cli.errors import Told
 
 USAGE = """rotate NAME ...                        these keys; their old ones die in time
        rotate --due                           what is due: for a timer, every few minutes
        rotate --all --assume-compromise       everything is stolen: replace it, prove it dead
        rotate --leaked --assume-compromise    a key is public: paste it, and its credential is replaced
+       rotate --package SPEC --from T ...     whatever a bad package could read, from the recorded inventories
        rotate ... --dry-run                   only say what would happen"""
 WIDE = {
     "provider": "every key of this provider",
@@ -33,6 +34,7 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
         which.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=whose)
     which.add_argument("--leaked", action="store_true", help="whose key is public: asked for, or on standard input")
     which.add_argument("--key-id", action="append", default=[], metavar="P/ID", help=KEY_ID)
+    blast_options.options(which)
     narrow = parser.add_argument_group("only those of them", "what is left out is shown")
     for name, whose in NARROW.items():
         narrow.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=whose)
@@ -49,7 +51,7 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check what was typed, then rotate."""
-    wide = (args.names, args.all, args.provider, args.store, args.consumer, args.leaked, args.key_id)
+    wide = (args.names, args.all, args.provider, args.store, args.consumer, args.leaked, args.key_id, args.package)
     selected = any((*wide, args.tag, args.owner))
     if not selected and not args.due:
         args.help()
@@ -58,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         raise Told("--due selects by itself", "leave out the names and the other selectors")
     if args.leaked and any(each.endswith("=-") for each in args.admin):
         raise Told("--leaked and --admin both want standard input", "use --admin PROVIDER=file:PATH")
+    blast_options.check(args)
     emergency_options.check(args)
     if args.parallel is not None and not 1 <= args.parallel <= 256:
         raise Told("--parallel is out of range", "write a number from 1 to 256")

@@ -19,7 +19,7 @@ from rotator.app.incidents import refusals, remember
 from rotator.app.planning import Planned, foreign_keys, plans
 from rotator.app.reporting import BAD_INPUT, INCOMPLETE, PLANNED_OUTCOME, exit_code, intended, report
 from rotator.app.selecting import Selection, select
-from rotator.cli import emergency, leaked, typed, words
+from rotator.cli import blast, emergency, leaked, typed, words
 from rotator.cli.beginning import Beginning
 from rotator.cli.context import load
 from rotator.cli.errors import Told, tell
@@ -54,16 +54,18 @@ def begin(args: argparse.Namespace) -> int:
 def carry_out(args: argparse.Namespace, assembly: Assembly) -> int:
     """One pass over what is due, or what was selected."""
     if args.due:
-        return Session(args, assembly).due()
-    if args.leaked or args.key_id:
+        return Session(args, assembly, leaked.Exposed()).due()
+    if args.leaked or args.key_id or args.package:
         return _exposed(args, assembly)
     return _selected(args, assembly, leaked.Exposed())
 
 
 def _exposed(args: argparse.Namespace, assembly: Assembly) -> int:
-    """What leaked decides, beside whatever else was selected."""
+    """What leaked, or what a bad package could read, decides beside whatever else was selected."""
     out, err = terminal(sys.stdout, no_color=args.no_color), terminal(sys.stderr, no_color=args.no_color)
-    found = leaked.exposed(args, assembly)
+    found = leaked.exposed(args, assembly) if args.leaked or args.key_id else leaked.Exposed()
+    if args.package:
+        found += blast.exposed(args, assembly)
     others = typed.selectors(args)
     if found.names or others.wide:
         return max(_selected(args, assembly, found), INCOMPLETE if found.lost else PLANNED_OUTCOME)
@@ -71,17 +73,21 @@ def _exposed(args: argparse.Namespace, assembly: Assembly) -> int:
         (err if args.json else out).line(line)
     if args.json:
         print(json.dumps(report([], selected=0), indent=2, ensure_ascii=False), file=out.stream)
+    elif args.package:
+        out.line("nothing was changed: no record says that anything is exposed")
     else:
         out.line("nothing was changed: it is dead already; --assume-compromise --again rotates all the same")
-    return PLANNED_OUTCOME
+    return INCOMPLETE if found.lost else PLANNED_OUTCOME
 
 
 def _selected(args: argparse.Namespace, assembly: Assembly, found: leaked.Exposed) -> int:
     selection = select(assembly.config, typed.selectors(args, found.names))
-    selection = replace(selection, said=found.said)
+    order = {name: number for number, name in enumerate(found.names)}
+    ordered = sorted(selection.credentials, key=lambda spec: order.get(spec.name, len(order)))
+    selection = replace(selection, credentials=tuple(ordered), said=found.said)
     if not selection.credentials and not selection.broken:
         raise Told("the selection matches no credential", "`rotator status` lists them")
-    return Session(args, assembly).selected(selection)
+    return Session(args, assembly, found).selected(selection)
 
 
 @contextmanager
@@ -97,8 +103,10 @@ def begun() -> Iterator[None]:
 class Session:
     """One run of `rotate`."""
 
-    def __init__(self, args: argparse.Namespace, assembly: Assembly) -> None:
+    def __init__(self, args: argparse.Namespace, assembly: Assembly, found: leaked.Exposed) -> None:
+        """`found`: what is exposed, and why, as far as that decided what is selected."""
         self.args = args
+        self.found = found
         self.assembly = assembly
         self.out = terminal(sys.stdout, no_color=args.no_color)
         self.err = terminal(sys.stderr, no_color=args.no_color)
@@ -182,6 +190,11 @@ class Session:
             refusals=refusals(self.beginning.errors),
             contained=bool(self.args.contained),
             reason=self.args.reason,
+            packages=self.found.packages,
+            bad_from=self.found.window[0] if self.found.window else None,
+            bad_to=self.found.window[1] if self.found.window else None,
+            why=self.found.why,
+            unknown=self.found.unknown,
         )
         remember(self.assembly.journal, self.asked)
 

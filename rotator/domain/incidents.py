@@ -19,7 +19,9 @@ class Refusal:
 class Incident:
     """One incident. `names`: every credential that it is about, those that could not be begun with their `refusals`.
 
-    `contained`: whether a person said that the thief cannot read new keys any more.
+    `contained`: whether a person said that the thief cannot read new keys any more. Of one about bad packages these are
+    `packages`, bad from `bad_from` to `bad_to`; `why` has for each exposed credential each way that leads to it, as
+    steps, and `unknown` those of which nobody can say, with the reason.
     """
 
     id: str
@@ -28,3 +30,13 @@ class Incident:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     contained: bool = False
     reason: str = ""
+    packages: tuple[str, ...] = ()
+    bad_from: datetime | None = None
+    bad_to: datetime | None = None
+    why: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """From when to when the packages were bad; None where it is not about packages."""
+        return None if self.bad_from is None or self.bad_to is None else (self.bad_from, self.bad_to)

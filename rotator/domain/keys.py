@@ -106,6 +106,7 @@ class Capabilities:
     scopes: bool = False
     usage: bool = False  # the list tells when a key was last used
     identifies: bool = False  # `identify` answers
+    reveals: bool = False  # the admin credential can read the values of keys that exist
     propagation: timedelta = timedelta(seconds=60)  # until a new key is accepted everywhere
     death_window: timedelta = timedelta(seconds=120)  # until a deleted key is refused everywhere
     list_lag: timedelta = timedelta(seconds=30)  # until the list shows a mint or a deletion

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from rotator.domain.grants import Grant
 from rotator.domain.packages import Component, Inventory
 from rotator.domain.times import format_time
 
@@ -25,19 +26,12 @@ class Rank(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A consumer may read a credential; `path` says how, in words, e.g. `("role agents-role", "vault:ai/*")`."""
-
-    consumer: str
-    credential: str
-    path: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
     """What there is, and what opens what.
 
-    `credentials`: all names, in the config's order. `mints`: by credential, the providers whose admin credential it is;
+    `credentials`: all names, in their order. `grants`: the first step of each path is a consumer. `unbounded`: by
+    consumer, identities of which nobody says what they may read. `lockfiles`: by consumer, the files that tell what it
+    has, as inventories call them. `mints`: by credential, the providers whose admin credential it is;
     `unlocks`: by credential, the stores that it opens. `published`: by store, the credentials that are in it; `issued`:
     by provider, the credentials whose keys it issues. `revealing`: providers that show their keys' values to an admin.
     `publishers`: credentials with which packages, images or pipelines are published. `privilege`: the greater, the
@@ -47,6 +41,8 @@ class Estate:
     credentials: tuple[str, ...]
     consumers: tuple[str, ...] = ()
     grants: tuple[Grant, ...] = ()
+    unbounded: Mapping[str, Collection[str]] = field(default_factory=dict)
+    lockfiles: Mapping[str, Collection[str]] = field(default_factory=dict)
     mints: Mapping[str, Collection[str]] = field(default_factory=dict)
     unlocks: Mapping[str, Collection[str]] = field(default_factory=dict)
     published: Mapping[str, Collection[str]] = field(default_factory=dict)
@@ -111,9 +107,9 @@ def exposure(estate: Estate, inventories: Sequence[Inventory], suspect: Suspect)
     had, unknown = _consumers(estate, inventories, suspect)
     ways: dict[str, list[tuple[str, ...]]] = {}
     for grant in estate.grants:
-        if grant.consumer in had:
-            for evidence in had[grant.consumer]:
-                ways.setdefault(grant.credential, []).append((f"{grant.consumer} {evidence}", *grant.path))
+        consumer, *path = grant.path
+        for evidence in had.get(consumer, ()):
+            ways.setdefault(grant.credential, []).append((f"{consumer} {evidence}", *path))
     _close(estate, ways)
     exposed = [
         Exposed(credential=name, rank=estate.rank(name), why=tuple(sorted(set(ways[name]), key=_shortest)))
@@ -125,7 +121,7 @@ def exposure(estate: Estate, inventories: Sequence[Inventory], suspect: Suspect)
         exposed=tuple(exposed),
         consumers=had,
         unknown_consumers=unknown,
-        unknown=_not_covered(estate, ways.keys(), unknown),
+        unknown=_not_covered(estate, ways.keys(), had, unknown),
     )
 
 
@@ -141,15 +137,22 @@ def _consumers(
     unknown: dict[str, tuple[str, ...]] = {}
     by_consumer: dict[str, list[Inventory]] = {name: [] for name in estate.consumers}
     for each in inventories:
-        if each.touches(suspect.start, suspect.end):
-            by_consumer.setdefault(each.consumer, []).append(each)
-    for consumer, held in by_consumer.items():
-        seen, doubts = _evidence(held, suspect)
+        by_consumer.setdefault(each.consumer, []).append(each)
+    for consumer, ever in by_consumer.items():
+        seen, doubts = _evidence([each for each in ever if each.touches(suspect.start, suspect.end)], suspect)
+        recorded = {each.origin for each in ever}
+        lacking = [file for file in estate.lockfiles.get(consumer, ()) if not _is_recorded(file, recorded)]
+        doubts += [f"no record of {file}" for file in lacking]
         if seen:
             had[consumer] = tuple(seen)
         if doubts:
             unknown[consumer] = tuple(doubts)
     return had, unknown
+
+
+def _is_recorded(file: str, recorded: Collection[str]) -> bool:
+    """Of a folder, what is in it is recorded."""
+    return any(each == file or each.startswith(f"{file}/") for each in recorded)
 
 
 def _evidence(held: Sequence[Inventory], suspect: Suspect) -> tuple[list[str], list[str]]:
@@ -213,12 +216,20 @@ def _close(estate: Estate, ways: dict[str, list[tuple[str, ...]]]) -> None:
 
 
 def _not_covered(
-    estate: Estate, exposed: Collection[str], unknown_consumers: Mapping[str, tuple[str, ...]]
+    estate: Estate,
+    exposed: Collection[str],
+    had: Mapping[str, tuple[str, ...]],
+    unknown_consumers: Mapping[str, tuple[str, ...]],
 ) -> dict[str, str]:
     """Credentials of which nobody can say that they are safe, each with the reason."""
     readers: dict[str, list[str]] = {name: [] for name in estate.credentials}
     for grant in estate.grants:
-        readers.setdefault(grant.credential, []).append(grant.consumer)
+        readers.setdefault(grant.credential, []).append(grant.path[0])
+    unbounded = [
+        f"{consumer} may read it as {', '.join(sorted(roles))}, of which nobody says what it reads"
+        for consumer, roles in estate.unbounded.items()
+        if roles and (consumer in had or consumer in unknown_consumers)
+    ]
     found = {}
     for name in estate.credentials:
         if name in exposed:
@@ -228,4 +239,6 @@ def _not_covered(
             found[name] = f"read by {', '.join(doubtful)}, of which nobody knows what it had"
         elif not readers[name]:
             found[name] = "no consumer is declared that reads it"
+        elif unbounded:
+            found[name] = unbounded[0]
     return found

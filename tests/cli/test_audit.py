@@ -186,7 +186,7 @@ def test_an_index_says_who_is_behind_it_and_what_it_does_not_say_is_3(site: Path
 BAD_INPUT = {
     "nothing to hold against": ((), "there is nothing to hold inventories against"),
     "no such lockfile": (("nothing.lock", "--osv", "osv"), "nothing.lock is not there"),
-    "a file of an unknown kind": (("/dev/null", "--osv", "osv"), "/dev/null is no kind of lockfile that is known here"),
+    "a file of an unknown kind": (("/dev/null", "--osv", "osv"), "/dev/null is no file"),
     "no such feed": (("--osv", "nothing"), "nothing cannot be read"),
     "a pipe": (("--osv", "pipe"), "pipe is no file"),
     "a page": (("--osv", "page.json"), "page.json is a page for people"),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rotator.domain.grants import Grant
 from rotator.domain.packages import NPM, PYPI, Component, Inventory, Package
-from rotator.policy.exposure import Estate, Exposure, Grant, Rank, Suspect, exposure
+from rotator.policy.exposure import Estate, Exposure, Rank, Suspect, exposure
 
 LITELLM = Package.of(PYPI, "LiteLLM")
 START = datetime(2026, 3, 24, 10, 39, tzinfo=UTC)
@@ -54,10 +55,10 @@ def estate(**opens: object) -> Estate:
         credentials=("db", "openai", "admin", "vault-login", "orphan"),
         consumers=("agents", "web"),
         grants=(
-            Grant(consumer="agents", credential="openai", path=("role agents", "vault:ai/*")),
-            Grant(consumer="web", credential="db"),
-            Grant(consumer="web", credential="admin"),
-            Grant(consumer="web", credential="vault-login"),
+            Grant("openai", ("agents", "role agents", "vault:ai/*")),
+            Grant("db", ("web", "db")),
+            Grant("admin", ("web", "admin")),
+            Grant("vault-login", ("web", "vault-login")),
         ),
         **opens,  # type: ignore[arg-type]
     )
@@ -172,6 +173,26 @@ def test_what_opens_itself_in_a_circle_ends() -> None:
     assert set(found(held("web", "1.82.7"), there=there).names) == {"db", "admin", "vault-login"}
 
 
+def test_a_declared_lockfile_that_was_never_recorded_makes_its_consumer_unknown() -> None:
+    there = estate(lockfiles={"agents": ("agents/uv.lock", "agents/tools/uv.lock", "agents/venv")})
+    result = found(held("agents", None), held("web", None), there=there)
+    assert result.unknown_consumers == {
+        "agents": ("no record of agents/tools/uv.lock", "no record of agents/venv"),
+    }
+    recorded = Inventory(consumer="agents", kind="uv.lock", origin="agents/venv/x", since=AFTER, components=())
+    result = found(held("agents", None), held("web", None), recorded, there=there)
+    assert result.unknown_consumers == {"agents": ("no record of agents/tools/uv.lock",)}
+
+
+def test_an_identity_of_which_nobody_says_what_it_reads_may_read_anything() -> None:
+    there = estate(unbounded={"agents": ("mystery",)})
+    result = found(held("agents", "1.82.8"), held("web", None), there=there)
+    assert result.names == ("openai",)
+    why = "agents may read it as mystery, of which nobody says what it reads"
+    assert {result.unknown[name] for name in ("db", "admin", "vault-login")} == {why}
+    assert "db" not in found(held("agents", None), held("web", None), there=there).unknown
+
+
 def test_nothing_declared_and_nothing_recorded_is_not_safe() -> None:
     result = exposure(Estate(credentials=("a",)), [], SUSPECT)
     assert result.exposed == ()
@@ -199,7 +220,7 @@ def test_every_credential_is_exposed_or_unknown_or_all_its_readers_are_known_not
     result = exposure(there, records, SUSPECT)
     assert not set(result.names) & result.unknown.keys()
     for name in there.credentials:
-        readers = {grant.consumer for grant in there.grants if grant.credential == name}
+        readers = {grant.path[0] for grant in there.grants if grant.credential == name}
         if name not in result.names and name not in result.unknown:
             assert readers
             assert not readers & (result.consumers.keys() | result.unknown_consumers.keys())
