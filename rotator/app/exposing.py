@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rotator.app.admins import is_published_by
 from rotator.app.assembly import Assembly
+from rotator.app.auditing import INSTALLED
 from rotator.app.inventories import consumers_of, declared, inventories_of
-from rotator.app.own_installation import OWN, own_installation
+from rotator.app.own_installation import OWN, Audited, folders, own_installation
 from rotator.app.wanting import Wanted
 from rotator.config.errors import ConfigError
 from rotator.config.reading import Config
@@ -23,15 +24,20 @@ from rotator.policy.grants import readable
 
 PUBLISHES = "publishes"
 """The tag of a credential with which packages, images or pipelines are published."""
-NEVER_RECORDED = "of the rotator's own environment only today is known, not the window"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blast:
-    """What bad packages exposed. `itself`: what the rotator's own environment has of them today."""
+    """What bad packages exposed. `itself`: what the rotator's own environment has of them today.
+
+    `unjudged`: what is not known of that environment. `only_since`: when it was changed, if that is after the window
+    began: what it had before is not looked at.
+    """
 
     exposure: Exposure
     itself: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+    only_since: datetime | None = None
 
 
 def blast(assembly: Assembly, wanted: Sequence[Wanted], start: datetime, end: datetime) -> Blast:
@@ -42,7 +48,8 @@ def blast(assembly: Assembly, wanted: Sequence[Wanted], start: datetime, end: da
         start=start,
         end=end,
     )
-    estate, itself = _estate(assembly), tuple(_own(assembly, wanted))
+    estate, own = _estate(assembly), own_installation(assembly.config, at=assembly.clock.now())
+    itself = _held(own, wanted)
     inventories = _inventories(assembly, wanted, suspect)
     if itself:  # it read every value that it ever wrote
         estate = replace(
@@ -50,8 +57,15 @@ def blast(assembly: Assembly, wanted: Sequence[Wanted], start: datetime, end: da
             consumers=(*estate.consumers, OWN),
             grants=(*estate.grants, *(Grant(name, (OWN, "which read every value")) for name in estate.credentials)),
         )
-        inventories += (_as_inventory(assembly, wanted, start),)
-    return Blast(exposure=exposure(estate, inventories, suspect), itself=itself)
+        inventories += (
+            Inventory(consumer=OWN, kind=INSTALLED, origin="its own environment", since=start, components=itself),
+        )
+    return Blast(
+        exposure=exposure(estate, inventories, suspect),
+        itself=tuple(f"{each.package.name} {each.version}" for each in itself),
+        unjudged=tuple(f"{each.what}: {each.why}" for each in own.unjudged),
+        only_since=_only_since(start),
+    )
 
 
 def _judged(wanted: Sequence[Wanted], component: Component) -> bool | None:
@@ -82,30 +96,16 @@ def _whole(assembly: Assembly, each: Inventory, suspect: Suspect) -> Inventory:
     return next((other for other in held if _key(other) == _key(each)), each)
 
 
-def _own(assembly: Assembly, wanted: Sequence[Wanted]) -> Iterator[str]:
+def _held(own: Audited, wanted: Sequence[Wanted]) -> tuple[Component, ...]:
     """What this environment and its drivers have of it now."""
-    audited = own_installation(assembly.config, at=assembly.clock.now())
-    seen = {
-        f"{component.package.name} {component.version}"
-        for inventory in audited.inventories
-        for component in inventory.components
-        if _judged(wanted, component) is not False
-    }
-    yield from sorted(seen)
+    components = {component for inventory in own.inventories for component in inventory.components}
+    return tuple(sorted(each for each in components if _judged(wanted, each) is not False))
 
 
-def _as_inventory(assembly: Assembly, wanted: Sequence[Wanted], start: datetime) -> Inventory:
-    """Today's environment, taken as that of the window: nobody can say since when it is as it is."""
-    audited = own_installation(assembly.config, at=assembly.clock.now())
-    components = {
-        component
-        for inventory in audited.inventories
-        for component in inventory.components
-        if _judged(wanted, component) is not False
-    }
-    return Inventory(
-        consumer=OWN, kind="site-packages", origin="its own environment", since=start, components=tuple(components)
-    )
+def _only_since(start: datetime) -> datetime | None:
+    """When this environment was changed last, if that is after the window began: what it had before is not known."""
+    changed = datetime.fromtimestamp(max((each.stat().st_mtime for each in folders()), default=0.0), UTC)
+    return changed if changed > start else None
 
 
 # -- what opens what ---------------------------------------------------------------------------------------------------

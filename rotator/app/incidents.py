@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from rotator.config.errors import ConfigError
 from rotator.domain.codec import CodecError, decode, encode
 from rotator.domain.incidents import Incident, Refusal
 from rotator.domain.rotation import Phase, Rotation
@@ -22,13 +23,18 @@ def incident_of(row: Rotation) -> str:
     return because(row.reason).partition(":")[0]
 
 
-def remember(journal: Journal, incident: Incident) -> None:
-    """Keep it. Of one that is known already its beginning stays, and with it the reason where none is given now."""
+def remember(journal: Journal, incident: Incident) -> Incident:
+    """Keep it, and return it as it is kept.
+
+    Of one that is known already its beginning stays, and since when it is contained as long as nobody says that it is
+    not; so do the reason and the packages where none are given now.
+    """
     earlier = recall(journal, incident.id)
     if earlier is not None:
         incident = replace(
             incident,
             opened_at=earlier.opened_at,
+            contained_at=incident.contained_at and (earlier.contained_at or incident.contained_at),
             names=tuple(dict.fromkeys((*earlier.names, *incident.names))),
             reason=incident.reason or earlier.reason,
             packages=incident.packages or earlier.packages,
@@ -38,6 +44,7 @@ def remember(journal: Journal, incident: Incident) -> None:
             unknown=incident.unknown if incident.packages else earlier.unknown,
         )
     journal.remember(_name(incident.id), json.dumps(encode(incident)))
+    return incident
 
 
 def refusals(errors: Mapping[str, tuple[str, str]]) -> dict[str, Refusal]:
@@ -46,14 +53,15 @@ def refusals(errors: Mapping[str, tuple[str, str]]) -> dict[str, Refusal]:
 
 
 def recall(journal: Journal, incident: str) -> Incident | None:
-    """As it was remembered; None where it was not, or by a version that wrote it in another way."""
+    """As it was remembered; None where it was not. Raises `ConfigError` for one that cannot be read."""
     text = journal.recall(_name(incident))
     if text is None:
         return None
     try:
         return decode(Incident, json.loads(text))
     except (CodecError, ValueError):
-        return None
+        hint = "what it was about is in the trail alone: `rotator log export`"
+        raise ConfigError(f"the record of {incident} cannot be read", hint) from None
 
 
 def _name(incident: str) -> str:

@@ -20,13 +20,17 @@ from rotator.app.assembly import Assembly
 from rotator.app.journals import look_at as look_at_replicas
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential, PlaceKind, Publication
+from rotator.domain.evidence import SURE
 from rotator.domain.failures import Failure
 from rotator.domain.keys import slot_of, unlisted_id
 from rotator.domain.records import CredentialRow, KnownKey
+from rotator.domain.rotation import Rotation
 from rotator.domain.secret import Fingerprinter, Secret
 from rotator.engine.places import document_value
 from rotator.ports import Store
 
+MOST_ROTATIONS = 100_000
+"""That are looked at for proofs."""
 AT_ONCE = 16
 """Credentials whose stores are read at the same time."""
 _TAG = re.compile(r"[0-9a-f]{16}")
@@ -44,7 +48,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """One key of ours. `key_id` None: only a store has it. `alive` None: nobody here knows. `secret`: else its id."""
+    """One key of ours. `key_id` None: only a store has it. `alive` None: nobody here knows. `secret`: else its id.
+
+    `proven`: a rotation proved it dead; what was only deleted, or could not be tried any more, may live.
+    """
 
     credential: str
     provider: str
@@ -52,6 +59,7 @@ class Match:
     standing: Standing
     alive: bool | None
     dead_at: datetime | None = None
+    proven: bool = False
     secret: bool = True
 
 
@@ -69,6 +77,8 @@ class KnowsKeys(Protocol):
     def every_key(self) -> tuple[KnownKey, ...]: ...
 
     def credentials(self) -> tuple[CredentialRow, ...]: ...
+
+    def rotations(self, credential: str | None = None, *, limit: int = ...) -> tuple[Rotation, ...]: ...
 
 
 @dataclass(slots=True)
@@ -101,6 +111,12 @@ def from_journal(assembly: Assembly, journal: KnowsKeys) -> Known:
     known = Known(assembly.installation.fingerprinter())
     rows = {row.name: row for row in journal.credentials()}
     config = assembly.config.credentials
+    proven = {
+        (row.credential, old.key_id)
+        for row in journal.rotations(limit=MOST_ROTATIONS)
+        for old in row.old_keys
+        if old.proof in SURE
+    }
     for key in journal.every_key():
         row = rows.get(key.credential) or CredentialRow(name=key.credential)
         provider = config[key.credential].provider if key.credential in config else ""
@@ -111,6 +127,7 @@ def from_journal(assembly: Assembly, journal: KnowsKeys) -> Known:
             standing=_standing(key, row),
             alive=key.alive,
             dead_at=key.dead_at,
+            proven=(key.credential, key.key_id) in proven,
         )
         known.key_ids.setdefault(key.key_id, []).append(match)
         for fingerprint in _fingerprints(key):

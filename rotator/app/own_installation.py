@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import site
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -47,12 +48,12 @@ class Audited:
 
 def own_installation(config: Config | None, *, at: datetime) -> Audited:
     """This environment and its drivers: those of the config, or without one all that are installed."""
-    own = installed_in(_folders(), consumer=OWN, at=at, origin=sys.prefix)
+    own = installed_in(folders(), consumer=OWN, at=at, origin=sys.prefix)
     itself = (OWN, Package.of(PYPI, OURS))  # an index may well have something of another's by that name
     drivers, unjudged = [], []
     for label, entry, used in _drivers(config):
         try:
-            drivers.append(_closure(label, entry, at))
+            drivers.append(_closure(label, entry(), at))
         except NoClosure as error:
             if used:
                 unjudged.append(Unjudged(what=label, why=error.message))
@@ -82,26 +83,30 @@ def _version(inventory: Inventory, package: Package | None) -> str:
     return next((each.version for each in inventory.components if each.package == package), "")
 
 
-def _folders() -> list[Path]:
+def folders() -> list[Path]:
     """Where this Python finds distributions. What it finds beside scripts, in `sys.path[0]`, is no installation."""
     known = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     paths = dict.fromkeys(Path(each) for each in (*known, *sys.path[1:]) if each)
     return [each for each in paths if each.is_dir()]
 
 
-def _drivers(config: Config | None) -> Iterator[tuple[str, EntryPoint, bool]]:
-    """A label, where it begins, and whether the config uses it; each once."""
+def _given(entry: EntryPoint) -> EntryPoint:
+    return entry
+
+
+def _drivers(config: Config | None) -> Iterator[tuple[str, Callable[[], EntryPoint], bool]]:
+    """A label, what finds where it begins, and whether the config uses it; each once."""
     if config is None:
         for group in (PROVIDERS, STORES):
             for entry in sorted(entry_points(group=group), key=lambda each: each.name):
-                yield _label(group, entry.name), entry, False
+                yield _label(group, entry.name), partial(_given, entry), False
         return
     seen = set()
     for group, configured in ((PROVIDERS, config.providers), (STORES, config.stores)):
         for each in configured.values():
             if (group, each.driver) not in seen:
                 seen.add((group, each.driver))
-                yield _label(group, each.driver), find(group, each), True
+                yield _label(group, each.driver), partial(find, group, each), True
 
 
 def _label(group: str, name: str) -> str:

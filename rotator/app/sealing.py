@@ -44,7 +44,7 @@ _SEAL = re.compile(b"|".join(re.escape(each.before) + _WORDS.pattern + re.escape
 def seal(body: bytes, form: Form, sealer: Sealer) -> bytes:
     """The document with its seal. Of a JSON object `body` is the text without the last brace."""
     public = base64.b64encode(sealer.public())
-    return body + form.before + public + b" " + base64.b64encode(sealer.sign(_signed(body))) + form.behind
+    return body + form.before + public + b" " + base64.b64encode(sealer.sign(_signed(body, form))) + form.behind
 
 
 def check(document: bytes, public: bytes) -> None:
@@ -52,7 +52,8 @@ def check(document: bytes, public: bytes) -> None:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    at = max(document.rfind(each.before) for each in (HTML, JSON))
+    form = max((HTML, JSON), key=lambda each: document.rfind(each.before))
+    at = document.rfind(form.before)
     found = _SEAL.fullmatch(document[at:]) if at >= 0 else None
     if found is None:
         raise ConfigError("it has no seal at its end", "it is no evidence of a rotator, or was cut off or added to")
@@ -60,7 +61,7 @@ def check(document: bytes, public: bytes) -> None:
     if key != public:
         raise ConfigError("it is sealed with another key", "compare the key with the one that was noted before")
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, _signed(document[:at]))
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, _signed(document[:at], form))
     except InvalidSignature:
         raise ConfigError("it was changed since it was sealed", "believe nothing in it; ask for it again") from None
 
@@ -76,9 +77,9 @@ def public_key(text: str) -> bytes:
     return key
 
 
-def _signed(body: bytes) -> bytes:
+def _signed(body: bytes, form: Form) -> bytes:
     """What is signed: nothing else that the installation signs begins with these words."""
-    return f"rotator evidence {sha256(body).hexdigest()}".encode()
+    return f"rotator evidence {sha256(body + form.before).hexdigest()}".encode()
 
 
 def _bytes(text: bytes) -> bytes:

@@ -62,7 +62,12 @@ def select(config: Config, selectors: Selectors) -> Selection:
     broken = tuple(
         (name, why)
         for name, why in config.broken.items()
-        if selectors.every or name in {*selectors.names, *selectors.exposed}
+        if selectors.every
+        or name in {*selectors.names, *selectors.exposed}
+        or selectors.providers
+        or selectors.stores
+        or selectors.consumers  # nobody can say whether it would match
+        or not selectors.wide
     )
     return Selection(credentials=tuple(kept), left_out=left_out, broken=broken)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
@@ -20,6 +21,8 @@ from rotator.domain.failures import Failure, Fenced
 from rotator.domain.rotation import Mode, Phase, Rotation
 from rotator.engine import starting
 from rotator.policy.reasons import Reason, worded
+
+NOT_BEGUN = ("it was not begun", "the same command goes on")
 
 
 class Begun:
@@ -49,6 +52,8 @@ class Beginning:
         self._owner = owner
         self._mode = emergency.mode(args)
         self.incident: str | None = None
+        self.leaked: Mapping[str, frozenset[str]] = {}  # by credential, the keys of it that leaked
+        self.exposure_end: datetime | None = None  # what was minted later is safe; None: now
         self.errors: dict[str, tuple[str, str]] = {}
 
     def possible(self, specs: Sequence[Credential], plans: Sequence[Planned]) -> list[Credential]:
@@ -77,26 +82,31 @@ class Beginning:
     def beside(self, specs: Sequence[Credential], parallel: int, stop: Callable[[], bool]) -> Iterator[Begun]:
         """Begin an emergency of each while what is begun already runs; `stop` True begins no more of them.
 
-        Everybody's first request would otherwise wait for the last one's.
+        Everybody's first request would otherwise wait for the last one's. What was not begun is among `errors`.
         """
         begun = Begun(len(specs))
-
-        def one(spec: Credential) -> None:
-            try:
-                if not stop():
-                    begun.rows[spec.name] = self._begin_one(spec)
-            except (ConfigError, Failure) as error:
-                self._cannot(spec, error.message, error.hint)
-            except Exception as error:  # noqa: BLE001 - it must stop no other; its text may hold anything
-                what = f"an error of the rotator or a driver itself ({type(error).__name__})"
-                self._cannot(spec, what, "report it; the same command goes on")
-            finally:
-                begun.one_less()
-
-        with ThreadPoolExecutor(max(1, min(parallel, len(specs)))) as pool:
+        pool = ThreadPoolExecutor(max(1, min(parallel, len(specs))), thread_name_prefix="beginning")
+        try:
             for spec in specs:
-                pool.submit(one, spec)
+                pool.submit(self._begin_beside, spec, begun, stop)
             yield begun
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for spec in specs:
+                if spec.name not in begun.rows and spec.name not in self.errors:
+                    self._cannot(spec, *NOT_BEGUN)
+
+    def _begin_beside(self, spec: Credential, begun: Begun, stop: Callable[[], bool]) -> None:
+        try:
+            if not stop():
+                begun.rows[spec.name] = self._begin_one(spec)
+        except (ConfigError, Failure) as error:
+            self._cannot(spec, error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - it must stop no other; its text may hold anything
+            what = f"an error of the rotator or a driver itself ({type(error).__name__})"
+            self._cannot(spec, what, "report it; the same command goes on")
+        finally:
+            begun.one_less()
 
     def _cannot(self, spec: Credential, message: str, hint: str) -> None:
         if self._mode is Mode.MANUAL:
@@ -133,7 +143,14 @@ class Beginning:
         return row
 
     def _emergency(self, spec: Credential) -> Rotation:
-        clean = emergency.already_clean(self._args, self._assembly, spec, self.incident)
+        clean = emergency.already_clean(
+            self._args,
+            self._assembly,
+            spec,
+            self.incident,
+            exposure_end=self.exposure_end,
+            leaked=self.leaked.get(spec.name, frozenset()),
+        )
         if clean is not None:
             return clean
         said = f"{self.incident}: {self._args.reason}" if self._args.reason else str(self.incident)
@@ -145,6 +162,6 @@ class Beginning:
             owner=self._owner,
             lease=self._assembly.timing.lease,
             contain_first=self._args.contain_first,
-            exposure_end=self._assembly.clock.now() if self._args.contained else None,
+            exposure_end=self.exposure_end,
             reason=worded(Reason.COMPROMISE, said),
         )

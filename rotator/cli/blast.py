@@ -13,7 +13,7 @@ from rotator.cli import typed
 from rotator.cli.errors import Told
 from rotator.cli.leaked import Exposed
 from rotator.cli.terminal import clean, count
-from rotator.policy.exposure import Rank
+from rotator.policy.exposure import NOTHING_SAYS, Rank
 
 RANKS = {
     Rank.MINTS: "mints keys",
@@ -21,6 +21,7 @@ RANKS = {
     Rank.PUBLISHES: "publishes",
     Rank.LEAF: "",
 }
+NOTE = ("note: without --assume-compromise the exposed keys work until the overlap is over",)
 WHAT_FOLLOWS = "not the same as safe: `rotator audit backfill` and `record` close the gaps"
 
 
@@ -38,14 +39,23 @@ def window(args: argparse.Namespace, now: datetime) -> tuple[datetime, datetime]
 def exposed(args: argparse.Namespace, assembly: Assembly) -> Exposed:
     """What the packages exposed. `lost`: somebody or something is unknown, so the answer is not complete."""
     wanted = [read_wanted(text) for text in args.package]
-    start, end = window(args, assembly.clock.now())
+    now = assembly.clock.now()
+    start, end = window(args, now)
     found = blast(assembly, wanted, start, end)
     return Exposed(
         names=found.exposure.names,
-        said=tuple(clean(line) for line in lines(found, args.package)),
-        lost=bool(found.exposure.unknown_consumers or found.exposure.unknown),
+        said=tuple(clean(line) for line in (*lines(found, args.package), *(() if args.assume_compromise else NOTE))),
+        lost=bool(found.exposure.unknown_consumers or found.exposure.unknown or found.unjudged),
         why={each.credential: each.why for each in found.exposure.exposed},
-        unknown=found.exposure.unknown,
+        unknown={
+            **found.exposure.unknown,
+            **{
+                f"consumer {name}": NOTHING_SAYS
+                for name, doubts in found.exposure.unknown_consumers.items()
+                if NOTHING_SAYS in doubts
+            },
+            **{f"this rotator {number}": why for number, why in enumerate(found.unjudged, 1)},
+        },
         packages=tuple(args.package),
         window=(start, end),
     )
@@ -57,8 +67,14 @@ def lines(found: Blast, packages: list[str]) -> Iterator[str]:
     if found.itself:
         yield f"this rotator itself has {', '.join(found.itself)}: what it read is exposed, and what it reads now, too"
         yield "  stop here, install it anew on a clean machine, and run the same command there"
-    if not result.exposed:
+    if found.only_since is not None:
+        changed = f"{found.only_since:%Y-%m-%d %H:%M} UTC"
+        yield f"note: this rotator's own environment was changed at {changed}; what it had before is not known"
+    if not result.consumers:
         yield f"no record shows that anybody had {what}"
+    for consumer, evidence in result.consumers.items():
+        more = f" (and {count(len(evidence) - 1, 'more time')})" if len(evidence) > 1 else ""
+        yield f"had it: consumer {consumer} {evidence[0]}{more}"
     for each in result.exposed:
         rank = f" ({RANKS[each.rank]})" if RANKS[each.rank] else ""
         more = f" (and {count(len(each.why) - 1, 'more way')})" if len(each.why) > 1 else ""
@@ -68,5 +84,7 @@ def lines(found: Blast, packages: list[str]) -> Iterator[str]:
         yield f"unknown: consumer {consumer}: {doubts[0]}{more}"
     for name, why in result.unknown.items():
         yield f"unknown: credential {name}: {why}"
-    if result.unknown or result.unknown_consumers:
+    for why in found.unjudged:
+        yield f"unknown: this rotator: {why}"
+    if result.unknown or result.unknown_consumers or found.unjudged:
         yield WHAT_FOLLOWS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from rotator.app.assembly import Assembly
 from rotator.app.incidents import incident_of
@@ -21,6 +21,7 @@ from rotator.domain.rotation import Mode, Phase, Rotation
 TYPED_BACK = 20
 """Above so many credentials the number is typed back."""
 SAME_INCIDENT = timedelta(days=1)
+SHOWN = 8
 LOOKED_AT = 20
 """So many of a credential's newest rotations are looked at for an earlier incident."""
 
@@ -97,22 +98,40 @@ def incident_id(assembly: Assembly, names: Sequence[str]) -> str:
 
 
 def already_clean(
-    args: argparse.Namespace, assembly: Assembly, spec: Credential, incident: str | None
+    args: argparse.Namespace,
+    assembly: Assembly,
+    spec: Credential,
+    incident: str | None,
+    *,
+    exposure_end: datetime | None,
+    leaked: Collection[str],
 ) -> Rotation | None:
-    """The rotation of this incident that replaced the credential and proved its old keys dead, if there is one."""
+    """The newest rotation of this incident, if it replaced the credential and proved its old keys dead.
+
+    It is not clean when its new key was made before the breach was contained, or is one that `leaked` itself ("": a key
+    of this credential, nobody knows which).
+    """
     if args.again or incident is None:
         return None
-    for row in assembly.journal.rotations(spec.name, limit=LOOKED_AT):
-        if incident_of(row) == incident and proven(row):
-            return row
-    return None
+    rows = assembly.journal.rotations(spec.name, limit=LOOKED_AT)
+    row = next((row for row in rows if incident_of(row) == incident and row.phase is not Phase.SUPERSEDED), None)
+    if row is None or not proven(row) or row.new_key in leaked or "" in leaked:
+        return None
+    if exposure_end is not None and (row.minted_since is None or row.minted_since < exposure_end):
+        return None
+    return row
 
 
-def closing(incident: str, rows: Sequence[Rotation], errors: Mapping[str, tuple[str, str]]) -> str:
+def closing(
+    incident: str,
+    rows: Sequence[Rotation],
+    errors: Mapping[str, tuple[str, str]],
+    unknown: Mapping[str, str],
+) -> str:
     """The last line: how much is proven, and what is left."""
     done = [row for row in rows if proven(row)]
     keys = sum(len(row.old_keys) for row in done)
-    left = len(rows) + len(errors) - len(done)
+    left = len(rows) + len(errors.keys() - {row.credential for row in rows}) - len(done)
     behind = [f"{each.store}:{each.ref}" for row in rows for each in row.stores if each.left_behind]
     stuck = [row.credential for row in rows if row.phase is Phase.STUCK]
     parts = [f"incident {incident}: {count(keys, 'old key')} of {count(len(done), 'credential')} proven dead"]
@@ -120,6 +139,9 @@ def closing(incident: str, rows: Sequence[Rotation], errors: Mapping[str, tuple[
         parts.append(f"{count(left, 'credential')} left: the same command goes on")
     if behind:
         parts.append(f"left behind: {', '.join(behind)}, which `rotator reconcile` mends")
+    if unknown:
+        more = ", …" if len(unknown) > SHOWN else ""
+        parts.append(f"{len(unknown)} unknown, not called safe: {', '.join(list(unknown)[:SHOWN])}{more}")
     if stuck:
         parts.append(f"stuck: {', '.join(stuck)}")
     return "; ".join(parts)

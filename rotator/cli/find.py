@@ -109,11 +109,14 @@ def _state(match: Match) -> str:
     if match.alive is None:
         return f"{match.standing.value}, by a store"
     if match.dead_at is not None:
-        return f"{match.standing.value}, dead since {match.dead_at:%Y-%m-%d %H:%M} UTC"
+        how = "dead" if match.proven else "deleted and not proven dead"
+        return f"{match.standing.value}, {how} since {match.dead_at:%Y-%m-%d %H:%M} UTC"
     return f"{match.standing.value}, alive" if match.secret else "only its id, not its secret"
 
 
 def _next(match: Match, names: frozenset[str]) -> str | None:
+    if match.alive is False and not match.proven:
+        return clean(f"rotator prove {match.credential}")
     if match.alive is False or not match.secret:
         return None
     if match.credential not in names:

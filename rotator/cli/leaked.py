@@ -26,13 +26,14 @@ NOTHING = "nothing was changed"
 class Exposed:
     """Credentials that are exposed, by name, and what to say of it.
 
-    `lost`: some of what was given is nobody's here, or of some nobody can say. The others are of bad packages, as
-    `rotator.domain.incidents.Incident` has them.
+    `lost`: some of what was given is nobody's here, or of some nobody can say. `keys`: by credential, those that
+    leaked, "" where nobody knows which. The others are as `rotator.domain.incidents.Incident` has them.
     """
 
     names: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     lost: bool = False
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     why: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
@@ -45,6 +46,8 @@ class Exposed:
             names=tuple(dict.fromkeys((*self.names, *other.names))),
             said=(*self.said, *other.said),
             lost=self.lost or other.lost,
+            keys=self.keys,
+            unknown={**self.unknown, **other.unknown},
         )
 
 
@@ -86,6 +89,12 @@ def _judged(
 ) -> Exposed:
     found = tuple(dict.fromkeys(found))
     said += [_said(match) for match in found]
+    unproven = {
+        _unproven(each): f"`rotator prove {each.credential}`"
+        for each in found
+        if each.alive is False and not args.again and not each.proven
+    }
+    said += [clean(f"{what}; {hint}") for what, hint in unproven.items()]
     living = [each for each in found if each.alive is not False or args.again]
     if lost and not living:
         for line in (*said, *(clean(f"{message}; {hint}") for message, hint in lost[:-1])):
@@ -95,7 +104,21 @@ def _judged(
     if living and not args.assume_compromise:
         said.append("note: without --assume-compromise the leaked key works until the overlap is over")
     names = dict.fromkeys(_in_config(assembly, match) for match in living)
-    return Exposed(names=tuple(names), said=tuple(said), lost=bool(lost))
+    keys: dict[str, frozenset[str]] = {}
+    for match in living:
+        keys[match.credential] = keys.get(match.credential, frozenset()) | {match.key_id or ""}
+    nobodys = {f"leaked {number}": message for number, (message, _) in enumerate(lost, 1)}
+    return Exposed(
+        names=tuple(names),
+        said=tuple(said),
+        lost=bool(lost or unproven),
+        keys=keys,
+        unknown={**nobodys, **dict.fromkeys(unproven, "its death was never proven")},
+    )
+
+
+def _unproven(match: Match) -> str:
+    return f"key {match.key_id} of {match.credential} was deleted and never proven dead"
 
 
 def _in_config(assembly: Assembly, match: Match) -> str:
@@ -108,7 +131,8 @@ def _in_config(assembly: Assembly, match: Match) -> str:
 def _said(match: Match) -> str:
     key = f"key {match.key_id} of {match.credential}" if match.key_id else f"a key of {match.credential}"
     if match.dead_at is not None:
-        return clean(f"it is {key}, dead since {match.dead_at:%Y-%m-%d %H:%M} UTC")
+        how = "dead" if match.proven else "deleted and not proven dead"
+        return clean(f"it is {key}, {how} since {match.dead_at:%Y-%m-%d %H:%M} UTC")
     return clean(f"it is {key}, {match.standing.value}")
 
 

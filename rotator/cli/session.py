@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -82,12 +82,15 @@ def _exposed(args: argparse.Namespace, assembly: Assembly) -> int:
 
 def _selected(args: argparse.Namespace, assembly: Assembly, found: leaked.Exposed) -> int:
     selection = select(assembly.config, typed.selectors(args, found.names))
-    order = {name: number for number, name in enumerate(found.names)}
+    order = {name: number for number, name in enumerate(found.names if found.packages else ())}
     ordered = sorted(selection.credentials, key=lambda spec: order.get(spec.name, len(order)))
     selection = replace(selection, credentials=tuple(ordered), said=found.said)
     if not selection.credentials and not selection.broken:
         raise Told("the selection matches no credential", "`rotator status` lists them")
     return Session(args, assembly, found).selected(selection)
+
+
+LEFT_OUT = "exposed, and left out by --tag or --owner"
 
 
 @contextmanager
@@ -114,6 +117,7 @@ class Session:
         self._watched()
         owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.beginning = Beginning(args, assembly, owner)
+        self.beginning.leaked = found.keys
         wait = args.wait if args.wait is not None else args.assume_compromise
         self.settling = Settling(assembly, owner, self.err, parallel=self._parallel, wait=wait)
         self.foreign: list[tuple[str, str, Key]] = []
@@ -153,7 +157,7 @@ class Session:
             incident = emergency.incident_id(self.assembly, names)
             emergency.confirm(self.args, incident, looked, self.beginning.errors, self.err, said=selection.said)
             self.beginning.incident = incident
-            self._remember(incident, names)
+            self._remember(incident, names, dict.fromkeys(selection.left_out, LEFT_OUT))
         if self.args.assume_compromise:
             started = self._begin_and_run(good)
         else:
@@ -167,36 +171,38 @@ class Session:
 
     def _begin_and_run(self, specs: Sequence[Credential]) -> list[Rotation]:
         """Every emergency, begun and run at the same time."""
-        names, stop = {spec.name for spec in specs}, self._interrupted
-        with begun(), self.progress, self.beginning.beside(specs, self._parallel, stop) as beginning:
+        names = {spec.name for spec in specs}
+        with begun(), self.progress, self.beginning.beside(specs, self._parallel, self._no_more) as beginning:
             failures = self.settling.run(names, more=beginning.under_way)
         self.beginning.errors |= failures
         return [beginning.rows[spec.name] for spec in specs if spec.name in beginning.rows]
 
-    def _interrupted(self) -> bool:
-        return bool(self.settling.interrupted)
+    def _no_more(self) -> bool:
+        return bool(self.settling.interrupted) or self.settling.over
 
     def _look_for_foreign_keys(self, specs: Sequence[Credential]) -> None:
         self.foreign, untold = foreign_keys(self.assembly, specs, self._parallel)
         for name, failure in untold.items():
             self.err.line(clean(f"foreign keys beside {name}: nobody knows: {failure.message}"))
 
-    def _remember(self, incident: str, names: Sequence[str]) -> None:
+    def _remember(self, incident: str, names: Sequence[str], left_out: Mapping[str, str]) -> None:
         """What this incident is about, before anything is done: what is never begun is missed later all the same."""
-        self.asked = Incident(
+        now = self.assembly.clock.now()
+        asked = Incident(
             id=incident,
-            opened_at=self.assembly.clock.now(),
+            opened_at=now,
             names=tuple(names),
             refusals=refusals(self.beginning.errors),
-            contained=bool(self.args.contained),
+            contained_at=now if self.args.contained else None,
             reason=self.args.reason,
             packages=self.found.packages,
             bad_from=self.found.window[0] if self.found.window else None,
             bad_to=self.found.window[1] if self.found.window else None,
             why=self.found.why,
-            unknown=self.found.unknown,
+            unknown={**self.found.unknown, **left_out},
         )
-        remember(self.assembly.journal, self.asked)
+        self.asked = remember(self.assembly.journal, asked)
+        self.beginning.exposure_end = self.asked.contained_at
 
     def due(self) -> int:
         """One pass: start what is due, advance what can move, reconcile when it is time."""
@@ -252,20 +258,30 @@ class Session:
         rows, errors = [self._latest(row) for row in started], self.beginning.errors
         incident, interrupted = self.beginning.incident, self.settling.interrupted
         if self.args.json:
-            self._print(report(rows, selected=selected, incident=incident, errors=errors, foreign=self.foreign))
+            found = report(rows, selected=selected, incident=incident, errors=errors, foreign=self.foreign)
+            found["coverage"]["unknown"] += len(self._unknown())
+            self._print(found)
         else:
             self._say(rows)
         if self.asked is not None:
             remember(self.assembly.journal, replace(self.asked, refusals=refusals(errors)))
         if incident:
-            (self.err if self.args.json else self.out).line(emergency.closing(incident, rows, errors))
+            unknown = self._unknown()
+            (self.err if self.args.json else self.out).line(emergency.closing(incident, rows, errors, unknown))
         older = self.assembly.journal.older_than_world()
         if older is not None:
             return tell(self.args.prog, older, "`rotator reconcile --rebuild` makes it again", code=INCOMPLETE)
         if interrupted:
             hint = "the same command goes on; `rotator status` shows what is half-way"
             return tell(self.args.prog, "interrupted", hint, code=INCOMPLETE)
-        return max(exit_code(rows), INCOMPLETE if errors or self.settling.strange(rows) else 0)
+        incomplete = errors or self.settling.strange(rows) or self._unknown()
+        return max(exit_code(rows), INCOMPLETE if incomplete else 0)
+
+    def _unknown(self) -> Mapping[str, str]:
+        """What nobody can call safe and is not rotated here, with the reason; of an emergency."""
+        if self.asked is None:
+            return {}
+        return {name: why for name, why in self.asked.unknown.items() if name not in self.asked.names}
 
     def _latest(self, row: Rotation) -> Rotation:
         latest = self.assembly.journal.rotation(row.id) or row

@@ -33,6 +33,7 @@ class Settling:
         self._parallel = parallel
         self._wait = wait
         self.interrupted = 0
+        self.over = False  # nothing that is begun from now on is run here
         self._failed: dict[tuple[str, Phase], int] = {}  # how often, before this run
 
     def run(self, only: set[str] | None, *, more: Callable[[], bool] = lambda: False) -> dict[str, tuple[str, str]]:
@@ -46,6 +47,7 @@ class Settling:
         try:
             run.until(self._settled(only, more))
         finally:
+            self.over = True
             signal.signal(signal.SIGINT, previous)
         return {
             name: (str(getattr(error, "message", error)), str(getattr(error, "hint", "")))

@@ -119,10 +119,15 @@ class Evidence:
         """What is left to do, credential by credential."""
         found = [left for each in self.replaced for left in _left_of(each)]
         found += [
-            Left(credential=name, what=f"nobody knows whether it is exposed: {why}", hint=f"rotate {name} too")
+            Left(credential=name, what=f"nobody knows whether it is exposed: {why}", hint=_hint(name))
             for name, why in self.unknown.items()
         ]
         return tuple(found)
+
+
+def _hint(unknown: str) -> str:
+    """What helps where nobody knows: a name with a blank is no credential's."""
+    return "close the gap, then the same command" if " " in unknown else f"close the gap, or rotate {unknown} too"
 
 
 def _left_of(each: Replaced) -> list[Left]:

@@ -19,16 +19,16 @@ class Refusal:
 class Incident:
     """One incident. `names`: every credential that it is about, those that could not be begun with their `refusals`.
 
-    `contained`: whether a person said that the thief cannot read new keys any more. Of one about bad packages these are
-    `packages`, bad from `bad_from` to `bad_to`; `why` has for each exposed credential each way that leads to it, as
-    steps, and `unknown` those of which nobody can say, with the reason.
+    `contained_at`: when a person first said that the thief cannot read new keys any more; None once somebody denies it.
+    Of one about bad packages these are `packages`, bad from `bad_from` to `bad_to`; `why` has for each exposed
+    credential each way that leads to it, as steps. `unknown`: of whom or of what nobody can say, with the reason.
     """
 
     id: str
     opened_at: datetime
     names: tuple[str, ...]
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
-    contained: bool = False
+    contained_at: datetime | None = None
     reason: str = ""
     packages: tuple[str, ...] = ()
     bad_from: datetime | None = None

@@ -15,6 +15,8 @@ from rotator.domain.grants import Grant
 from rotator.domain.packages import Component, Inventory
 from rotator.domain.times import format_time
 
+NOTHING_SAYS = "it had it, and nothing says what it could read then"
+
 
 class Rank(IntEnum):
     """What a thief can do with it; the lower, the sooner it is replaced."""
@@ -140,9 +142,10 @@ def _consumers(
         by_consumer.setdefault(each.consumer, []).append(each)
     for consumer, ever in by_consumer.items():
         seen, doubts = _evidence([each for each in ever if each.touches(suspect.start, suspect.end)], suspect)
-        recorded = {each.origin for each in ever}
-        lacking = [file for file in estate.lockfiles.get(consumer, ()) if not _is_recorded(file, recorded)]
-        doubts += [f"no record of {file}" for file in lacking]
+        for file in estate.lockfiles.get(consumer, ()):
+            doubts += _of_a_file(file, [each for each in ever if _is_of(each, file)], suspect)
+        if seen and not any(grant.path[0] == consumer for grant in estate.grants):
+            doubts.append(NOTHING_SAYS)
         if seen:
             had[consumer] = tuple(seen)
         if doubts:
@@ -150,9 +153,20 @@ def _consumers(
     return had, unknown
 
 
-def _is_recorded(file: str, recorded: Collection[str]) -> bool:
+def _is_of(each: Inventory, file: str) -> bool:
     """Of a folder, what is in it is recorded."""
-    return any(each == file or each.startswith(f"{file}/") for each in recorded)
+    return each.origin == file or each.origin.startswith(f"{file}/")
+
+
+def _of_a_file(file: str, ever: Sequence[Inventory], suspect: Suspect) -> Iterator[str]:
+    """A declared file that says nothing of a part of the window; others that do cannot speak for it."""
+    if not ever:
+        yield f"no record of {file}"
+        return
+    held = [each for each in ever if each.touches(suspect.start, suspect.end)]
+    for ecosystem in sorted(suspect.ecosystems):
+        if any(each.speaks_of(ecosystem) for each in ever):
+            yield from (f"{file}: {gap}" for gap in _uncovered(held, ecosystem, suspect))
 
 
 def _evidence(held: Sequence[Inventory], suspect: Suspect) -> tuple[list[str], list[str]]:
@@ -198,21 +212,22 @@ def _close(estate: Estate, ways: dict[str, list[tuple[str, ...]]]) -> None:
     while todo:
         name = todo.pop()
         way = min(ways[name], key=_shortest)
-        opened = [
-            (other, f"{name} opens the store {store}, which holds it")
-            for store in estate.unlocks.get(name, ())
-            for other in estate.published.get(store, ())
-        ]
-        opened += [
-            (other, f"{name} is the admin credential of {provider}, which shows the values of its keys")
-            for provider in estate.mints.get(name, ())
-            if provider in estate.revealing
-            for other in estate.issued.get(provider, ())
-        ]
-        for other, step in opened:
-            if other != name and other not in ways:
+        for other, step in _opens(estate, name):
+            if other not in ways:
                 ways[other] = [(*way, step)]
                 todo.append(other)
+
+
+def _opens(estate: Estate, name: str) -> Iterator[tuple[str, str]]:
+    """Other credentials that whoever has this one can read, each with how."""
+    for store in estate.unlocks.get(name, ()):
+        for other in estate.published.get(store, ()):
+            if other != name:
+                yield other, f"{name} opens the store {store}, which holds it"
+    for provider in estate.mints.get(name, ()):
+        for other in estate.issued.get(provider, ()) if provider in estate.revealing else ():
+            if other != name:
+                yield other, f"{name} is the admin credential of {provider}, which shows the values of its keys"
 
 
 def _not_covered(
@@ -241,4 +256,16 @@ def _not_covered(
             found[name] = "no consumer is declared that reads it"
         elif unbounded:
             found[name] = unbounded[0]
+    return _opened_by(estate, exposed, found)
+
+
+def _opened_by(estate: Estate, exposed: Collection[str], found: dict[str, str]) -> dict[str, str]:
+    """What these open, and what that opens, is no safer than they are."""
+    todo = list(found)
+    while todo:
+        name = todo.pop()
+        for other, step in _opens(estate, name):
+            if other not in exposed and other not in found:
+                found[other] = f"{name} may be exposed: {step}"
+                todo.append(other)
     return found

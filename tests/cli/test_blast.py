@@ -144,6 +144,26 @@ def test_the_admin_credential_of_a_provider_comes_first(known: Scene) -> None:
     assert "exposed: vault-login (opens a store):" in answer.err
 
 
+def test_what_an_owner_leaves_out_is_still_exposed(known: Scene) -> None:
+    known.credential("openai", owner="team-ml")
+    answer = known.say("rotate", *BAD, *GO, "--owner", "team-ml")
+    assert answer.code == 3
+    assert answer.out.splitlines()[-1].endswith("1 unknown, not called safe: app-db")
+    incident = re.findall(r"inc-\d{8}-[0-9a-f]{6}", answer.lines[0])[0]
+    assert known.say("incident", "report", incident).out.startswith(f"incident {incident}: 50 % proven clean")
+
+
+def test_who_had_it_is_told_also_where_nothing_is_known_to_be_read(known: Scene) -> None:
+    data = json.loads(known.config.read_text())
+    del data["consumers"]["agents"]
+    data["credentials"]["openai"]["consumers"] = ["web"]
+    known.config.write_text(json.dumps(data))
+    answer = known.say("rotate", *BAD, *GO)
+    assert answer.code == 3
+    assert "had it: consumer agents had litellm 1.82.8" in answer.out + answer.err
+    assert known.mints == 0
+
+
 def test_this_rotator_itself_is_told_first(known: Scene) -> None:
     answer = known.say("rotate", "--package", "pyyaml", *WINDOW, "--assume-compromise", "--dry-run")
     first = next(line for line in (answer.err + answer.out).splitlines() if "pyyaml" in line)

@@ -224,3 +224,24 @@ def test_an_admin_option_that_is_not_understood_is_not_repeated(scene: Scene, gi
     assert answer.code == 2
     assert len(answer.lines) == 2
     assert given not in answer.err
+
+
+def test_what_was_replaced_before_the_breach_was_contained_is_replaced_again_afterwards(scene: Scene) -> None:
+    words = ("rotate", NAME, "--assume-compromise", "--yes")
+    assert scene.say(*words, "--not-contained").code == 0
+    assert scene.alive == {"key-2"}
+    answer = scene.say(*words, "--contained")
+    assert answer.code == 0, answer.err
+    assert scene.alive == {"key-3"}
+    assert scene.say(*words, "--contained").code == 0  # now it is clean
+    assert scene.mints == 2
+
+
+def test_a_broken_credential_is_told_of_whatever_selects(scene: Scene) -> None:
+    data = json.loads(scene.config.read_text())
+    data["credentials"]["broken"] = {**data["credentials"][NAME], "policy": "no-such-policy"}
+    scene.config.write_text(json.dumps(data))
+    for which in ("--provider=ks", "--store=files", "--tag=t"):
+        report = scene.json("rotate", which, *GO, "--again")
+        assert {each["credential"] for each in report["rotations"]} == {NAME, "broken"}, which
+        assert report["coverage"]["unknown"] == 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from rotator.testing.keyserver import FaultKind, Operation
-from tests.cli.scene import NAME, SCRIPTS, Scene
+from rotator.testing.keyserver import FaultKind, Keyserver, Operation
+from tests.cli.scene import NAME, SCRIPTS, Scene, make
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 
@@ -61,6 +63,35 @@ def test_once_finishes_what_is_in_hand_says_what_is_half_way_and_the_same_comman
     assert time.monotonic() - begun < 30
     assert scene.alive == {"key-2"}
     assert scene.mints == 1
+
+
+def test_an_emergency_of_many_interrupted_at_half_accounts_for_each_and_the_same_command_ends_it(
+    tmp_path: Path, keyserver: Keyserver
+) -> None:
+    names = tuple(f"c{number}" for number in range(6))
+    scene = make(tmp_path, keyserver, names)
+    keyserver.fail(Operation.LIST, FaultKind.SLOW, seconds=0.25, calls=None)
+    words = ("--all", "--assume-compromise", "--contained", "--yes", "--parallel", "1", "--json")
+    process = _start(scene, *words)
+    deadline = time.monotonic() + 30
+    while not scene.mints:  # the first of them is under way, and the others wait for their turn
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 3, err
+    report = json.loads(out)
+    assert {each["credential"] for each in report["rotations"]} == set(names)
+    not_begun = [each for each in report["rotations"] if each["rotation"] is None]
+    assert not_begun, "it was over before it was interrupted"
+    assert {each["error"]["message"] for each in not_begun} == {"it was not begun"}
+    assert report["coverage"]["proven"] < 6
+    keyserver.tell(faults=())
+    answer = scene.say("rotate", *words)
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["coverage"]["proven"] == 6
+    assert scene.mints == 6
+    assert all(len(keyserver.live(name)) == 1 for name in names)
 
 
 def test_twice_is_now(scene: Scene) -> None:

@@ -179,9 +179,27 @@ def test_a_declared_lockfile_that_was_never_recorded_makes_its_consumer_unknown(
     assert result.unknown_consumers == {
         "agents": ("no record of agents/tools/uv.lock", "no record of agents/venv"),
     }
-    recorded = Inventory(consumer="agents", kind="uv.lock", origin="agents/venv/x", since=AFTER, components=())
-    result = found(held("agents", None), held("web", None), recorded, there=there)
+    late = Inventory(consumer="agents", kind="uv.lock", origin="agents/venv/x", since=AFTER, components=())
+    result = found(held("agents", None), held("web", None), late, there=there)
+    window = "from 2026-03-24T10:39:00Z to 2026-03-24T16:00:00Z"
+    assert result.unknown_consumers == {
+        "agents": ("no record of agents/tools/uv.lock", f"agents/venv: no record of its PyPI packages {window}"),
+    }
+    other = Inventory(consumer="agents", kind="package-lock.json", origin="agents/venv", since=AFTER, components=())
+    result = found(held("agents", None), held("web", None), other, there=there)
     assert result.unknown_consumers == {"agents": ("no record of agents/tools/uv.lock",)}
+
+
+def test_who_had_it_and_reads_nothing_that_is_declared_is_unknown() -> None:
+    result = found(held("agents", None), held("web", None), held("gone", "1.82.8"))
+    assert list(result.consumers) == ["gone"]
+    assert result.unknown_consumers == {"gone": ("it had it, and nothing says what it could read then",)}
+
+
+def test_what_an_unknown_credential_opens_is_unknown_too() -> None:
+    there = estate(unlocks={"vault-login": ["vault"]}, published={"vault": ["openai"]})
+    result = found(held("agents", None), there=there)
+    assert result.unknown["openai"].startswith("vault-login may be exposed: vault-login opens the store vault")
 
 
 def test_an_identity_of_which_nobody_says_what_it_reads_may_read_anything() -> None:

@@ -12,7 +12,7 @@ from rotator.domain.rotation import Proof
 
 def text(evidence: Evidence) -> bytes:
     """The object's text without its last brace, which comes with the seal."""
-    found = json.dumps({"evidence": _object(evidence)}, ensure_ascii=False, indent=2)
+    found = json.dumps({"evidence": _object(evidence)}, indent=2)
     return found.removesuffix("}").rstrip().encode()
 
 
