@@ -149,7 +149,7 @@ def test_what_an_owner_leaves_out_is_still_exposed(known: Scene) -> None:
     answer = known.say("rotate", *BAD, *GO, "--owner", "team-ml")
     assert answer.code == 3
     assert answer.out.splitlines()[-1].endswith("1 unknown, not called safe: app-db")
-    incident = re.findall(r"inc-\d{8}-[0-9a-f]{6}", answer.lines[0])[0]
+    incident = re.findall(r"inc-\d{8}-[0-9a-f]{6}", answer.err)[0]
     assert known.say("incident", "report", incident).out.startswith(f"incident {incident}: 50 % proven clean")
 
 
