@@ -103,8 +103,18 @@ def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting 
     again = old.first_refused_at + rotation.capabilities.death_window
     if now < again:
         return Waiting(until=again, note="refused once; asked again then")
+    if _may_come_back(rotation, old):
+        return _lives_on(rotation, old, Verdict.NOT_YET)
     _proven(rotation, old, Proof.REFUSED, dead_at=old.first_refused_at)
     return None
+
+
+def _may_come_back(rotation: Recorded, old: OldKey) -> bool:
+    """Whether it is only disabled, which many providers refuse in the same words, although a deletion was answered."""
+    capabilities = rotation.capabilities
+    if old.deleted_at is None or not capabilities.lists or capabilities.disabling is not Disabling.REVERSIBLE:
+        return False
+    return any(key.id == old.key_id and key.live for key in rotation.keys())
 
 
 def _positive_control(rotation: Recorded) -> None:
