@@ -17,14 +17,15 @@ A description says what to send, where in the answers things are, and what the p
       path: /projects/{principal.project}/keys
       json: {name: "{mark}", scopes: "{scopes}", ttl: "{lifetime_seconds}"}       # or form: {…}
       success: [201]                        # statuses, and codes in quotes. Also: cap, conflict, denied, later, never
-      cap: [409, "quota_exceeded"]
+      cap: [409, "quota_exceeded"]          # with a 5xx no word counts: there may be a key
       id: /key/id                           # a JSON pointer; or location, the end of that header; or mark
       secret: /key/value                    # or value: {secret: /secretKey, public: /publicKey}
       forms: {secret: "sk-{value}"}         # instead: the value is chosen here, and sent as {secret}
       created: /created_at
     list:
       path: /projects/{principal.project}/keys
-      items: /data                          # '' for the answer itself; /owners/*/keys for keys within other lists
+      items: /data                          # '' for the answer itself; /owners/*/keys for keys within other lists,
+                                            # of which the first must be there as /data must
       empty: absent                         # this API leaves an empty list out; unless said, that is no list
       only: {/owner: "{principal.owner}"}   # which rows are the principal's, where the list has others'
       detail: /keys/{id}                    # one more request for each row, where rows say little; read instead of it
@@ -33,12 +34,14 @@ A description says what to send, where in the answers things are, and what the p
       state: {at: /status, enabled: [active], disabled: [paused], deleted: [revoked, null]}   # all enabled unless said
       times: utc                            # RFC 3339 and epochs are read as they come; utc: also times without a zone
       next: {cursor: /next, parameter: after}   # or {link: true}, {url: /links/next}, {last: /id, parameter: after},
-                                            # {page: p, first: 1}, {offset: skip}; more: /has_more beside each
+                                            # {page: p, first: 1}, {offset: skip}; more: /has_more beside each, where
+                                            # true goes on, false and nothing there end
     disable: {method: PATCH, path: "/keys/{id}", json: {active: false}}      # without enable it is for good, and
     enable: {method: PATCH, path: "/keys/{id}", json: {active: true}}        # lifetime: 60s may say how near an end is
     delete: {path: "/keys/{id}", success: [204], gone: [404, 410]}           # DELETE unless said
     verify: {path: /me, auth: {header: X-Api-Key}, works: [200], forbidden: [403], not_yet: [], invalid: [401]}
-    identify: {path: /me, id: /key_id}      # with the key itself; auth: admin where the admin credential asks
+    identify: {path: /me, id: /key_id}      # with the key itself; auth: admin where the admin credential asks: then
+                                            # 401 and 403 mean the admin's, unless verify: and identify: say them
     check: {path: /whoami}                  # of the admin credential; the list's first page unless said
     probe: false                            # unless said, the engine itself asks what verify: asks, where that is one
                                             # GET judged by its status and error_code is left out

@@ -47,6 +47,7 @@ VERDICTS = ("works", "forbidden", "not_yet", "invalid")
 LOCATION, MARK = "location", "mark"
 OK = (200, 201, 202, 204)
 NO_KEY = (404, 410)
+REFUSED = (401, 403)
 _PART = re.compile(r"[a-z_]{1,32}")
 
 
@@ -235,6 +236,8 @@ def _using(
     if table.has("auth") and not table.is_table("auth"):
         table.choice("auth", ("admin",))
         auth = None
+        # unless the table says otherwise they speak of who asks, not of the key that is asked about
+        words = {word: tuple(each for each in statuses if each not in REFUSED) for word, statuses in words.items()}
     else:
         inner = table.table("auth", ("header", "format", "basic")) if table.has("auth") else Settings({})
         default = "{secret}" if "secret" in parts else f"{{{parts[0]}}}"

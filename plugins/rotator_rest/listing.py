@@ -62,17 +62,26 @@ class Listing:
         """Where a row tells when a key was last used."""
         return self.pointers.get("last_used")
 
-    def rows(self, answer: Answer, names: Names) -> list[Any]:
-        """The rows of one page that are the principal's. Raises `Transient` where there is no list."""
+    def rows(self, answer: Answer) -> list[Any]:
+        """The rows of one page, whosever they are. Raises `Transient` where there is no list."""
         found = list(all_pointed(answer.body, self.items))
         many = "*" in self.items.split("/")
         lists = [found] if many and not any(isinstance(each, list) for each in found) else found
-        lacks = not lists and not many and not (self.absent and isinstance(answer.body, dict))
-        if lacks or answer.body is None or not all(isinstance(each, list | None) for each in lists):
+        if not self._begins(answer.body) or not all(isinstance(each, list | None) for each in lists):
             raise Transient(f"the answer has no list at {self.items or 'its top'}", "see where the description looks")
-        return [row for rows in lists for row in rows or () if self._belongs(row, names)]
+        return [row for rows in lists for row in rows or ()]
 
-    def _belongs(self, row: Any, names: Names) -> bool:
+    def _begins(self, body: Any) -> bool:
+        """Whether there is what stands before the first `*`, or the whole pointer's; a null is an empty list."""
+        steps = self.items.split("/")
+        until = steps.index("*") if "*" in steps else len(steps)
+        around = list(all_pointed(body, "/".join(steps[:until])))
+        if not around:
+            return self.absent and isinstance(body, dict)
+        return body is not None and isinstance(around[0], list | dict | None)
+
+    def belongs(self, row: Any, names: Names) -> bool:
+        """Whether a row is the principal's."""
         return all(spelled(pointed(row, at)) == str(wanted.fill(names)) for at, wanted in self.only.items())
 
     def key(self, key_id: str, row: Any) -> Key:
@@ -112,18 +121,23 @@ def look(
     pages: int | None = None,
 ) -> Iterator[Key]:
     """All keys over all pages. `ask` sends a request to a path. Raises `Transient`, and what `ask` raises."""
+    passed: set[str] = set()  # everybody's: a page of others alone may repeat itself, too
     seen: set[str] = set()
     for rows in listing.paging.pages(
         listing.request.path.fill(names),
         base,
         lambda target: ask(listing.request, names, target),
-        lambda answer: listing.rows(answer, names),
+        listing.rows,
         pages,
     ):
-        ids = [identifier(pointed(row, listing.id)) for row in rows]
-        if ids and seen.issuperset(ids):
+        ids = {each for row in rows if (each := spelled(pointed(row, listing.id))) is not None}
+        if ids and passed >= ids:
             raise Permanent("a page of the list repeats the one before", f"mend {AT}.next")
-        for key_id, row in zip(ids, rows, strict=True):
+        passed |= ids
+        for row in rows:
+            if not listing.belongs(row, names):
+                continue
+            key_id = identifier(pointed(row, listing.id))
             found = None if key_id in seen else _detailed(listing, key_id, row, names, ask)
             seen.add(key_id)
             if found is not None:

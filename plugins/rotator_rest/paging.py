@@ -42,7 +42,10 @@ class Paging:
         rows_of: Callable[[Answer], list[Any]],
         most: int | None = None,
     ) -> Iterator[list[Any]]:
-        """The rows of each page. Raises `Transient` for a list without an end, `Permanent` for one that leads away."""
+        """The rows of each page, all that the server sent: what is left out of them must not move or end the paging.
+
+        Raises `Transient` for a list without an end, `Permanent` for one that leads away.
+        """
         here, count = self._begin(target), 0
         for number in range(1, MOST_PAGES + 1):
             answer = ask(here)
@@ -61,7 +64,7 @@ class Paging:
     def _after(
         self, target: str, base: BaseUrl, answer: Answer, rows: list[Any], number: int, count: int
     ) -> str | None:
-        if self.more is not None and pointed(answer.body, self.more) is not True:
+        if self.more is not None and not _more(pointed(answer.body, self.more)):
             return None
         match self.way:
             case "link":
@@ -70,10 +73,11 @@ class Paging:
             case "url":
                 url = pointed(answer.body, self.at)
                 return _within(base, target, url) if url else None
-            case "cursor" | "last":
-                where = answer.body if self.way == "cursor" else rows[-1] if rows else None
-                cursor = spelled(pointed(where, self.at))
-                return _with(target, self.parameter, cursor) if cursor else None
+            case "cursor":
+                cursor = pointed(answer.body, self.at)
+                return _with(target, self.parameter, _cursor(cursor)) if cursor not in (None, "") else None
+            case "last":
+                return _with(target, self.parameter, _cursor(pointed(rows[-1], self.at))) if rows else None
             case "page":
                 return _with(target, self.parameter, str(self.first + number)) if rows else None
             case "offset":
@@ -110,6 +114,21 @@ def _parameter(text: str, name: str) -> str:
     if not _PARAMETER.fullmatch(text):
         raise SettingsError(f"{AT}.{name} is no parameter of a query", f"write {name}: page_token or the like")
     return text
+
+
+def _more(told: Any) -> bool:
+    """Where nothing tells of more there is none. Raises `Transient` for what is neither true nor false."""
+    if told is not None and not isinstance(told, bool):
+        raise Transient("whether the list has more is told in a strange form", f"see {AT}.more")
+    return told is True
+
+
+def _cursor(told: Any) -> str:
+    """Raises `Transient` for what fits into no query."""
+    cursor = spelled(told)
+    if not cursor:
+        raise Transient("the list's next page is told in a strange form", f"see {AT}")
+    return cursor
 
 
 def _with(target: str, parameter: str, value: str) -> str:

@@ -237,6 +237,9 @@ def test_a_key_that_cannot_be_read_or_published_is_ambiguous_and_not_shown(answe
         (400, {"message": "no"}, Permanent),
         (429, {}, Transient),
         (500, {}, Ambiguous),
+        (503, {}, Ambiguous),
+        (507, {}, Ambiguous),
+        (503, {"error": "ratelimited"}, Ambiguous),
         (303, {}, Ambiguous),
         (301, {}, Permanent),
         (200, "<html>login</html>", Ambiguous),
@@ -246,9 +249,9 @@ def test_codes_within_a_body_and_statuses_mean_what_is_described(
     status: int, body: Any, failure: type[Failure]
 ) -> None:
     words = {
-        "cap": ["too_many", 402],
+        "cap": ["too_many", 402, 507],
         "denied": ["no_scope"],
-        "later": ["ratelimited"],
+        "later": ["ratelimited", 503],
         "conflict": ["name_taken"],
         "never": ["policy"],
     }
@@ -306,10 +309,34 @@ def test_what_the_description_does_not_know_says_nothing_of_a_key(
         driver(canned, {"verify": {"path": "/me", **verify}}).verify(P, VALUE)
 
 
-def test_an_admin_credential_that_asks_for_a_key_and_is_refused_says_nothing_of_the_key() -> None:
-    changes = {"verify": {"method": "POST", "path": "/i", "auth": "admin", "json": {"k": "{secret}"}, "invalid": [404]}}
-    with Canned([reply(401, {})]) as canned, pytest.raises(Denied):
-        driver(canned, changes).verify(P, VALUE)
+ADMIN_ASKS = {"method": "POST", "path": "/i", "auth": "admin", "json": {"k": "{secret}"}}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("words", [{}, {"invalid": [404]}], ids=str)
+def test_an_admin_credential_that_asks_for_a_key_and_is_refused_says_nothing_of_the_key(
+    words: dict[str, Any], status: int
+) -> None:
+    changes = {"verify": {**ADMIN_ASKS, **words}, "identify": {**ADMIN_ASKS, "id": "/id"}}
+    with Canned([reply(status, {})]) as canned:
+        mine = driver(canned, changes)
+        for ask in (mine.verify, mine.identify):
+            with pytest.raises(Denied):
+                ask(P, VALUE)
+
+
+def test_where_the_admin_credential_asks_a_refusal_is_a_verdict_only_if_the_description_says_so() -> None:
+    changes = {
+        "verify": {**ADMIN_ASKS, "forbidden": [403], "invalid": [401]},
+        "identify": {**ADMIN_ASKS, "id": "/id", "unknown": [401]},
+    }
+    with Canned([reply(401, {}), reply(403, {}), reply(401, {})]) as canned:
+        mine = driver(canned, changes)
+        assert mine.verify(P, VALUE) is Verdict.INVALID
+        assert mine.verify(P, VALUE) is Verdict.FORBIDDEN
+        assert mine.identify(P, VALUE) is None
+    with Canned([reply(404, {})]) as canned:
+        assert driver(canned, {"identify": {**ADMIN_ASKS, "id": "/id"}}).identify(P, VALUE) is None
 
 
 # -- disabling for good ------------------------------------------------------------------------------------------------
@@ -342,6 +369,9 @@ def test_without_enable_a_disable_is_for_good_and_may_bring_the_end_near() -> No
         ({"list.items": "/owners/*/keys"}, {"owners": [{"keys": [{"id": "a"}]}, {"keys": [{"id": "b"}]}]}, ["a", "b"]),
         ({"list.items": "/by_id/*"}, {"by_id": {"x": {"id": "a"}, "y": {"id": "b"}}}, ["a", "b"]),
         ({"list.items": "/owners/*/keys"}, {"owners": []}, []),
+        ({"list.items": "/owners/*/keys"}, {"owners": None}, []),
+        ({"list.items": "/owners/*/keys", "list.empty": "absent"}, {"total": 0}, []),
+        ({"list.items": "/*/keys"}, {}, []),
         ({"list.id": ""}, ["a", "b"], ["a", "b"]),
         ({"list.id": "/meta/uid"}, [{"meta": {"uid": "a"}}], ["a"]),
         ({"list.only": {"/p": "{principal.project}"}}, [{"id": "a", "p": "a/b c"}, {"id": "b", "p": "x"}], ["a"]),
@@ -361,6 +391,13 @@ def test_rows_are_found_wherever_a_list_has_them(changes: dict[str, Any], answer
         ({"list.items": "/keys"}, {"keys": {"a": 1}}),
         ({"list.items": "/keys", "list.empty": "absent"}, []),
         ({"list.items": "/keys", "list.empty": "absent"}, "text"),
+        ({"list.items": "/owners/*/keys"}, {}),
+        ({"list.items": "/owners/*/keys"}, {"error": "later"}),
+        ({"list.items": "/owners/*/keys"}, {"owners": "none"}),
+        ({"list.items": "/data/owners/*/keys"}, {"data": {}}),
+        ({"list.items": "/owners/*/keys", "list.empty": "absent"}, []),
+        ({"list.items": "/owners/*/keys", "list.empty": "absent"}, {"owners": False}),
+        ({"list.items": "/*/keys"}, "text"),
         ({}, [{}]),
         ({}, [{"id": None}]),
         ({}, [{"id": "two\nlines"}]),
@@ -503,6 +540,84 @@ def test_pages_are_followed_in_each_of_the_ways_to_their_end(
         keys = driver(canned, {"list.items": "/keys", "list.next": way}).keys(P)
     assert "".join(key.id for key in keys) == "abc"[: len(keys)]
     assert [got.target for got in canned.got] == targets
+
+
+def _owned(*ids: str) -> list[dict[str, str]]:
+    return [{"id": each, "owner": "mine" if each.startswith("m") else "other"} for each in ids]
+
+
+@pytest.mark.parametrize(
+    ("way", "pages", "targets"),
+    [
+        (
+            {"page": "p"},
+            [_owned("m1", "a"), _owned("b", "c"), _owned("m2"), []],
+            ["/keys?p=1", "/keys?p=2", "/keys?p=3", "/keys?p=4"],
+        ),
+        (
+            {"offset": "skip"},
+            [_owned("m1", "a"), _owned("b", "c"), _owned("m2"), []],
+            ["/keys", "/keys?skip=2", "/keys?skip=4", "/keys?skip=5"],
+        ),
+        (
+            {"last": "/id", "parameter": "after"},
+            [_owned("m1", "a"), _owned("b", "c"), _owned("m2"), []],
+            ["/keys", "/keys?after=a", "/keys?after=c", "/keys?after=m2"],
+        ),
+    ],
+)
+def test_pages_are_counted_by_what_the_server_sent_and_not_by_whose_the_rows_are(
+    way: dict[str, Any], pages: list[Any], targets: list[str]
+) -> None:
+    with Canned([reply(200, page) for page in pages]) as canned:
+        keys = driver(canned, {"list.next": way, "list.only": {"/owner": "mine"}}).keys(P)
+    assert [key.id for key in keys] == ["m1", "m2"]
+    assert [got.target for got in canned.got] == targets
+
+
+def test_rows_of_others_are_asked_nothing_of_and_hide_none_of_ours() -> None:
+    rows = [{"id": "k", "owner": "other"}, {"owner": "other"}, *_owned("other"), {"id": "k", "owner": "mine"}]
+    with Canned([reply(200, rows), reply(200, {"name": "m"})]) as canned:
+        changes = {"list.only": {"/owner": "mine"}, "list.detail": "/keys/{id}"}
+        (key,) = driver(canned, changes).keys(P)
+    assert (key.id, key.mark) == ("k", "m")
+    assert [got.target for got in canned.got] == ["/keys", "/keys/k"]
+
+
+def test_a_page_of_others_that_repeats_itself_is_no_list() -> None:
+    with Canned([reply(200, _owned("a", "b"))]) as canned:
+        with pytest.raises(Permanent, match="repeats"):
+            driver(canned, {"list.next": {"page": "p"}, "list.only": {"/owner": "mine"}}).keys(P)
+        assert len(canned.got) == 2
+
+
+@pytest.mark.parametrize("more", ["true", "false", 1, 0, "", [], {}], ids=repr)
+def test_whether_there_is_more_told_in_a_strange_form_is_no_end(more: Any) -> None:
+    page = {"keys": _rows("a"), "next": "b", "more": more}
+    way = {"cursor": "/next", "parameter": "p", "more": "/more"}
+    with pytest.raises(Transient, match="told in a strange form"):
+        listed({"list.items": "/keys", "list.next": way}, page)
+
+
+def test_where_nothing_tells_of_more_there_is_none() -> None:
+    way = {"cursor": "/next", "parameter": "p", "more": "/more"}
+    for page in ({"keys": _rows("a"), "next": "b"}, {"keys": _rows("a"), "next": "b", "more": None}):
+        assert [key.id for key in listed({"list.items": "/keys", "list.next": way}, page)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("way", "page"),
+    [
+        ({"cursor": "/next", "parameter": "p"}, {"keys": _rows("a"), "next": {"after": "a"}}),
+        ({"cursor": "/next", "parameter": "p"}, {"keys": _rows("a"), "next": ["a"]}),
+        ({"last": "/at", "parameter": "p"}, {"keys": [{"id": "a"}]}),
+        ({"last": "/at", "parameter": "p"}, {"keys": [{"id": "a", "at": {}}]}),
+    ],
+    ids=str,
+)
+def test_a_cursor_in_a_strange_form_is_no_end(way: dict[str, Any], page: dict[str, Any]) -> None:
+    with pytest.raises(Transient, match="told in a strange form"):
+        listed({"list.items": "/keys", "list.next": way}, page)
 
 
 def test_a_link_header_leads_on_beneath_the_base_url() -> None:

@@ -157,6 +157,15 @@ class TestXai(Shipped):
         assert ADMIN not in str(using.asked)
         assert minted.value.reveal("secret") not in str(server.asked)
 
+    def test_a_disabled_key_is_not_called_dead(
+        self, drive: Callable[[str], Rest], server: Issuer, principal: Principal
+    ) -> None:
+        made = server.issue("by hand", ["read"])
+        made.disabled = True
+        assert drive(ADMIN).verify(principal, Secret({"secret": made.secret})) is Verdict.NOT_YET
+        del server.issued[made.id]
+        assert drive(ADMIN).verify(principal, Secret({"secret": made.secret})) is Verdict.INVALID
+
     def test_it_needs_two_hosts(self) -> None:
         assert Rest.reach({"description": description("xai")}).hosts == ("management-api.x.ai", "api.x.ai")
 
