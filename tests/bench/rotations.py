@@ -44,6 +44,7 @@ NECESSARY = {
     "the old one is refused": Operation.RESOURCE,
     "and again": Operation.RESOURCE,
     "while the new one is not": Operation.RESOURCE,
+    "and no list shows it any more: a disabled one is refused, too": Operation.LIST,
 }
 
 CONFIG = {

@@ -190,6 +190,29 @@ def test_one_replica_that_does_not_know_the_new_key_yet_does_not_park_an_emergen
     assert small.committed().phase is P.DONE
 
 
+def test_a_key_that_is_only_disabled_and_still_listed_is_not_proven_dead_by_its_refusals(small: SmallWorld) -> None:
+    """A deletion was answered and not done; the provider refuses a disabled key in the words for one that is gone."""
+    small.provider.offers = replace(small.provider.offers, disabling=Disabling.REVERSIBLE)
+    change = small.provider.set_state
+
+    def says_so(principal: Principal, key_id: str, state: KeyState) -> None:
+        if state is not KeyState.DELETED:
+            change(principal, key_id, state)
+
+    small.provider.set_state = says_so  # type: ignore[method-assign]
+    small.begin(Mode.COMPROMISE)
+    run_for(small, 12 * HOUR)
+    row = small.committed()
+    assert (row.phase, row.old_keys[0].proof) == (P.STUCK, None)
+    assert row.problem is not None
+    assert row.problem.message.startswith("k1 was deleted and still")
+    small.provider.set_state = change  # type: ignore[method-assign]
+    change(small.spec.principal, "k1", KeyState.DELETED)
+    small.journal.ask(NAME, Verb.RESUME, "deleted in the console", small.clock.now())
+    run_for(small, 2 * HOUR)
+    assert (small.committed().phase, small.committed().old_keys[0].proof) == (P.DONE, Proof.REFUSED)
+
+
 # -- one for all -----------------------------------------------------------------------------------------------------
 
 
