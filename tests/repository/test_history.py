@@ -143,17 +143,27 @@ def test_a_version_whose_end_is_dated_before_its_beginning_holds_for_both(made: 
     assert held(made) == [("a", on(4), on(10)), ("b", on(4), on(12)), ("c", on(12), None)]
 
 
-def test_a_clock_in_the_future_or_in_1970_is_not_believed(made: Made) -> None:
+def test_what_ends_with_a_commit_dated_before_its_parent_holds_as_long_as_that(made: Made) -> None:
+    made.commit(on(10), {"uv.lock": "a"})
+    made.commit(on(4), {"uv.lock": "b"})
+    made.commit(on(5), {"uv.lock": "c"})
+    assert held(made) == [("a", on(4), on(10)), ("b", on(4), on(10)), ("c", on(5), None)]
+
+
+def test_of_a_clock_in_the_future_or_in_1970_nobody_knows_the_time_and_what_it_ends_holds_to_this_day(
+    made: Made,
+) -> None:
     made.commit(on(1), {"uv.lock": "a"})
     made.commit(datetime(2038, 1, 1, tzinfo=UTC), {"uv.lock": "b"})
     made.commit(datetime(1971, 1, 1, tzinfo=UTC), {"uv.lock": "c"})
     made.commit(on(7), {"uv.lock": "d"})
-    assert held(made) == [
-        ("a", on(1), on(1)),
-        ("b", on(1), on(1)),
-        ("c", on(1), on(7)),
-        ("d", on(7), None),
-    ]
+    assert held(made) == [("a", on(1), NOW), ("b", on(1), NOW), ("c", on(1), on(7)), ("d", on(7), None)]
+
+
+def test_a_first_commit_in_the_future_was_there_since_nobody_knows_when(made: Made) -> None:
+    made.commit(datetime(2038, 1, 1, tzinfo=UTC), {"uv.lock": "a"})
+    made.commit(on(7), {"uv.lock": "b"})
+    assert held(made) == [("a", datetime(2005, 1, 1, tzinfo=UTC), on(7)), ("b", on(7), None)]
 
 
 def test_names_with_spaces_quotes_and_letters_of_other_languages_are_read(made: Made) -> None:
