@@ -331,6 +331,21 @@ def test_every_lockfile_is_a_consumers_that_names_none(scene: Scene, tmp_path: P
     )
 
 
+def test_what_it_includes_is_a_gap_for_everyone_whose_it_is_not(scene: Scene) -> None:
+    made = Made.at(scene.folder)
+    (scene.folder / ".gitignore").write_text("*\n!svc\n!svc/*\n")
+    made.commit(on(1), {"svc/requirements.txt": "-r base.txt\nx==1 --hash=sha256:aa\n", "svc/base.txt": "y==1\n"})
+    consumers = {
+        "agents-api": {"lockfiles": ["svc/requirements.txt"]},
+        "web": {"lockfiles": ["svc/requirements.txt", "svc/base.txt"]},
+    }
+    scene.rewrite(consumers=consumers)
+    assert scene.say("audit", "backfill", ".").code == 0
+    unknown = scene.json("audit", "where", "z")["unknown"]
+    missed = [each["consumer"] for each in unknown if "it includes svc/base.txt, which is not read" in each["why"]]
+    assert missed == ["agents-api"]
+
+
 def test_a_shallow_clone_is_incomplete(scene: Scene, tmp_path: Path) -> None:
     made = Made.at(tmp_path / "full")
     for day in (1, 2):
