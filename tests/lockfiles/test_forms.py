@@ -132,6 +132,23 @@ def test_a_bill_that_calls_itself_incomplete_is_believed() -> None:
     assert "anything.json:4: it says of itself that it is 'incomplete'" in read("anything.json", text).gaps
 
 
+def test_what_a_document_describes_is_a_package_too_when_it_says_which() -> None:
+    listed = written.SPDX.replace('["SPDXRef-root"]', '["SPDXRef-root", "SPDXRef-1", "SPDXRef-2"]')
+    assert read("sbom.spdx.json", listed) == read("sbom.spdx.json", written.SPDX)
+    related = written.SPDX.replace(
+        '"documentDescribes"',
+        '"relationships": [{"relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-1"}], "documentDescribes"',
+    )
+    assert py("litellm", "1.82.8") in told(read("sbom.spdx.json", related))
+
+
+@pytest.mark.parametrize("kind", ["deb", "rpm", "github"])
+def test_a_package_of_an_ecosystem_that_osv_does_not_call_so_is_of_the_type_in_its_url(kind: str) -> None:
+    """The names of Debian's binaries are not those of its sources, which OSV has."""
+    text = written.SPDX.replace("pkg:npm/left-pad", f"pkg:{kind}/debian/libssl3@3.0.11")
+    assert (kind, "debian/libssl3", "3.0.11", None, "") in told(read("sbom.spdx.json", text))
+
+
 def test_a_lockfile_of_a_project_without_dependencies_is_not_clean_but_a_gap() -> None:
     empty = 'package = []\n\n[metadata]\nlock-version = "2.1"\npython-versions = ">=3.11"\ncontent-hash = "0"\n'
     found = read("poetry.lock", empty)
