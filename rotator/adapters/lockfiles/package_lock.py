@@ -56,7 +56,7 @@ class PackageLock(Form):
             hashed = None if each.get("bundled") else "integrity" in each
             line = _liner(document, f'"{key}"')
             if elsewhere and elsewhere != "path":
-                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line())
+                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line)
             found.add(NPM, name, version, hashed=hashed, elsewhere=elsewhere, line=line)
 
     @staticmethod
@@ -76,7 +76,7 @@ class PackageLock(Form):
             name = each.get("name") or path.rpartition(FOLDER)[2]
             elsewhere = _elsewhere(each.get("resolved"))
             if elsewhere and not each.get("version"):
-                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line())
+                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line)
             found.add(NPM, name, each.get("version"), hashed=hashed, elsewhere=elsewhere, line=line)
 
 

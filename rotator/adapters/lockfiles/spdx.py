@@ -70,11 +70,11 @@ def _add(found: Gathering, document: Document, package: dict[str, Any], said: li
         return document.line_of(f'"{said[0] if said else name}"')
 
     if not said:
-        found.gap(f"{quoted(name)} has no purl, so nobody can say which package it is", line())
+        found.gap(f"{quoted(name)} has no purl, so nobody can say which package it is", line)
     for each in said:
         purl = parse_purl(each)
         if purl is None:
-            found.gap(f"{quoted(each)} is no purl", line())
+            found.gap(f"{quoted(each)} is no purl", line)
             continue
         hashed = True if package.get("checksums") else None
         found.add(purl.ecosystem, purl.name, purl.version or package.get("versionInfo"), hashed=hashed, line=line)
