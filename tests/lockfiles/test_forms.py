@@ -155,6 +155,18 @@ def test_a_lockfile_of_a_project_without_dependencies_is_not_clean_but_a_gap() -
     assert found == Found("poetry.lock", (), ("poetry.lock: it names no package at all",))
 
 
+@pytest.mark.parametrize("which", ["PACKAGE_LOCK_1", "PACKAGE_LOCK_3", "PNPM_6", "PNPM_9"])
+@pytest.mark.parametrize("written_as", ["''", "null"])
+def test_an_integrity_that_is_empty_is_no_hash(which: str, written_as: str) -> None:
+    text = getattr(written, which)
+    if which.startswith("PNPM"):
+        found = read("pnpm-lock.yaml", text.replace("integrity: sha512-aa==", f"integrity: {written_as}"))
+    else:
+        empty = written_as.replace("'", '"')
+        found = read("package-lock.json", text.replace('"integrity": "sha512-aa=="', f'"integrity": {empty}'))
+    assert js("left-pad", "1.3.0", False) in told(found)
+
+
 def test_components_are_sorted_and_each_is_told_once() -> None:
     found = read("pdm.lock", written.PDM_4)
     assert list(found.components) == sorted(found.components, key=Component.place)
