@@ -172,6 +172,12 @@ def test_names_with_spaces_quotes_and_letters_of_other_languages_are_read(made: 
     assert sorted(each.path for each in history(made).versions) == sorted(names)
 
 
+def test_a_log_that_is_to_be_written_in_another_encoding_is_read_all_the_same(made: Made) -> None:
+    made.commit(on(1), {"uv.lock": "a"})
+    made.git("config", "i18n.logOutputEncoding", "UTF-16")
+    assert held(made) == [("a", on(1), None)]
+
+
 def test_a_blob_is_read_up_to_a_size_and_the_next_one_is_still_right(made: Made) -> None:
     made.commit(on(1), {"a/uv.lock": "x" * 200_000, "b/uv.lock": "small", "c/uv.lock": ""})
     blobs = {each.path: each.blob for each in history(made).versions}
