@@ -300,8 +300,9 @@ class Journal(Protocol):
 class Inventories(Protocol):
     """Which packages consumers had when; kept beside the journal and only added to. Safe for many threads.
 
-    One that is open (`until` None) ends with the next record of the same consumer and `origin` that is of no commit. A
-    commit is recorded again when more is known of its end, and then the last word counts.
+    One that is open (`until` None) ends with the next record of the same consumer and `origin` that is of no commit; a
+    commit only with one that was recorded after it. A commit is recorded again when more is known of its end, and then
+    the last word counts.
     """
 
     def record(self, inventories: Sequence[Inventory], now: datetime) -> int:

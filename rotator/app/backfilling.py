@@ -177,7 +177,7 @@ def _inventories(
             until = None if version.until is None else version.until + pad
             if version.path not in owners or (since is not None and until is not None and until < since):
                 continue
-            found = _found(version, contents(version.blob, LARGEST), owners)
+            found = _found(version, contents(version.blob, LARGEST))
             for consumer, origin in owners[version.path]:
                 yield Inventory(
                     consumer=consumer,
@@ -187,18 +187,26 @@ def _inventories(
                     since=version.since - pad,
                     until=until,
                     components=found.components,
-                    gaps=found.gaps,
+                    gaps=(*found.gaps, *_not_read(version, found, consumer, owners)),
                 )
 
 
-def _found(version: Version, data: bytes | None, owners: dict[str, list[tuple[str, str]]]) -> Found:
-    shown = f"{version.path}@{version.commit[:12]}"
+def _found(version: Version, data: bytes | None) -> Found:
+    shown = _shown(version)
     if data is None:
         return Found(BROKEN, (), (f"{shown}: its contents are not in this clone",))
     try:
-        found = read_bytes(data, PurePosixPath(version.path), shown, at=version.path)
+        return read_bytes(data, PurePosixPath(version.path), shown, at=version.path)
     except Unreadable as error:
         return Found(BROKEN, (), (error.message,))
-    missing = [each for each in found.includes if each not in owners]
-    gaps = tuple(f"{shown}: it includes {each}, which is not read with it" for each in missing)
-    return Found(found.kind, found.components, (*found.gaps, *gaps))
+
+
+def _not_read(version: Version, found: Found, consumer: str, owners: dict[str, list[tuple[str, str]]]) -> Iterator[str]:
+    """Gaps for what it includes that is not this consumer's, too: of it nothing is recorded for them."""
+    for each in found.includes:
+        if not any(name == consumer for name, _ in owners.get(each, ())):
+            yield f"{_shown(version)}: it includes {each}, which is not read with it"
+
+
+def _shown(version: Version) -> str:
+    return f"{version.path}@{version.commit[:12]}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from rotator.adapters.lockfiles.purl import parse_purl
 from rotator.config.errors import ConfigError, nearest
 from rotator.domain.packages import ECOSYSTEMS, PYPI, Component, Package
 from rotator.domain.times import quoted
@@ -15,6 +16,8 @@ from rotator.domain.times import quoted
 HINT = "write it like litellm==1.82.8, litellm>=1.82.7,<1.83, litellm or npm:left-pad@1.3.0"
 _PYPI = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(.*)", re.DOTALL)
 _LONGEST = 300
+_OTHERS = ("apk", "conan", "conda", "cran", "deb", "docker", "generic", "github", "oci", "rpm", "swift")
+"""Types of package URLs that a bill of materials may have and that are called so here, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,35 @@ class Wanted:
 
 def read_wanted(text: str) -> Wanted:
     """Read what was typed; PyPI's where no ecosystem is named. Raises `ConfigError`."""
-    typed = text.strip().removeprefix("pkg:")
-    kind, sign, rest = re.split(r"([:/])", typed, maxsplit=1) if re.match(r"[a-z]+[:/]", typed) else ("pypi", "", typed)
-    if len(typed) > _LONGEST or not typed.isprintable() or not rest:
+    typed = text.strip()
+    if len(typed) > _LONGEST or not typed.isprintable():
         raise ConfigError(f"{quoted(text)} names no package", HINT)
-    if sign and kind not in ECOSYSTEMS:
+    kind, rest = _of_url(typed) if typed.lower().startswith("pkg:") else _of_words(typed)
+    if not rest or not rest.isprintable():
+        raise ConfigError(f"{quoted(text)} names no package", HINT)
+    if kind not in (*ECOSYSTEMS, *_OTHERS):
         near = nearest(kind, ECOSYSTEMS)
-        hint = f"did you mean {near}?" if near else "known: " + ", ".join(ECOSYSTEMS)
+        hint = f"did you mean {near}?" if near else "known: " + ", ".join((*ECOSYSTEMS, *_OTHERS))
         raise ConfigError(f"there is no ecosystem {quoted(kind)}", hint)
-    return _of_pypi(rest, text) if ECOSYSTEMS[kind] == PYPI else _of_another(ECOSYSTEMS[kind], rest, text)
+    ecosystem = ECOSYSTEMS.get(kind, kind)
+    return _of_pypi(rest, text) if ecosystem == PYPI else _of_another(ecosystem, rest, text)
+
+
+def _of_words(typed: str) -> tuple[str, str]:
+    """The ecosystem as a package URL calls it, and the package with its versions."""
+    if not re.match(r"[a-z]+[:/]", typed):
+        return "pypi", typed
+    kind, _, rest = re.split(r"([:/])", typed, maxsplit=1)
+    return kind, rest
+
+
+def _of_url(typed: str) -> tuple[str, str]:
+    """The same of a package URL, as an inventory with such URLs is read."""
+    url = parse_purl(typed)
+    kind = typed[len("pkg:") :].lstrip("/").partition("/")[0].lower()
+    if url is None:
+        return kind, ""
+    return kind, f"{url.name}@{url.version}" if url.version else url.name
 
 
 def _of_pypi(rest: str, text: str) -> Wanted:

@@ -45,7 +45,7 @@ def _check(document: Document, file: ConfigFile, what: str, path: tuple[Step, ..
     else:
         store, _, ref = what.partition(":")
         _must_be(document, path, "store", store, file.stores)
-        if not any(sign in ref for sign in WILD):
+        if WILD not in ref:
             places = {place.ref for each in file.credentials.values() for place in each.publish if place.store == store}
             _must_be(document, path, f"credential published to {store}:", ref, places)
 

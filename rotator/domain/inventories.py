@@ -1,7 +1,8 @@
 """Of all that was ever recorded, what holds: one rule for every implementation of `rotator.ports.Inventories`.
 
 Records that are of a commit say themselves when they end; of two about the same commit the later counts. The others are
-what somebody saw at `since`, and hold until the next time that somebody looked and saw something else.
+what somebody saw at `since`, and hold until the next time that somebody looked and saw something else. A commit that
+does not say when it ends holds until the first look that was recorded after it.
 """
 
 from __future__ import annotations
@@ -67,10 +68,20 @@ def held(records: Iterable[Record]) -> list[Held]:
 
 
 def _of_a_file(records: Sequence[Record]) -> list[Held]:
-    last = {each.inventory.commit: each for each in records if each.inventory.commit}
-    seen = [each for each in records if not each.inventory.commit]
-    times = sorted({each.inventory.since for each in seen})
-    return [Held(each, _end(each.inventory, times)) for each in (*last.values(), *seen)]
+    first: dict[str, int] = {}
+    last: dict[str, Record] = {}
+    looks: list[tuple[int, Record]] = []
+    for place, each in enumerate(records):
+        if each.inventory.commit:
+            first.setdefault(each.inventory.commit, place)
+            last[each.inventory.commit] = each
+        else:
+            looks.append((place, each))
+    times = sorted({each.inventory.since for _, each in looks})
+    return [
+        *(Held(each, _end_of_commit(each.inventory, first[commit], looks)) for commit, each in last.items()),
+        *(Held(each, _end(each.inventory, times)) for _, each in looks),
+    ]
 
 
 def _end(inventory: Inventory, times: Sequence[datetime]) -> datetime | None:
@@ -80,13 +91,21 @@ def _end(inventory: Inventory, times: Sequence[datetime]) -> datetime | None:
     return times[after] if after < len(times) else None
 
 
+def _end_of_commit(inventory: Inventory, known: int, looks: Sequence[tuple[int, Record]]) -> datetime | None:
+    """One that begins before it was made may have been looked past: only who looked once it was known ends it."""
+    if inventory.until is not None:
+        return inventory.until
+    times = (each.inventory.since for place, each in looks if place > known)
+    return min((time for time in times if time > inventory.since), default=None)
+
+
 class Known:
     """What is known of one file of one consumer, while more is recorded."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         """`records`: in the order in which they came."""
+        self._records: list[Record] = []
         self._of_commits: dict[str, Record] = {}
-        self._seen: list[Record] = []
         for each in records:
             self._add(each)
 
@@ -98,27 +117,28 @@ class Known:
         return new
 
     def _add(self, record: Record) -> None:
+        self._records.append(record)
         if record.inventory.commit:
             self._of_commits[record.inventory.commit] = record
-        else:
-            self._seen.append(record)
 
     def _is_new(self, record: Record) -> bool:
         if record.inventory.commit:
             return self._of_commits.get(record.inventory.commit) != record
-        if record in self._seen:
+        if record in self._records:
             return False
-        last = self._before(record.inventory.since)
-        return last is None or last.inventory.until is not None or last.contents != record.contents
+        holding = self._holding(record.inventory.since)
+        # Of a commit and a look at the same time the look counts: it is what was there.
+        last = max(holding, key=lambda each: (each.inventory.since, not each.inventory.commit), default=None)
+        if last is None or last.inventory.until is not None or last.contents != record.contents:
+            return True
+        # What a commit said after the last look goes on until somebody looks again.
+        return not last.inventory.commit and any(
+            each.inventory.commit and each.inventory.until is None and each.contents != record.contents
+            for each in holding
+        )
 
-    def _before(self, instant: datetime) -> Record | None:
-        """The last that holds then. Of a commit and a look at the same time the look counts: it is what was there."""
-        holding = [
-            each.record
-            for each in _of_a_file([*self._of_commits.values(), *self._seen])
-            if each.inventory.touches(instant, instant)
-        ]
-        return max(holding, key=lambda each: (each.inventory.since, not each.inventory.commit), default=None)
+    def _holding(self, instant: datetime) -> list[Record]:
+        return [each.record for each in _of_a_file(self._records) if each.inventory.touches(instant, instant)]
 
 
 # -- digests ---------------------------------------------------------------------------------------------------------

@@ -24,7 +24,6 @@ ECOSYSTEMS = {
     "npm": NPM,
     "cargo": "crates.io",
     "composer": "Packagist",
-    "deb": "Debian",
     "gem": "RubyGems",
     "golang": "Go",
     "hex": "Hex",
@@ -32,7 +31,8 @@ ECOSYSTEMS = {
     "nuget": "NuGet",
     "pub": "Pub",
 }
-"""The same by the type that a package URL gives them."""
+"""The same by the type that a package URL gives them; all others are called by their type. So is `deb`: its URLs name
+Debian's binaries, and OSV its sources, under which a binary of another name would never be found."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
@@ -9,7 +10,8 @@ from rotator.domain.credential import Credential
 from rotator.domain.grants import Grant, Identity, Readable
 
 TAG = "tag:"
-WILD = "*?["
+WILD = "*"
+"""Stands for anything in a ref, slashes too; all else stands for itself."""
 
 
 def readable(
@@ -45,5 +47,9 @@ def _read_by(what: str, specs: Iterable[Credential]) -> Iterator[tuple[str, str]
         else:
             store, _, pattern = what.partition(":")
             for place in spec.publish:
-                if place.store == store and fnmatchcase(place.ref, pattern):
+                if place.store == store and _fits(place.ref, pattern):
                     yield spec.name, f"{place.store}:{place.ref}"
+
+
+def _fits(ref: str, pattern: str) -> bool:
+    return fnmatchcase(ref, re.sub(r"[?[]", r"[\g<0>]", pattern))

@@ -131,6 +131,35 @@ class InventoriesContract:
         assert inventories.history() == (bare(tip, until=NOW + DAY), bare(seen))
         assert inventories.record([tip], NOW) == 0
 
+    def test_a_look_of_before_a_commit_was_known_does_not_end_it(self, inventories: Inventories) -> None:
+        """A commit begins earlier than it was made, so somebody may have looked in between and seen the one before."""
+        seen = inventory("1.82.6", since=NOW)
+        tip = inventory("1.82.8", since=NOW - DAY, commit="c1")
+        inventories.record([seen], NOW)
+        inventories.record([tip], NOW + DAY)
+        assert inventories.history() == (bare(tip), bare(seen))
+        assert inventories.holding([LITELLM])[0].until is None
+        later = inventory("1.83.0", since=NOW + 2 * DAY)
+        assert inventories.record([later], NOW + 2 * DAY) == 1
+        assert [each.until for each in inventories.history()] == [NOW + 2 * DAY, NOW + 2 * DAY, None]
+
+    def test_what_is_seen_again_after_a_commit_says_otherwise_is_new_and_ends_it(
+        self, inventories: Inventories
+    ) -> None:
+        stale = inventory("1.82.8", since=NOW - DAY, commit="c1")
+        inventories.record([inventory("1.83.0")], NOW)
+        inventories.record([stale], NOW)
+        assert inventories.record([inventory("1.83.0", since=NOW + DAY)], NOW + DAY) == 1
+        assert inventories.history()[0] == bare(stale, until=NOW + DAY)
+        assert inventories.record([inventory("1.83.0", since=NOW + 2 * DAY)], NOW + 2 * DAY) == 0
+
+    def test_a_commit_that_is_recorded_again_still_ends_with_the_look_of_before(self, inventories: Inventories) -> None:
+        tip = inventory("1.82.8", commit="c1")
+        inventories.record([tip, inventory("1.83.0", since=NOW + DAY)], NOW)
+        again = replace(tip, since=NOW - DAY)
+        assert inventories.record([again], NOW) == 1
+        assert inventories.history()[0] == bare(again, until=NOW + DAY)
+
     def test_a_look_that_sees_the_last_commit_is_nothing_new(self, inventories: Inventories) -> None:
         inventories.record([inventory("1.82.8", commit="c1")], NOW)
         assert inventories.record([inventory("1.82.8", since=NOW + DAY)], NOW) == 0

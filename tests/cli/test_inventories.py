@@ -119,6 +119,9 @@ def test_one_bad_file_and_nothing_is_recorded(scene: Scene) -> None:
         (["where", "litellm=1"], "'=1' says no versions", "write it like litellm==1.82.8, litellm>=1.82.7,<1.83,"),
         (["where", "npn:x@1"], "there is no ecosystem 'npn'", "did you mean npm?"),
         (["where", "npm:x@^1.0"], "'npm:x@^1.0' is no package with one version", "write it like npm:left-pad@1.3.0"),
+        (["where", "pkg:npn/x@1"], "there is no ecosystem 'npn'", "did you mean npm?"),
+        (["where", "pkg:npm/"], "'pkg:npm/' names no package", "write it like litellm==1.82.8, "),
+        (["where", "pkg:npm/a%1bb@1"], "'pkg:npm/a%1bb@1' names no package", "write it like litellm==1.82.8, "),
         (["where"], "PACKAGE is missing", "see `rotator audit where --help`"),
         (
             ["where", "x", "--from", "24 March"],
@@ -192,6 +195,11 @@ def test_who_has_it_is_told_with_all_that_it_can_read(scene: Scene) -> None:
         ("npm:litellm", 0),
         ("npm:left-pad@1.3.0", 1),
         ("pkg:npm/@scope/outer@2.0.0", 1),
+        ("pkg:npm/%40scope/outer@2.0.0", 1),
+        ("PKG:npm/%40scope/outer@2.0.0?arch=x#src", 1),
+        ("pkg:pypi/LiteLLM@1.82.8?file_name=a.whl", 1),
+        ("pkg:pypi/litellm", 1),
+        ("pkg:npm/%40scope/outer@2.0.1", 0),
         ("npm:left-pad@1.3.1", 0),
         ("nothing-of-the-kind", 0),
     ],
@@ -199,6 +207,16 @@ def test_who_has_it_is_told_with_all_that_it_can_read(scene: Scene) -> None:
 def test_versions_are_asked_for_in_many_ways(scene: Scene, asked: str, code: int) -> None:
     covered(scene)
     assert scene.say("audit", "where", asked).code == code
+
+
+@pytest.mark.parametrize(
+    "asked", ["pkg:maven/org.apache.logging.log4j/log4j-core@2.17.1?type=jar", "pkg:deb/x/y@1%2B2"]
+)
+def test_a_package_url_is_asked_for_as_a_bill_names_it(scene: Scene, asked: str) -> None:
+    covered(scene)
+    write(scene, "web/bom.json", written.CYCLONEDX.replace("pkg:pypi/litellm@1.82.8", "pkg:deb/x/y@1%2B2"))
+    scene.say("audit", "record", "--consumer", "web", "web/bom.json")
+    assert [each["consumer"] for each in scene.json("audit", "where", asked)["found"]] == ["web"]
 
 
 def test_a_consumer_without_a_record_is_unknown_and_never_clean(scene: Scene) -> None:
@@ -329,6 +347,21 @@ def test_every_lockfile_is_a_consumers_that_names_none(scene: Scene, tmp_path: P
         "it includes b/base.txt, which is not read with it" in each["why"] or "and 1 more" in each["why"]
         for each in unknown
     )
+
+
+def test_what_it_includes_is_a_gap_for_everyone_whose_it_is_not(scene: Scene) -> None:
+    made = Made.at(scene.folder)
+    (scene.folder / ".gitignore").write_text("*\n!svc\n!svc/*\n")
+    made.commit(on(1), {"svc/requirements.txt": "-r base.txt\nx==1 --hash=sha256:aa\n", "svc/base.txt": "y==1\n"})
+    consumers = {
+        "agents-api": {"lockfiles": ["svc/requirements.txt"]},
+        "web": {"lockfiles": ["svc/requirements.txt", "svc/base.txt"]},
+    }
+    scene.rewrite(consumers=consumers)
+    assert scene.say("audit", "backfill", ".").code == 0
+    unknown = scene.json("audit", "where", "z")["unknown"]
+    missed = [each["consumer"] for each in unknown if "it includes svc/base.txt, which is not read" in each["why"]]
+    assert missed == ["agents-api"]
 
 
 def test_a_shallow_clone_is_incomplete(scene: Scene, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path, PurePath
 
 import pytest
 
-from rotator.adapters.lockfiles.form import Unreadable
+from rotator.adapters.lockfiles.form import Document, Unreadable
+from rotator.adapters.lockfiles.gathering import MOST_GAPS, Gathering
 from rotator.adapters.lockfiles.reading import read_bytes, read_path
+from rotator.domain.packages import PYPI
 from tests.lockfiles import written
 
 BOMB = "a: &a [x, x]\nb: &b [*a, *a, *a]\nlockfileVersion: '9.0'\n"
@@ -112,6 +115,68 @@ def test_a_lockfile_of_50_mb_ends_in_a_message_before_it_is_read(tmp_path: Path)
         file.truncate(50 * 2**20)
     with pytest.raises(Unreadable, match=r"uv\.lock: it is larger than 16 MiB"):
         read_path(large, "uv.lock")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a==1" + " " * 200_000 + "x\n",
+        "a" + " " * 200_000 + "x\n",
+        "a==1\n" + " " * 3_000_000 + "x\n",
+        "a==1 \\\n" + " " * 3_000_000 + "x\n",
+    ],
+)
+def test_a_line_of_blanks_is_refused_and_not_read_again_from_each_of_them(text: str) -> None:
+    """With that this would go on for hours."""
+    refusal("requirements.txt", text)
+
+
+def test_blank_lines_are_not_read_again_from_each_of_them() -> None:
+    found = read_bytes(b"a==1\n" + b" \n" * 1_000_000 + b"b==2\n", PurePath("requirements.txt"), "requirements.txt")
+    assert len(found.components) == 2
+
+
+def test_the_line_is_looked_for_only_of_gaps_that_are_told() -> None:
+    asked: list[int] = []
+
+    def line() -> int:
+        asked.append(1)
+        return 7
+
+    found = Gathering(Document("bom.json", ""), "CycloneDX")
+    for _ in range(3):
+        found.gap("the same", line)
+    assert len(asked) == 1
+    for number in range(2 * MOST_GAPS):
+        found.gap(f"gap {number}", line)
+        found.add(PYPI, f"p{number}", None, line=line)
+    assert len(asked) == MOST_GAPS
+    gaps = found.found().gaps
+    assert (gaps[0], gaps[-1]) == ("bom.json:7: the same", f"bom.json: and {3 * MOST_GAPS + 1} more")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (
+            "bom.json",
+            {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"type": "library", "name": "é"}] * 50_000},
+        ),
+        ("a.spdx.json", {"spdxVersion": "SPDX-2.3", "packages": [{"name": "é"}] * 50_000}),
+        (
+            "package-lock.json",
+            {"lockfileVersion": 3, "packages": {f"é/node_modules/{n}": {"resolved": "git:x"} for n in range(50_000)}},
+        ),
+        (
+            "package-lock.json",
+            {"lockfileVersion": 1, "dependencies": {f"é{n}": {"version": "git:x"} for n in range(50_000)}},
+        ),
+    ],
+)
+def test_a_large_file_of_gaps_alone_is_not_read_again_for_each(name: str, value: dict[str, object]) -> None:
+    """Its names are written otherwise than they read, so none is found in its text."""
+    found = read_bytes(json.dumps({"of": "x" * 10**6, **value}).encode(), PurePath(name), name)
+    assert 1 <= len(found.gaps) <= MOST_GAPS + 1
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:

@@ -132,10 +132,39 @@ def test_a_bill_that_calls_itself_incomplete_is_believed() -> None:
     assert "anything.json:4: it says of itself that it is 'incomplete'" in read("anything.json", text).gaps
 
 
+def test_what_a_document_describes_is_a_package_too_when_it_says_which() -> None:
+    listed = written.SPDX.replace('["SPDXRef-root"]', '["SPDXRef-root", "SPDXRef-1", "SPDXRef-2"]')
+    assert read("sbom.spdx.json", listed) == read("sbom.spdx.json", written.SPDX)
+    related = written.SPDX.replace(
+        '"documentDescribes"',
+        '"relationships": [{"relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-1"}], "documentDescribes"',
+    )
+    assert py("litellm", "1.82.8") in told(read("sbom.spdx.json", related))
+
+
+@pytest.mark.parametrize("kind", ["deb", "rpm", "github"])
+def test_a_package_of_an_ecosystem_that_osv_does_not_call_so_is_of_the_type_in_its_url(kind: str) -> None:
+    """The names of Debian's binaries are not those of its sources, which OSV has."""
+    text = written.SPDX.replace("pkg:npm/left-pad", f"pkg:{kind}/debian/libssl3@3.0.11")
+    assert (kind, "debian/libssl3", "3.0.11", None, "") in told(read("sbom.spdx.json", text))
+
+
 def test_a_lockfile_of_a_project_without_dependencies_is_not_clean_but_a_gap() -> None:
     empty = 'package = []\n\n[metadata]\nlock-version = "2.1"\npython-versions = ">=3.11"\ncontent-hash = "0"\n'
     found = read("poetry.lock", empty)
     assert found == Found("poetry.lock", (), ("poetry.lock: it names no package at all",))
+
+
+@pytest.mark.parametrize("which", ["PACKAGE_LOCK_1", "PACKAGE_LOCK_3", "PNPM_6", "PNPM_9"])
+@pytest.mark.parametrize("written_as", ["''", "null"])
+def test_an_integrity_that_is_empty_is_no_hash(which: str, written_as: str) -> None:
+    text = getattr(written, which)
+    if which.startswith("PNPM"):
+        found = read("pnpm-lock.yaml", text.replace("integrity: sha512-aa==", f"integrity: {written_as}"))
+    else:
+        empty = written_as.replace("'", '"')
+        found = read("package-lock.json", text.replace('"integrity": "sha512-aa=="', f'"integrity": {empty}'))
+    assert js("left-pad", "1.3.0", False) in told(found)
 
 
 def test_components_are_sorted_and_each_is_told_once() -> None:

@@ -70,6 +70,23 @@ def test_a_star_stands_for_slashes_too() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("what", "ref", "reads"),
+    [
+        ("vault:app[1]", "app[1]", True),
+        ("vault:app[1]*", "app[1]/db", True),
+        ("vault:app[1]", "app1", False),
+        ("vault:app?", "app?", True),
+        ("vault:app?", "app1", False),
+        ("vault:*[!x]", "y[!x]", True),
+        ("vault:*[!x]", "y", False),
+    ],
+)
+def test_nothing_but_a_star_stands_for_something_else(what: str, ref: str, reads: bool) -> None:
+    identities = {"role": Identity(name="role", reads=(what,))}
+    assert bool(readable("x", ["role"], identities, [credential("it", ref)]).grants) is reads
+
+
 def test_every_way_to_a_credential_is_told_and_it_is_counted_once() -> None:
     identities = {"role": Identity(name="role", reads=("vault:ai/*", "tag:llm", "openai-prod"))}
     found = readable("agents-api", ("role", "role"), identities, ALL)

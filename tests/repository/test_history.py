@@ -143,23 +143,39 @@ def test_a_version_whose_end_is_dated_before_its_beginning_holds_for_both(made: 
     assert held(made) == [("a", on(4), on(10)), ("b", on(4), on(12)), ("c", on(12), None)]
 
 
-def test_a_clock_in_the_future_or_in_1970_is_not_believed(made: Made) -> None:
+def test_what_ends_with_a_commit_dated_before_its_parent_holds_as_long_as_that(made: Made) -> None:
+    made.commit(on(10), {"uv.lock": "a"})
+    made.commit(on(4), {"uv.lock": "b"})
+    made.commit(on(5), {"uv.lock": "c"})
+    assert held(made) == [("a", on(4), on(10)), ("b", on(4), on(10)), ("c", on(5), None)]
+
+
+def test_of_a_clock_in_the_future_or_in_1970_nobody_knows_the_time_and_what_it_ends_holds_to_this_day(
+    made: Made,
+) -> None:
     made.commit(on(1), {"uv.lock": "a"})
     made.commit(datetime(2038, 1, 1, tzinfo=UTC), {"uv.lock": "b"})
     made.commit(datetime(1971, 1, 1, tzinfo=UTC), {"uv.lock": "c"})
     made.commit(on(7), {"uv.lock": "d"})
-    assert held(made) == [
-        ("a", on(1), on(1)),
-        ("b", on(1), on(1)),
-        ("c", on(1), on(7)),
-        ("d", on(7), None),
-    ]
+    assert held(made) == [("a", on(1), NOW), ("b", on(1), NOW), ("c", on(1), on(7)), ("d", on(7), None)]
+
+
+def test_a_first_commit_in_the_future_was_there_since_nobody_knows_when(made: Made) -> None:
+    made.commit(datetime(2038, 1, 1, tzinfo=UTC), {"uv.lock": "a"})
+    made.commit(on(7), {"uv.lock": "b"})
+    assert held(made) == [("a", datetime(2005, 1, 1, tzinfo=UTC), on(7)), ("b", on(7), None)]
 
 
 def test_names_with_spaces_quotes_and_letters_of_other_languages_are_read(made: Made) -> None:
     names = ['a b/"c"/uv.lock', "Grüße/uv.lock", "new\nline/uv.lock"]
     made.commit(on(1), dict.fromkeys(names, "a"))
     assert sorted(each.path for each in history(made).versions) == sorted(names)
+
+
+def test_a_log_that_is_to_be_written_in_another_encoding_is_read_all_the_same(made: Made) -> None:
+    made.commit(on(1), {"uv.lock": "a"})
+    made.git("config", "i18n.logOutputEncoding", "UTF-16")
+    assert held(made) == [("a", on(1), None)]
 
 
 def test_a_blob_is_read_up_to_a_size_and_the_next_one_is_still_right(made: Made) -> None:

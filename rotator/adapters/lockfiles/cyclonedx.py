@@ -41,7 +41,7 @@ class CycloneDx(Form):
         for each in document.value.get("compositions") or []:
             aggregate = each.get("aggregate") if isinstance(each, dict) else None
             if aggregate is not None and aggregate not in WHOLE:
-                found.gap(f"it says of itself that it is {quoted(aggregate)}", document.line_of('"aggregate"'))
+                found.gap(f"it says of itself that it is {quoted(aggregate)}", lambda: document.line_of('"aggregate"'))
         return found.found()
 
 
@@ -65,11 +65,11 @@ def _add(found: Gathering, document: Document, component: dict[str, Any]) -> Non
 
     if said is None:
         if component.get("type") in PACKAGES:
-            found.gap(f"{quoted(name)} has no purl, so nobody can say which package it is", line())
+            found.gap(f"{quoted(name)} has no purl, so nobody can say which package it is", line)
         return
     purl = parse_purl(said)
     if purl is None:
-        found.gap(f"{quoted(said)} is no purl", line())
+        found.gap(f"{quoted(said)} is no purl", line)
         return
     hashed = True if component.get("hashes") else None
     found.add(purl.ecosystem, purl.name, purl.version or component.get("version"), hashed=hashed, line=line)

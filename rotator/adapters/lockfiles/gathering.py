@@ -25,6 +25,7 @@ class Gathering:
         self._kind = kind
         self._hashed: dict[tuple[Package, str, str], bool | None] = {}
         self._gaps: dict[str, None] = {}
+        self._looked_for: set[tuple[str, str]] = set()
         self._left_out = 0
 
     def add(
@@ -51,7 +52,7 @@ class Gathering:
         text = (version or "").strip()
         trouble = None if silent else self._trouble(ecosystem, name, text, elsewhere)
         if trouble is not None:
-            self.gap(trouble, line(), of)
+            self.gap(trouble, line, of)
         text = text if self._is_word(text) else ""
         key = (Package.of(ecosystem, name), text, elsewhere)
         self._hashed[key] = _least(hashed, self._hashed[key]) if key in self._hashed else hashed
@@ -65,12 +66,21 @@ class Gathering:
             return f"{quoted(name)} {quoted(version)} is unmatchable: no version by PEP 440"
         return None
 
-    def gap(self, text: str, line: int | None = None, of: str | None = None) -> None:
-        """What the document does not tell."""
+    def gap(self, text: str, line: Callable[[], int | None] | int | None = None, of: str | None = None) -> None:
+        """What the document does not tell.
+
+        `line`: where it stands, or what looks for that. Because that may read the whole text, it is asked only for a
+        gap that is told, and once: the same text is then the same gap.
+        """
+        file = of or self._document.name
+        if callable(line) and (file, text) in self._looked_for:
+            return
         if len(self._gaps) >= MOST_GAPS:
             self._left_out += 1
             return
-        file = of or self._document.name
+        if callable(line):
+            self._looked_for.add((file, text))
+            line = line()
         where = f"{file}:{line}" if line else file
         self._gaps[f"{where}: {text}"] = None
 

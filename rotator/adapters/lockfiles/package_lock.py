@@ -53,10 +53,10 @@ class PackageLock(Form):
                 elsewhere = ""
             elif elsewhere:
                 version = None
-            hashed = None if each.get("bundled") else "integrity" in each
+            hashed = None if each.get("bundled") else bool(each.get("integrity"))
             line = _liner(document, f'"{key}"')
             if elsewhere and elsewhere != "path":
-                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line())
+                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line)
             found.add(NPM, name, version, hashed=hashed, elsewhere=elsewhere, line=line)
 
     @staticmethod
@@ -72,11 +72,11 @@ class PackageLock(Form):
                 raise document.error(f"{quoted(path)} is no table", HINT, line())
             if each.get("link"):
                 continue
-            hashed = None if each.get("inBundle") else "integrity" in each
+            hashed = None if each.get("inBundle") else bool(each.get("integrity"))
             name = each.get("name") or path.rpartition(FOLDER)[2]
             elsewhere = _elsewhere(each.get("resolved"))
             if elsewhere and not each.get("version"):
-                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line())
+                found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line)
             found.add(NPM, name, each.get("version"), hashed=hashed, elsewhere=elsewhere, line=line)
 
 

@@ -68,7 +68,7 @@ def _add(found: Gathering, key: str, each: dict[str, Any], shape: re.Pattern[str
     if not name or (elsewhere and not version):
         found.gap(f"{quoted(key)} is from elsewhere, and its {'version' if name else 'name'} is not told", line)
     if name:
-        hashed = "integrity" in resolution
+        hashed = bool(resolution.get("integrity"))
         found.add(NPM, name, version, hashed=hashed, elsewhere=elsewhere, line=lambda: line)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rotator.adapters.lockfiles.form import Document
 from rotator.domain.times import quoted
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTIONS = re.compile(r"\s(?=--|-C\b)")
 _OF_A_FILE = {"-r", "--requirement", "-c", "--constraint", "-e", "--editable"}
 _LONG = (
@@ -35,7 +35,7 @@ class Line:
 def lines_of(document: Document) -> Iterator[Line]:
     """Each line that says anything. Raises `Unreadable`."""
     for number, joined in _joined(document):
-        text = _COMMENT.sub("", joined).strip()
+        text = _COMMENT.sub("", joined).strip() if len(joined) <= LONGEST else joined
         if not text:
             continue
         if len(text) > LONGEST or not text.replace("\t", " ").isprintable():
@@ -47,13 +47,17 @@ def _joined(document: Document) -> Iterator[tuple[int, str]]:
     begun, parts = 0, list[str]()
     for number, line in enumerate(document.text.splitlines(), 1):
         begun = begun or number
-        if line.endswith("\\") and not _COMMENT.match(line):
+        if line.endswith("\\") and not _is_comment(line):
             parts.append(line[:-1])
             continue
-        yield begun, "".join([*parts, " " + line if parts and _COMMENT.match(line) else line])
+        yield begun, "".join([*parts, " " + line if parts and _is_comment(line) else line])
         begun, parts = 0, []
     if parts:
         yield begun, "".join(parts)
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
 
 
 def _requirement(number: int, text: str) -> Line:

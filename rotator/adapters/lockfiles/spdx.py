@@ -13,7 +13,7 @@ from rotator.domain.times import quoted
 
 
 class Spdx(Form):
-    """`packages[].externalRefs` of the type purl. What the document describes is none of them."""
+    """`packages[].externalRefs` of the type purl. What the document describes is one of them only if it has one."""
 
     kind = "SPDX"
     syntax = Syntax.JSON
@@ -37,8 +37,9 @@ class Spdx(Form):
         described = _described(document.value)
         found = Gathering(document, self.kind)
         for each in packages:
-            if each.get("SPDXID") not in described:
-                _add(found, document, each)
+            said = _purls(each)
+            if said or each.get("SPDXID") not in described:
+                _add(found, document, each, said)
         return found.found()
 
 
@@ -53,24 +54,27 @@ def _described(value: dict[str, Any]) -> set[str]:
     return named | {str(each) for each in (listed if isinstance(listed, list) else [])}
 
 
-def _add(found: Gathering, document: Document, package: dict[str, Any]) -> None:
-    name = package.get("name")
+def _purls(package: dict[str, Any]) -> list[Any]:
     references = package.get("externalRefs") or []
-    said = [
+    return [
         each.get("referenceLocator")
         for each in references
         if isinstance(each, dict) and each.get("referenceType") == "purl"
     ]
 
+
+def _add(found: Gathering, document: Document, package: dict[str, Any], said: list[Any]) -> None:
+    name = package.get("name")
+
     def line() -> int | None:
         return document.line_of(f'"{said[0] if said else name}"')
 
     if not said:
-        found.gap(f"{quoted(name)} has no purl, so nobody can say which package it is", line())
+        found.gap(f"{quoted(name)} has no purl, so nobody can say which package it is", line)
     for each in said:
         purl = parse_purl(each)
         if purl is None:
-            found.gap(f"{quoted(each)} is no purl", line())
+            found.gap(f"{quoted(each)} is no purl", line)
             continue
         hashed = True if package.get("checksums") else None
         found.add(purl.ecosystem, purl.name, purl.version or package.get("versionInfo"), hashed=hashed, line=line)

@@ -12,7 +12,7 @@ from rotator.adapters.repository.program import output, running
 _LOG = (
     *("log", "--topo-order", "--reverse", "-m", "--root", "--raw", "--no-renames", "--no-abbrev", "-z"),
     *("--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-color", "--no-notes", "--no-relative"),
-    *("--no-mailmap", "--ignore-submodules=all", "--format=%x01%H %P%x02%at %ct"),
+    *("--no-mailmap", "--encoding=UTF-8", "--ignore-submodules=all", "--format=%x01%H %P%x02%at %ct"),
     *("--branches", "--remotes", "--tags"),
 )
 _FILES = (b"100644", b"100755", b"120000")

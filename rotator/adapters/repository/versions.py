@@ -2,8 +2,9 @@
 
 A version begins with the commit that brought it, and ends on a line with the commit there that brought another one;
 lines that nothing ended it on have it to this day. Times are what people's machines said: of a commit's two the
-earlier one counts where something begins and the later one where it ends. A time that cannot be (in the future, or
-before there were lockfiles) is the last one before it.
+earlier one counts where something begins and the later one where it ends, which is never before its parents' last. Of a
+time that cannot be (in the future, or before there were lockfiles) nobody knows more than that it is after the last one
+before it, and not after now.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class _Walk:
 
     def take(self, commit: Commit) -> None:
         before = [self._files[parent] for parent in commit.parents if parent in self._files]
-        first, last = self._times(commit)
+        first, last, end = self._times(commit)
         self._last[commit.id] = last
         self._tips.difference_update(commit.parents)
         self._tips.add(commit.id)
@@ -92,7 +93,7 @@ class _Walk:
             spans = [span for each in before for span in each.get(path, ())]
             for span in spans:
                 if span.blob != blob:
-                    span.end(first, last)
+                    span.end(first, end)
             if blob is not None:
                 kept = _distinct(span for span in spans if span.blob == blob)
                 files[path] = kept or (self._begun(commit, path, blob, first, last, before),)
@@ -110,12 +111,13 @@ class _Walk:
                 self._moved.setdefault(path, set()).update(gone)
         return span
 
-    def _times(self, commit: Commit) -> tuple[int, int]:
-        """The earlier and the later time of a commit, as far as they can be."""
+    def _times(self, commit: Commit) -> tuple[int, int, int]:
+        """The earlier and the later time of a commit, as far as they can be, and when at the latest it was made."""
+        before = max((self._last.get(parent, EARLIEST) for parent in commit.parents), default=EARLIEST)
         told = [each for each in commit.times if EARLIEST <= each <= self._now]
-        if not told:
-            told = [max((self._last.get(parent, EARLIEST) for parent in commit.parents), default=self._now)]
-        return min(told), max(told)
+        first, last = (min(told), max(*told, before)) if told else (before, before)
+        known = told and max(commit.times) <= self._now
+        return first, last, last if known else self._now
 
     def history(self) -> History:
         for tip in self._tips:
