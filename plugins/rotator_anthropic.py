@@ -23,7 +23,8 @@ with version 2026-10-21.
 
 Not confirmed: how long a disabled key is accepted, and how long the list lags. The windows above are cautious guesses.
 
-A key with few permissions may not list models: 403 says that it lives (https://github.com/archdex-art/CodeGraph/pull/18).
+A key with few permissions may not list models: 403 with `permission_error` says that it lives
+(https://github.com/archdex-art/CodeGraph/pull/18). Any other 403 speaks of the caller, and says nothing of the key.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from rotator.sdk import (
     parse_time,
     quoted,
 )
-from rotator.sdk.http import BaseUrl, Client, bearer, path
+from rotator.sdk.http import Answer, BaseUrl, Client, bearer, path
 
 HOST = "api.anthropic.com"
 VERSION = {"anthropic-version": "2023-06-01"}
@@ -69,7 +70,7 @@ STATES = {
     "expired": KeyState.DELETED,  # refused for good
 }
 STATUS = {KeyState.ENABLED: "active", KeyState.DISABLED: "inactive", KeyState.DELETED: "archived"}
-VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID, 403: Verdict.FORBIDDEN}
+MAY_NOT = "permission_error"
 
 
 class Anthropic:
@@ -117,7 +118,7 @@ class Anthropic:
     def verify(self, principal: Principal, value: Secret) -> Verdict:
         """A list of models, which costs nothing."""
         target, headers = path("v1", "models", limit="1"), _key(value.reveal("secret"))
-        return VERDICTS[self._client.get(target, headers=headers, expect=VERDICTS).status]
+        return _verdict(self._client.get(target, headers=headers, expect=(200, 401, 403)))
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """The vendor does not tell; the hint in its list is no identity."""
@@ -166,7 +167,7 @@ def _offers(read: Settings, base: BaseUrl) -> Capabilities:
         url=f"{base.text}/v1/models?limit=1",
         header="x-api-key",
         template="{secret}",
-        works=(200, 403),  # forbidden to list models, and alive
+        forbidden_word=MAY_NOT,
         headers=VERSION,
     )
     return Capabilities(
@@ -192,6 +193,14 @@ def _target(key_id: str) -> str:
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------
+
+
+def _verdict(answer: Answer) -> Verdict:
+    if answer.status != 403:
+        return Verdict.WORKS if answer.status == 200 else Verdict.INVALID
+    if _member(_member(answer.body, "error"), "type") == MAY_NOT:
+        return Verdict.FORBIDDEN
+    raise Transient("the Claude API answered 403 in words that say nothing of the key")
 
 
 def _belongs(row: Any, workspace: str) -> bool:

@@ -159,7 +159,21 @@ def test_a_key_that_may_not_list_models_lives(server: AnthropicStandIn) -> None:
     assert ours.verify(AGENTS, value(text)) is Verdict.FORBIDDEN
     probe = ours.capabilities(AGENTS).probe
     assert probe is not None
-    assert HttpProber(timedelta(seconds=2)).probe(probe, value(text)).authentic
+    assert HttpProber(timedelta(seconds=2)).probe(probe, value(text)) is Verdict.FORBIDDEN
+
+
+@pytest.mark.parametrize("body", [{"error": {"type": "forbidden", "message": "Request not allowed"}}, {}, []])
+def test_a_403_that_does_not_speak_of_permissions_says_nothing_of_a_key(server: AnthropicStandIn, body: Any) -> None:
+    """As a gateway answers, or the vendor where the caller's address or country is what is refused."""
+    ours, prober = driver(server), HttpProber(timedelta(seconds=2))
+    server.fail("GET", Reply(403, body), times=2)
+    with pytest.raises(Transient, match="say nothing of the key"):
+        ours.verify(AGENTS, value("sk-ant-api03-of-nobody"))
+    probe = ours.capabilities(AGENTS).probe
+    assert probe is not None
+    server.faults[:] = [("GET", Reply(403, body))]
+    with pytest.raises(Transient):
+        prober.probe(probe, value("sk-ant-api03-of-nobody"))
 
 
 def test_the_engines_own_probe_tells_the_living_from_the_dead(server: AnthropicStandIn) -> None:
