@@ -126,6 +126,7 @@ class Anthropic:
 
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """One status. A key that is archived already stays so; one that is gone needs nothing."""
+        self._of(principal)
         answer = self._client.send("POST", _target(key_id), {"status": STATUS[state]}, expect=(200, 400, 404))
         if answer.status != 400:
             return
@@ -136,17 +137,21 @@ class Anthropic:
 
     def check_admin(self, principal: Principal) -> None:
         """Which organisation it is, and one key of the list. Nothing is changed."""
+        self._of(principal)
         self._client.get(path("v1", "organizations", "me"))
         self._client.get(path("v1", "organizations", "api_keys", limit="1"))
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
     def _of(self, principal: Principal) -> str:
-        given = principal.settings.get("workspace", self._workspace)
-        if not isinstance(given, str) or not given:
-            # all keys of an organisation are nobody's in particular
-            raise Permanent("the principal names no workspace", "write principal: {workspace: wrkspc_…}")
-        return given
+        try:
+            read = Settings(principal.settings, ("workspace",))
+            if read.has("workspace") or self._workspace:
+                return read.text("workspace", self._workspace)
+        except SettingsError as wrong:
+            raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
+        # all keys of an organisation are nobody's in particular
+        raise Permanent("the principal names no workspace", "write principal: {workspace: wrkspc_…}")
 
     def _pages(self, workspace: str) -> Iterator[list[Any]]:
         query = {"limit": str(PAGE), "workspace_id": workspace}

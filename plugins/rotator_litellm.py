@@ -208,11 +208,14 @@ def _showing(key: str) -> dict[str, str]:
 
 
 def _owner(principal: Principal) -> dict[str, str]:
-    owner = {f"{name}_id": principal.settings.get(name) for name in ("team", "user")}
-    owner = {name: each for name, each in owner.items() if each is not None}
-    if not owner or not all(isinstance(each, str) and each for each in owner.values()):
+    try:
+        read = Settings(principal.settings, ("team", "user"))
+        owner = {f"{name}_id": read.text(name) for name in ("team", "user") if read.has(name)}
+    except SettingsError as wrong:
+        raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
+    if not owner:
         raise Permanent("the principal names neither a team nor a user", "write principal: {team: ID} or {user: ID}")
-    return {name: str(each) for name, each in owner.items()}
+    return owner
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------

@@ -81,13 +81,12 @@ class Role:
 
     @classmethod
     def of(cls, principal: Principal) -> Role:
-        """`principal.settings`: `role`, else the principal's name; `mount`, else `approle`."""
-        name, mount = principal.settings.get("role", principal.name), principal.settings.get("mount", "approle")
-        if not isinstance(name, str) or not isinstance(mount, str):
-            raise Permanent(
-                "the principal is no AppRole", "write role: and its name, and mount: where it is not approle"
-            )
-        return cls(mount.strip("/"), name)
+        """`principal.settings`: `role`, else the principal's name; `mount`, else `approle`. Raises `Permanent`."""
+        try:
+            read = Settings(principal.settings, ("role", "mount"))
+            return cls(read.text("mount", "approle").strip("/"), read.text("role", principal.name))
+        except SettingsError as wrong:
+            raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
 
     def at(self, *more: str, **query: str) -> str:
         """A path of this role's."""

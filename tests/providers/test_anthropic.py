@@ -130,6 +130,17 @@ def test_a_principal_without_a_workspace_is_refused_because_all_keys_are_nobodys
     assert len(driver(server, workspace=WORKSPACE).keys(Principal(name="all", exclusive=True))) == 1
 
 
+@pytest.mark.parametrize("words", [{"workspce": WORKSPACE}, {"workspace": ""}, {"workspace": ("a", "b")}])
+def test_a_principal_in_other_words_is_not_the_providers_workspace(
+    server: AnthropicStandIn, words: dict[str, Any]
+) -> None:
+    ours, odd = driver(server, workspace=WORKSPACE), Principal(name="x", settings=words)
+    for call in (ours.keys, ours.check_admin, lambda whose: ours.set_state(whose, "apikey_1", KeyState.DELETED)):
+        with pytest.raises(Permanent, match="principal: "):
+            call(odd)
+    assert server.asked == []
+
+
 def test_keys_of_another_workspace_or_of_none_are_not_listed(server: AnthropicStandIn) -> None:
     server.make("wrkspc_of_others")
     server.make(scope={"type": "organization"})

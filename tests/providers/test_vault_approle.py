@@ -185,7 +185,17 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any], admin: str, word: 
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("settings", [{"role": ""}, {"role": ".."}, {"role": ("a", "b")}, {"role": "a", "mount": ".."}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"role": ""},
+        {"role": ".."},
+        {"role": ("a", "b")},
+        {"role": "a", "mount": ".."},
+        {"role": ROLE, "namespace": "team"},
+        {"rolle": ROLE},
+    ],
+)
 def test_a_principal_that_would_lead_elsewhere_is_refused(asking: AppRole, settings: dict[str, Any]) -> None:
     with pytest.raises(Permanent):
         asking.keys(Principal(name="batch", settings=settings))
