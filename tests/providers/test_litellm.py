@@ -256,15 +256,16 @@ def test_a_list_without_end_is_given_up() -> None:
 # -- what is dead ------------------------------------------------------------------------------------------------------
 
 
-def test_to_the_probe_only_a_deleted_key_is_dead(server: LiteLlmStandIn) -> None:
+def test_only_a_deleted_key_is_dead_and_a_blocked_one_proves_nothing(server: LiteLlmStandIn) -> None:
     asking = driver(server.url)
     minted = asking.mint(TEAM, ASKED)
     assert probe(asking, VALUE) is Verdict.WORKS
     asking.set_state(TEAM, minted.key_id, KeyState.DISABLED)
-    assert asking.verify(TEAM, minted.value) is Verdict.INVALID
+    assert asking.verify(TEAM, minted.value) is Verdict.NOT_YET
     with pytest.raises(Transient):
         probe(asking, VALUE)
     asking.set_state(TEAM, minted.key_id, KeyState.DELETED)
+    assert asking.verify(TEAM, minted.value) is Verdict.INVALID
     assert probe(asking, VALUE) is Verdict.INVALID
 
 
