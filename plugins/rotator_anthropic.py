@@ -71,6 +71,8 @@ STATES = {
 }
 STATUS = {KeyState.ENABLED: "active", KeyState.DISABLED: "inactive", KeyState.DELETED: "archived"}
 MAY_NOT = "permission_error"
+ORGANIZATION = "organization"
+"""The type of a scope that is no workspace's."""
 
 
 class Anthropic:
@@ -161,7 +163,10 @@ class Anthropic:
             if not isinstance(rows, list):
                 raise Transient("the Claude API lists keys in another form")
             yield rows
-            if _member(body, "has_more") is not True:
+            more = _member(body, "has_more")
+            if not isinstance(more, bool):
+                raise Transient("the Claude API lists keys in another form")
+            if not more:
                 return
             query = {**query, "after_id": _text(body, "last_id")}
         raise Transient("the Claude API's list of keys does not end")
@@ -209,9 +214,15 @@ def _verdict(answer: Answer) -> Verdict:
 
 
 def _belongs(row: Any, workspace: str) -> bool:
-    """Whether it says so itself: what the filter lets through by mistake must not die here."""
-    within = _member(_member(row, "scope"), "workspace_id")
-    return bool((_member(row, "workspace_id") if within is None else within) == workspace)
+    """Whether it says so itself: what the filter lets through by mistake must not die here.
+
+    Raises `Transient` for a key that says neither which workspace it is of, nor that it is of none.
+    """
+    scope = _member(row, "scope")
+    told = [each["workspace_id"] for each in (scope, row) if isinstance(each, dict) and "workspace_id" in each]
+    if not told and _member(scope, "type") != ORGANIZATION:
+        raise Transient("the Claude API lists a key and not whose workspace it is in")
+    return next((each for each in told if each is not None), None) == workspace
 
 
 def _listed(row: Any) -> Key:

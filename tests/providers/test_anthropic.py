@@ -154,6 +154,36 @@ def test_what_the_filter_lets_through_by_mistake_is_left_out(server: AnthropicSt
     assert driver(server).keys(AGENTS) == ()
 
 
+@pytest.mark.parametrize("ends", [{}, {"has_more": None}, {"has_more": "true"}, {"has_more": 0}])
+def test_a_page_that_does_not_say_whether_it_is_the_last_is_no_list(
+    server: AnthropicStandIn, ends: dict[str, Any]
+) -> None:
+    server.make()
+    row = server.held[0]
+    server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "last_id": row["id"], **ends}))
+    with pytest.raises(Transient, match="another form"):
+        driver(server).keys(AGENTS)
+
+
+@pytest.mark.parametrize("scope", [{}, {"scope": None}, {"scope": {"type": "workspace"}}, {"scope": "workspace"}])
+def test_a_key_that_does_not_say_whose_it_is_is_neither_ours_nor_anothers(
+    server: AnthropicStandIn, scope: dict[str, Any]
+) -> None:
+    server.make()
+    row = {name: each for name, each in server.held[0].items() if name != "scope"} | scope
+    server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "has_more": False, "last_id": row["id"]}))
+    with pytest.raises(Transient, match="whose workspace"):
+        driver(server).keys(AGENTS)
+
+
+@pytest.mark.parametrize("place", [{"scope": {"type": "workspace", "workspace_id": None}}, {"workspace_id": None}])
+def test_a_key_of_the_default_workspace_is_not_ours(server: AnthropicStandIn, place: dict[str, Any]) -> None:
+    server.make()
+    row = {name: each for name, each in server.held[0].items() if name != "scope"} | place
+    server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "has_more": False, "last_id": row["id"]}))
+    assert driver(server).keys(AGENTS) == ()
+
+
 def test_a_key_is_listed_with_its_hint_and_its_end(server: AnthropicStandIn) -> None:
     server.make(expires_at="2027-01-01T00:00:00Z", name="agents, prod")
     server.make(status="expired")
