@@ -282,6 +282,23 @@ def test_a_foreign_secret_id_is_listed_without_a_mark(
     assert (key.mark, key.state) == (None, KeyState.ENABLED)
 
 
+def test_where_no_approle_method_is_mounted_there_is_not_nothing_but_a_wrong_principal(asking: AppRole) -> None:
+    elsewhere = Principal(name="x", settings={"role": ROLE, "mount": "not-mounted"})
+    value = Secret({"role_id": "r", "secret_id": "s"})
+    calls: list[Callable[[], object]] = [
+        lambda: asking.keys(elsewhere),
+        lambda: asking.identify(elsewhere, value),
+        lambda: asking.set_state(elsewhere, "an-accessor", KeyState.DELETED),
+        lambda: asking.mint(elsewhere, MintRequest(mark="m")),
+    ]
+    for call in calls:
+        with pytest.raises(Permanent, match="no AppRole method is mounted there") as caught:
+            call()
+        assert caught.value.hint == "look at mount: of the principal"
+    with pytest.raises(Transient):
+        asking.verify(elsewhere, value)
+
+
 def test_a_role_that_is_not_there_is_permanent(asking: AppRole, mount: str) -> None:
     nobody = Principal(name="x", settings={"role": "nobody", "mount": mount})
     with pytest.raises(Permanent):
