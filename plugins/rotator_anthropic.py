@@ -23,7 +23,8 @@ with version 2026-10-21.
 
 Not confirmed: how long a disabled key is accepted, and how long the list lags. The windows above are cautious guesses.
 
-A key with few permissions may not list models: 403 says that it lives (https://github.com/archdex-art/CodeGraph/pull/18).
+A key with few permissions may not list models: 403 with `permission_error` says that it lives
+(https://github.com/archdex-art/CodeGraph/pull/18). Any other 403 speaks of the caller, and says nothing of the key.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from rotator.sdk import (
     parse_time,
     quoted,
 )
-from rotator.sdk.http import BaseUrl, Client, bearer, path
+from rotator.sdk.http import Answer, BaseUrl, Client, bearer, path
 
 HOST = "api.anthropic.com"
 VERSION = {"anthropic-version": "2023-06-01"}
@@ -69,7 +70,9 @@ STATES = {
     "expired": KeyState.DELETED,  # refused for good
 }
 STATUS = {KeyState.ENABLED: "active", KeyState.DISABLED: "inactive", KeyState.DELETED: "archived"}
-VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID, 403: Verdict.FORBIDDEN}
+MAY_NOT = "permission_error"
+ORGANIZATION = "organization"
+"""The type of a scope that is no workspace's."""
 
 
 class Anthropic:
@@ -117,7 +120,7 @@ class Anthropic:
     def verify(self, principal: Principal, value: Secret) -> Verdict:
         """A list of models, which costs nothing."""
         target, headers = path("v1", "models", limit="1"), _key(value.reveal("secret"))
-        return VERDICTS[self._client.get(target, headers=headers, expect=VERDICTS).status]
+        return _verdict(self._client.get(target, headers=headers, expect=(200, 401, 403)))
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """The vendor does not tell; the hint in its list is no identity."""
@@ -125,6 +128,7 @@ class Anthropic:
 
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """One status. A key that is archived already stays so; one that is gone needs nothing."""
+        self._of(principal)
         answer = self._client.send("POST", _target(key_id), {"status": STATUS[state]}, expect=(200, 400, 404))
         if answer.status != 400:
             return
@@ -135,17 +139,21 @@ class Anthropic:
 
     def check_admin(self, principal: Principal) -> None:
         """Which organisation it is, and one key of the list. Nothing is changed."""
+        self._of(principal)
         self._client.get(path("v1", "organizations", "me"))
         self._client.get(path("v1", "organizations", "api_keys", limit="1"))
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
     def _of(self, principal: Principal) -> str:
-        given = principal.settings.get("workspace", self._workspace)
-        if not isinstance(given, str) or not given:
-            # all keys of an organisation are nobody's in particular
-            raise Permanent("the principal names no workspace", "write principal: {workspace: wrkspc_…}")
-        return given
+        try:
+            read = Settings(principal.settings, ("workspace",))
+            if read.has("workspace") or self._workspace:
+                return read.text("workspace", self._workspace)
+        except SettingsError as wrong:
+            raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
+        # all keys of an organisation are nobody's in particular
+        raise Permanent("the principal names no workspace", "write principal: {workspace: wrkspc_…}")
 
     def _pages(self, workspace: str) -> Iterator[list[Any]]:
         query = {"limit": str(PAGE), "workspace_id": workspace}
@@ -155,7 +163,10 @@ class Anthropic:
             if not isinstance(rows, list):
                 raise Transient("the Claude API lists keys in another form")
             yield rows
-            if _member(body, "has_more") is not True:
+            more = _member(body, "has_more")
+            if not isinstance(more, bool):
+                raise Transient("the Claude API lists keys in another form")
+            if not more:
                 return
             query = {**query, "after_id": _text(body, "last_id")}
         raise Transient("the Claude API's list of keys does not end")
@@ -166,7 +177,7 @@ def _offers(read: Settings, base: BaseUrl) -> Capabilities:
         url=f"{base.text}/v1/models?limit=1",
         header="x-api-key",
         template="{secret}",
-        works=(200, 403),  # forbidden to list models, and alive
+        forbidden_word=MAY_NOT,
         headers=VERSION,
     )
     return Capabilities(
@@ -194,10 +205,24 @@ def _target(key_id: str) -> str:
 # -- what comes back ---------------------------------------------------------------------------------------------------
 
 
+def _verdict(answer: Answer) -> Verdict:
+    if answer.status != 403:
+        return Verdict.WORKS if answer.status == 200 else Verdict.INVALID
+    if _member(_member(answer.body, "error"), "type") == MAY_NOT:
+        return Verdict.FORBIDDEN
+    raise Transient("the Claude API answered 403 in words that say nothing of the key")
+
+
 def _belongs(row: Any, workspace: str) -> bool:
-    """Whether it says so itself: what the filter lets through by mistake must not die here."""
-    within = _member(_member(row, "scope"), "workspace_id")
-    return bool((_member(row, "workspace_id") if within is None else within) == workspace)
+    """Whether it says so itself: what the filter lets through by mistake must not die here.
+
+    Raises `Transient` for a key that says neither which workspace it is of, nor that it is of none.
+    """
+    scope = _member(row, "scope")
+    told = [each["workspace_id"] for each in (scope, row) if isinstance(each, dict) and "workspace_id" in each]
+    if not told and _member(scope, "type") != ORGANIZATION:
+        raise Transient("the Claude API lists a key and not whose workspace it is in")
+    return next((each for each in told if each is not None), None) == workspace
 
 
 def _listed(row: Any) -> Key:

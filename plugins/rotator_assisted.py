@@ -17,7 +17,9 @@
       instructions: choose a project key, and read only   # shown with what is to be made
       propagation: 60s, death_window: 120s
 
-`vendor` gives all of this; what is written besides replaces it. Where the vendors' facts are from, and how sure:
+`vendor` gives all of this; what is written besides replaces it. No vendor is known to answer 403 to living keys
+alone, and some do so to a throttled caller or a country: it is taken for nothing until you write `forbidden: [403]`.
+Where the vendors' facts are from, and how sure:
 
 - groq: `GET /openai/v1/models` (https://console.groq.com/docs/api-reference#models): documentation alone.
 - cohere: `GET /v1/models` (https://docs.cohere.com/reference/list-models): documentation alone. Its
@@ -25,8 +27,8 @@
 - huggingface: `GET /api/whoami-v2`, as its own client asks; 401 for a wrong token was seen in others' logs.
 - github: `GET /user` (https://docs.github.com/rest/users/users#get-the-authenticated-user): 401 "Bad credentials" was
   seen in others' logs. A fine-grained token dies at the latest after a year.
-- npm: `GET /-/whoami`, what its client's `npm whoami` asks: documentation alone. Whether 403 means a living token is
-  not said, so it is taken for nothing. Write `base_url`: the registry that the token is for.
+- npm: `GET /-/whoami`, what its client's `npm whoami` asks: documentation alone. Write `base_url`: the registry that
+  the token is for.
 - stripe: `GET /v1/balance` (https://docs.stripe.com/api/balance/balance_retrieve): documentation alone; a restricted
   key without that permission is answered 403. A key that is rolled with a delay lives until its end.
 
@@ -62,7 +64,7 @@ NOBODY = ("a person makes and deletes the keys of this provider", "hand one over
 
 
 def _vendor(base_url: str, path: str, console_url: str) -> dict[str, Any]:
-    return {"base_url": base_url, "verify": {"path": path}, "console_url": console_url}
+    return {"base_url": base_url, "verify": {"path": path, "forbidden": []}, "console_url": console_url}
 
 
 VENDORS = {

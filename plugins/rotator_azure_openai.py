@@ -163,6 +163,7 @@ class AzureOpenAi:
 
     def capabilities(self, principal: Principal) -> Capabilities:
         """The same for every principal: an account has one pair."""
+        _wordless(principal)
         return Capabilities(
             strategy=TWO_SLOTS,
             reveals=True,
@@ -178,6 +179,7 @@ class AzureOpenAi:
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
         """Look, and regenerate the slot's key if the slot holds what is expected: one request, compared before it."""
+        _wordless(principal)
         with self._changing:
             slot = self._look().get(request.slot or "")
             if slot is None or slot.id != request.expects:
@@ -193,6 +195,7 @@ class AzureOpenAi:
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """Both slots; one whose value nobody has is a deleted key."""
+        _wordless(principal)
         state = {True: KeyState.DELETED, False: KeyState.ENABLED}
         return tuple(Key(id=each.id, state=state[each.empty], slot=each.name) for each in self._look().values())
 
@@ -210,6 +213,7 @@ class AzureOpenAi:
 
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """Regenerate the slot's key if the slot holds this one, and write down that nobody has what it holds now."""
+        _wordless(principal)
         if state is not KeyState.DELETED:
             raise Permanent("azure has no disabled keys", "delete the key")
         with self._changing:
@@ -226,6 +230,7 @@ class AzureOpenAi:
 
     def check_admin(self, principal: Principal) -> None:
         """Read the keys and the tags, and what Azure says that the service principal may do, if it may read that."""
+        _wordless(principal)
         self._look()
         target = self._account.at("providers", "Microsoft.Authorization", "permissions", **RIGHTS_VERSION)
         answer = self._arm.get(target, expect=(200, 403))
@@ -266,6 +271,14 @@ class AzureOpenAi:
 
 
 _WINDOWS = {"propagation": 60, "death_window": 300, "list_lag": 30}
+
+
+def _wordless(principal: Principal) -> None:
+    """The provider's settings say which account it is. Raises `Permanent` for a principal that says more."""
+    try:
+        Settings(principal.settings, ())
+    except SettingsError as wrong:
+        raise Permanent(f"principal: {wrong.message}", "leave it out: the settings name the account") from None
 
 
 def _addresses(read: Settings) -> tuple[str, str, str]:

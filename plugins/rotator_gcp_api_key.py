@@ -138,6 +138,7 @@ class ApiKeys:
 
     def capabilities(self, principal: Principal) -> Capabilities:
         """The same for every principal: keys belong to the project."""
+        _wordless(principal)
         return self._offers
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
@@ -145,6 +146,7 @@ class ApiKeys:
 
         `Conflict` where the id was used before. What fails once Google has said yes is `Ambiguous`.
         """
+        _wordless(principal)
         if not KEY_ID.fullmatch(request.mark):
             raise Permanent("the mark is no id that Google takes", "it is a fault of the rotator's")
         targets = [{"service": each} for each in request.scopes or self._services]
@@ -161,6 +163,7 @@ class ApiKeys:
 
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """All of the project's keys over all pages, those of others too."""
+        _wordless(principal)
         return tuple(_key(row) for page in self._pages() for row in page)
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
@@ -186,6 +189,7 @@ class ApiKeys:
 
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
         """Delete, and wait until that is done; a key that is gone, or was deleted before, is done already."""
+        _wordless(principal)
         if state is not KeyState.DELETED:
             raise Permanent("google has no disabled keys", "delete the key")
         answer = self._keys.send("DELETE", self._at(key_id), expect=(200, 400, 404, 409))
@@ -198,6 +202,7 @@ class ApiKeys:
 
     def check_admin(self, principal: Principal) -> None:
         """Ask Google which of the permissions the credential has; a look at the list shows whether it is one at all."""
+        _wordless(principal)
         self._keys.get(self._at(pageSize="1"))
         target = f"/v3{path('projects', self._project)}:testIamPermissions"
         told = self._rights.send("POST", target, {"permissions": list(PERMISSIONS)}).body
@@ -253,6 +258,14 @@ class ApiKeys:
 
 
 # -- the admin credential ----------------------------------------------------------------------------------------------
+
+
+def _wordless(principal: Principal) -> None:
+    """The provider's settings say which project it is. Raises `Permanent` for a principal that says more."""
+    try:
+        Settings(principal.settings, ())
+    except SettingsError as wrong:
+        raise Permanent(f"principal: {wrong.message}", "leave it out: the settings name the project") from None
 
 
 def _authority(text: str, name: str, token_url: str, timeout: timedelta) -> Mapping[str, str] | Authority:

@@ -175,9 +175,10 @@ def _offers(read: Settings, base_url: str) -> Capabilities:
 
 
 def _keys_of(principal: Principal, *key_id: str, **query: str) -> str:
-    name = principal.settings.get("principal", principal.name)
-    if not isinstance(name, str):
-        raise Permanent("the principal is no text", "write principal: and its name at the keyserver")
+    try:
+        name = Settings(principal.settings, ("principal",)).text("principal", principal.name)
+    except SettingsError as wrong:
+        raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
     return path("principals", name, "keys", *key_id, **query)
 
 

@@ -19,7 +19,7 @@ litellm/proxy); not tried on a running proxy:
   `management` is enough, and cannot call models. `check_admin` lists the keys of a user that nobody is, which all but
   admins are forbidden; it cannot tell an admin who may only look: the first mint does.
 - 401 is the answer to a key that is unknown, blocked or expired, but also when the key's team is blocked. `verify`
-  reads which; to the probe only `token_not_found_in_db` is a death.
+  reads which, and a blocked key is `NOT_YET`; to the probe only `token_not_found_in_db` is a death.
 - Each worker of the proxy keeps a key for 60 s (`user_api_key_cache_ttl`); without Redis a block or deletion reaches
   the other workers only then. `/key/info` answers for a deleted key from the archive, with status "deleted".
 - A key of type `llm_api` may not call /key/info and one of type `management` not /v1/models: each verifies by what it
@@ -208,11 +208,14 @@ def _showing(key: str) -> dict[str, str]:
 
 
 def _owner(principal: Principal) -> dict[str, str]:
-    owner = {f"{name}_id": principal.settings.get(name) for name in ("team", "user")}
-    owner = {name: each for name, each in owner.items() if each is not None}
-    if not owner or not all(isinstance(each, str) and each for each in owner.values()):
+    try:
+        read = Settings(principal.settings, ("team", "user"))
+        owner = {f"{name}_id": read.text(name) for name in ("team", "user") if read.has(name)}
+    except SettingsError as wrong:
+        raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
+    if not owner:
         raise Permanent("the principal names neither a team nor a user", "write principal: {team: ID} or {user: ID}")
-    return {name: str(each) for name, each in owner.items()}
+    return owner
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------
@@ -236,10 +239,12 @@ def _key(row: Fields) -> Key:
 
 
 def _refused(answer: Fields) -> Verdict:
-    """What a 401 says: unknown, expired and blocked keys are refused, any other reason is not the key's own."""
+    """What a 401 says: unknown and expired keys are dead, a blocked one is not, and another reason is not the key's."""
     error = answer.fields("error")
-    if error.label("type") in (UNKNOWN, "expired_key") or "Key is blocked" in error.label("message"):
+    if error.label("type") in (UNKNOWN, "expired_key"):
         return Verdict.INVALID
+    if "Key is blocked" in error.label("message"):
+        return Verdict.NOT_YET
     raise Transient(f"{WHOSE} refuses a key for a reason that is not its own", "see that its team is not blocked")
 
 

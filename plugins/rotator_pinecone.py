@@ -219,9 +219,10 @@ def _offers(read: Settings, base: BaseUrl) -> Capabilities:
 
 
 def _keys_of(principal: Principal) -> str:
-    project = principal.settings.get("project")
-    if not isinstance(project, str):
-        raise Permanent("the principal names no project", "write principal: {project: ID}")
+    try:
+        project = Settings(principal.settings, ("project",)).text("project")
+    except SettingsError as wrong:
+        raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
     return path("admin", "projects", project, "api-keys")
 
 

@@ -22,6 +22,8 @@ What the server does (https://openbao.org/api-docs/auth/approle/, and seen on Op
   not there. A wrong token is a 403 like any other.
 - After five refused logins within a quarter of an hour a server may lock the role's logins (user lockout) and answer
   403; a login that succeeds, as each proof of death makes one, counts from zero again. Known from documentation.
+- Where nothing is mounted everything but a login is 404 with a word in `errors`; a list without entries, and a role or
+  an accessor that is not there, is one without. A login is 403 there, like many others.
 - A standby that redirects is refused: `base_url` is the active node's or the load balancer's.
 
 There is no way to switch a secret id off, no word about its use, and no plain HTTP probe: a login is a POST.
@@ -30,7 +32,7 @@ There is no way to switch a secret id off, no word about its use, and no plain H
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,7 +58,7 @@ from rotator.sdk import (
     Verdict,
     parse_time,
 )
-from rotator.sdk.http import Client, path
+from rotator.sdk.http import Answer, Client, path
 
 LEAST_USES = 1_000
 """A rotation verifies dozens of times; a role that allows fewer uses than this would die of it."""
@@ -81,13 +83,12 @@ class Role:
 
     @classmethod
     def of(cls, principal: Principal) -> Role:
-        """`principal.settings`: `role`, else the principal's name; `mount`, else `approle`."""
-        name, mount = principal.settings.get("role", principal.name), principal.settings.get("mount", "approle")
-        if not isinstance(name, str) or not isinstance(mount, str):
-            raise Permanent(
-                "the principal is no AppRole", "write role: and its name, and mount: where it is not approle"
-            )
-        return cls(mount.strip("/"), name)
+        """`principal.settings`: `role`, else the principal's name; `mount`, else `approle`. Raises `Permanent`."""
+        try:
+            read = Settings(principal.settings, ("role", "mount"))
+            return cls(read.text("mount", "approle").strip("/"), read.text("role", principal.name))
+        except SettingsError as wrong:
+            raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
 
     def at(self, *more: str, **query: str) -> str:
         """A path of this role's."""
@@ -124,7 +125,8 @@ class AppRole:
         read.finish()
         if not admin.isascii() or not admin.isprintable() or " " in admin or not admin:
             raise SettingsError(f"the admin credential of {name} is no token", "it may end in a line break")
-        client = Client(base_url, timeout=timeout, headers={"X-Vault-Token": admin, **spaces})
+        headers = {"X-Vault-Token": admin, **spaces}
+        client = Client(base_url, timeout=timeout, headers=headers, meaning=_meaning)
         return cls(client, Client(base_url, timeout=timeout, headers=spaces), windows)
 
     # -- the port ------------------------------------------------------------------------------------------------------
@@ -170,7 +172,7 @@ class AppRole:
         """The list of accessors, which has no pages, and one request for each."""
         role = Role.of(principal)
         with _needing(role, "list", "secret-id"):
-            answer = self._client.get(role.at("secret-id", list="true"), expect=(200, 404))
+            answer = self._client.get(role.at("secret-id", list="true"), expect=_or_gone(200))
         accessors = _member(_data(answer.body), "keys") if answer.status == 200 else []
         if not isinstance(accessors, list) or not all(isinstance(each, str) and each for each in accessors):
             raise Transient("the server lists accessors in another form")
@@ -199,7 +201,7 @@ class AppRole:
         """The server's own word: it finds a secret id of the role's without using it up."""
         role, shown = Role.of(principal), {"secret_id": value.reveal("secret_id")}
         with _needing(role, "update", "secret-id/lookup"):
-            answer = self._client.send("POST", role.at("secret-id", "lookup"), shown, expect=(200, 204, 404))
+            answer = self._client.send("POST", role.at("secret-id", "lookup"), shown, expect=_or_gone(200, 204))
         return _text(_data(answer.body), "secret_id_accessor") if answer.status == 200 else None
 
     def set_state(self, principal: Principal, key_id: str, state: KeyState) -> None:
@@ -208,12 +210,12 @@ class AppRole:
             raise Permanent("a secret id cannot be disabled", "delete the key")
         role = Role.of(principal)
         with _needing(role, "read"):
-            there = self._client.get(role.at(), expect=(200, 404)).status == 200
+            there = self._client.get(role.at(), expect=_or_gone(200)).status == 200
         if not there or self._lookup(role, key_id) is None:
             return
         with _needing(role, "update", "secret-id-accessor/destroy"):
             target = role.at("secret-id-accessor", "destroy")
-            self._client.send("POST", target, {"secret_id_accessor": key_id}, expect=(200, 204, 404))
+            self._client.send("POST", target, {"secret_id_accessor": key_id}, expect=_or_gone(200, 204))
 
     def check_admin(self, principal: Principal) -> None:
         """Ask the server what the token may do. `Denied` names the paths where that is too little."""
@@ -236,7 +238,7 @@ class AppRole:
         """What the server knows of a secret id; None: nothing."""
         with _needing(role, "update", "secret-id-accessor/lookup"):
             target = role.at("secret-id-accessor", "lookup")
-            answer = self._client.send("POST", target, {"secret_id_accessor": accessor}, expect=(200, 404))
+            answer = self._client.send("POST", target, {"secret_id_accessor": accessor}, expect=_or_gone(200))
         return _data(answer.body) if answer.status == 200 else None
 
     def _end(self, token: str) -> None:
@@ -270,6 +272,21 @@ def _policy(role: Role) -> str:
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------
+
+
+def _or_gone(*statuses: int) -> Callable[[Answer], bool]:
+    """One of these, or the method's own 404, which has no word in it."""
+
+    def expected(answer: Answer) -> bool:
+        return answer.status in statuses or (answer.status == 404 and not _member(answer.body, "errors"))
+
+    return expected
+
+
+def _meaning(status: int, body: Any) -> Failure | None:
+    if status == 404 and _member(body, "errors"):  # "no handler for route": of another method, or of none
+        return Permanent("no AppRole method is mounted there", "look at mount: of the principal")
+    return None
 
 
 def _key(accessor: str, entry: Any) -> Key:

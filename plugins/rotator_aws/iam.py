@@ -68,8 +68,11 @@ class User:
     @classmethod
     def of(cls, principal: Principal) -> User:
         """`principal.settings["user"]`, else its name; `team/app` is the user `app` at the path `/team/`."""
-        text = principal.settings.get("user", principal.name)
-        if not isinstance(text, str) or not _USER.fullmatch(text.removeprefix("/")):
+        try:
+            text = Settings(principal.settings, ("user",)).text("user", principal.name)
+        except SettingsError as wrong:
+            raise Permanent(f"principal: {wrong.message}", wrong.hint) from None
+        if not _USER.fullmatch(text.removeprefix("/")):
             raise Permanent("the principal is no IAM user", "write user: NAME, or user: PATH/NAME")
         path, slash, name = text.strip("/").rpartition("/")
         return cls(path + slash, name)

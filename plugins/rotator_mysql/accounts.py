@@ -190,7 +190,7 @@ class Accounts:
 
 
 _OF_MYSQL = "plugin, authentication_string, account_locked, UNIX_TIMESTAMP(password_last_changed)"
-_SESSIONS = "FROM information_schema.processlist WHERE user ="
+_SESSIONS = "FROM information_schema.processlist WHERE BINARY user ="  # else APP_A is app_a there
 _GRANTED = "FROM information_schema.user_privileges WHERE grantee ="
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rotator.sdk import Denied, Failure, Permanent, Transient
+from rotator.sdk import Ambiguous, Denied, Failure, Permanent, Transient
 from rotator.sdk.http import Client, path
 
 PREFIX = "rotator.lock."
@@ -40,7 +40,8 @@ class Lock:
 def held(client: Client, vhost: str, name: str, timeout: timedelta) -> Iterator[Lock]:
     """Have the lock of a user, or raise `Transient` because another rotator has it for as long as a call may take.
 
-    It outlasts what is sent in the last moment: the queue lives for two requests longer than `until` says.
+    It outlasts what is sent in the last moment: the queue lives for two requests longer than `until` says. Where an
+    answer was lost, its request may still come to the server; so the lock is not given back then and ends by itself.
     """
     queue, seconds = path("api", "queues", vhost, PREFIX + name), timeout.total_seconds()
     arguments = {"x-expires": int(4000 * seconds) + 1000, "x-message-ttl": secrets.randbelow(LONGEST_TTL)}
@@ -53,11 +54,16 @@ def held(client: Client, vhost: str, name: str, timeout: timedelta) -> Iterator[
             raise Transient(f"another rotator holds the lock of {name}")
         time.sleep(PAUSE)
         asked = time.monotonic()
+    under_way = False
     try:
         yield Lock(name, asked + 2 * seconds)
+    except (Ambiguous, Transient):
+        under_way = True
+        raise
     finally:
-        with suppress(Failure):
-            client.send("DELETE", queue, expect=(204, 404))
+        if not under_way:
+            with suppress(Failure):
+                client.send("DELETE", queue, expect=(204, 404))
 
 
 def _declared(client: Client, queue: str, arguments: Mapping[str, int], name: str, vhost: str) -> bool:

@@ -130,6 +130,17 @@ def test_a_principal_without_a_workspace_is_refused_because_all_keys_are_nobodys
     assert len(driver(server, workspace=WORKSPACE).keys(Principal(name="all", exclusive=True))) == 1
 
 
+@pytest.mark.parametrize("words", [{"workspce": WORKSPACE}, {"workspace": ""}, {"workspace": ("a", "b")}])
+def test_a_principal_in_other_words_is_not_the_providers_workspace(
+    server: AnthropicStandIn, words: dict[str, Any]
+) -> None:
+    ours, odd = driver(server, workspace=WORKSPACE), Principal(name="x", settings=words)
+    for call in (ours.keys, ours.check_admin, lambda whose: ours.set_state(whose, "apikey_1", KeyState.DELETED)):
+        with pytest.raises(Permanent, match="principal: "):
+            call(odd)
+    assert server.asked == []
+
+
 def test_keys_of_another_workspace_or_of_none_are_not_listed(server: AnthropicStandIn) -> None:
     server.make("wrkspc_of_others")
     server.make(scope={"type": "organization"})
@@ -139,6 +150,36 @@ def test_keys_of_another_workspace_or_of_none_are_not_listed(server: AnthropicSt
 def test_what_the_filter_lets_through_by_mistake_is_left_out(server: AnthropicStandIn) -> None:
     server.make("wrkspc_of_others")
     row = server.held[0]
+    server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "has_more": False, "last_id": row["id"]}))
+    assert driver(server).keys(AGENTS) == ()
+
+
+@pytest.mark.parametrize("ends", [{}, {"has_more": None}, {"has_more": "true"}, {"has_more": 0}])
+def test_a_page_that_does_not_say_whether_it_is_the_last_is_no_list(
+    server: AnthropicStandIn, ends: dict[str, Any]
+) -> None:
+    server.make()
+    row = server.held[0]
+    server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "last_id": row["id"], **ends}))
+    with pytest.raises(Transient, match="another form"):
+        driver(server).keys(AGENTS)
+
+
+@pytest.mark.parametrize("scope", [{}, {"scope": None}, {"scope": {"type": "workspace"}}, {"scope": "workspace"}])
+def test_a_key_that_does_not_say_whose_it_is_is_neither_ours_nor_anothers(
+    server: AnthropicStandIn, scope: dict[str, Any]
+) -> None:
+    server.make()
+    row = {name: each for name, each in server.held[0].items() if name != "scope"} | scope
+    server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "has_more": False, "last_id": row["id"]}))
+    with pytest.raises(Transient, match="whose workspace"):
+        driver(server).keys(AGENTS)
+
+
+@pytest.mark.parametrize("place", [{"scope": {"type": "workspace", "workspace_id": None}}, {"workspace_id": None}])
+def test_a_key_of_the_default_workspace_is_not_ours(server: AnthropicStandIn, place: dict[str, Any]) -> None:
+    server.make()
+    row = {name: each for name, each in server.held[0].items() if name != "scope"} | place
     server.fail(f"GET {KEYS}", Reply(200, {"data": [row], "has_more": False, "last_id": row["id"]}))
     assert driver(server).keys(AGENTS) == ()
 
@@ -159,7 +200,21 @@ def test_a_key_that_may_not_list_models_lives(server: AnthropicStandIn) -> None:
     assert ours.verify(AGENTS, value(text)) is Verdict.FORBIDDEN
     probe = ours.capabilities(AGENTS).probe
     assert probe is not None
-    assert HttpProber(timedelta(seconds=2)).probe(probe, value(text)).authentic
+    assert HttpProber(timedelta(seconds=2)).probe(probe, value(text)) is Verdict.FORBIDDEN
+
+
+@pytest.mark.parametrize("body", [{"error": {"type": "forbidden", "message": "Request not allowed"}}, {}, []])
+def test_a_403_that_does_not_speak_of_permissions_says_nothing_of_a_key(server: AnthropicStandIn, body: Any) -> None:
+    """As a gateway answers, or the vendor where the caller's address or country is what is refused."""
+    ours, prober = driver(server), HttpProber(timedelta(seconds=2))
+    server.fail("GET", Reply(403, body), times=2)
+    with pytest.raises(Transient, match="say nothing of the key"):
+        ours.verify(AGENTS, value("sk-ant-api03-of-nobody"))
+    probe = ours.capabilities(AGENTS).probe
+    assert probe is not None
+    server.faults[:] = [("GET", Reply(403, body))]
+    with pytest.raises(Transient):
+        prober.probe(probe, value("sk-ant-api03-of-nobody"))
 
 
 def test_the_engines_own_probe_tells_the_living_from_the_dead(server: AnthropicStandIn) -> None:

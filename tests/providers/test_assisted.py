@@ -115,7 +115,7 @@ def test_a_vendor_needs_nothing_else(vendor: str) -> None:
     probe = ours.capabilities(WHO).probe
     assert probe is not None
     assert probe.url.startswith(VENDORS[vendor]["base_url"] + "/")
-    assert (probe.works, probe.invalid, probe.template) == ((200, 403), (401,), "Bearer {secret}")
+    assert (probe.works, probe.invalid, probe.template) == ((200,), (401,), "Bearer {secret}")
     assert ours.capabilities(WHO).console_url.startswith("https://")
     (host,) = Assisted.reach({"vendor": vendor}).hosts
     assert host in VENDORS[vendor]["base_url"]
@@ -131,8 +131,19 @@ def test_of_npm_the_registry_is_to_be_named(gate: Gate) -> None:
         ours.verify(WHO, value(NARROW))  # nobody says that it lives
 
 
+@pytest.mark.parametrize("vendor", sorted(VENDORS))
+def test_of_no_vendor_a_403_is_taken_for_a_living_keys(gate: Gate, vendor: str) -> None:
+    """A throttle, a country and a gateway are answered 403, too."""
+    ours = Assisted.from_settings(vendor, {"vendor": vendor, "base_url": gate.url}, "", timedelta(seconds=2))
+    with pytest.raises(Failure):
+        ours.verify(WHO, value(NARROW))
+    with pytest.raises(Transient):
+        probed(ours, NARROW)
+
+
 def test_what_is_written_besides_a_vendor_replaces_it(gate: Gate) -> None:
-    given = {"vendor": "groq", "base_url": gate.url, "verify": {"path": "/mine"}, "death_window": "1s"}
+    verify = {"path": "/mine", "forbidden": [403]}
+    given = {"vendor": "groq", "base_url": gate.url, "verify": verify, "death_window": "1s"}
     ours = Assisted.from_settings("groq", given, "", timedelta(seconds=2))
     assert ours.verify(WHO, value(NARROW)) is Verdict.FORBIDDEN
     assert gate.lines() == ["GET /mine"]

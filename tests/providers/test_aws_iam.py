@@ -336,6 +336,13 @@ def test_a_principal_that_is_no_user_is_refused_and_nothing_is_sent(server: AwsS
     assert len(server.requests) == before
 
 
+def test_an_unknown_word_of_a_principal_is_refused_and_nothing_is_sent(server: AwsServer) -> None:
+    before = len(server.requests)
+    with pytest.raises(Permanent, match="'usr' is not known"):
+        of(server).keys(Principal(name="app", settings={"usr": "team/app"}))
+    assert len(server.requests) == before
+
+
 def test_an_id_that_cannot_be_one_is_left_alone(server: AwsServer) -> None:
     before = len(server.requests)
     of(server).set_state(USER, "no id\n", KeyState.DELETED)

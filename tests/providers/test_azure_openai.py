@@ -137,6 +137,21 @@ def test_it_offers_two_slots_and_a_probe(asking: AzureOpenAi, server: AzureServe
     assert set(json.loads(offers.least_permission)["Actions"]) == set(ACTIONS)
 
 
+def test_a_principal_has_no_words_and_never_leads_to_another_account(asking: AzureOpenAi, server: AzureServer) -> None:
+    odd, before = Principal(name="x", settings={"account": "another"}), len(server.asked)
+    calls: list[Callable[[], object]] = [
+        lambda: asking.capabilities(odd),
+        lambda: asking.keys(odd),
+        lambda: asking.mint(odd, MintRequest(mark="rot-x")),
+        lambda: asking.set_state(odd, "key1@x", KeyState.DELETED),
+        lambda: asking.check_admin(odd),
+    ]
+    for call in calls:
+        with pytest.raises(Permanent, match="'account' is not known"):
+            call()
+    assert len(server.asked) == before
+
+
 def test_it_reaches_three_hosts() -> None:
     hosts = AzureOpenAi.reach({"account": "contoso"}).hosts
     assert hosts == ("management.azure.com", "login.microsoftonline.com", "contoso.openai.azure.com")

@@ -121,6 +121,21 @@ def test_it_offers_what_google_has(asking: ApiKeys) -> None:
     assert all(each in offers.least_permission for each in PERMISSIONS)
 
 
+def test_a_principal_has_no_words_and_never_leads_to_another_project(asking: ApiKeys, server: GoogleServer) -> None:
+    odd, before = Principal(name="x", settings={"project": "another"}), len(server.asked)
+    calls: list[Callable[[], object]] = [
+        lambda: asking.capabilities(odd),
+        lambda: asking.keys(odd),
+        lambda: asking.mint(odd, MintRequest(mark="rot-x")),
+        lambda: asking.set_state(odd, "key1@x", KeyState.DELETED),
+        lambda: asking.check_admin(odd),
+    ]
+    for call in calls:
+        with pytest.raises(Permanent, match="'project' is not known"):
+            call()
+    assert len(server.asked) == before
+
+
 def test_it_reaches_four_hosts() -> None:
     hosts = ApiKeys.reach({"project": "my-project"}).hosts
     assert [each.partition(".")[0] for each in hosts] == [

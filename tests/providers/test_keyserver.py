@@ -225,6 +225,8 @@ def test_a_principal_that_would_lead_elsewhere_is_refused(server: Keyserver, nam
         asking.keys(Principal(name=name))
     with pytest.raises(Permanent):
         asking.keys(Principal(name="svc", settings={"principal": ("a", "b")}))
+    with pytest.raises(Permanent, match="'princpal' is not known"):
+        asking.keys(Principal(name="svc", settings={"princpal": "svc"}))
     assert len(server.log) == 0
 
 

@@ -85,9 +85,11 @@ def test_an_admin_credential_with_a_line_break_is_refused_and_not_shown() -> Non
     assert SECRET not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
-@pytest.mark.parametrize("project", [None, "", "..", ("a", "b")])
-def test_a_principal_without_a_project_is_refused_and_nothing_is_sent(project: Any) -> None:
-    settings = {} if project is None else {"project": project}
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"project": ""}, {"project": ".."}, {"project": ("a", "b")}, {"project": PROJECT, "organisation": "o"}],
+)
+def test_a_principal_in_other_words_is_refused_and_nothing_is_sent(settings: dict[str, Any]) -> None:
     with Canned([reply(200, {})]) as canned:
         asking = driver(canned.url)
         for call in (asking.keys, asking.check_admin, lambda whose: asking.mint(whose, ASKED)):

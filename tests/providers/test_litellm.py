@@ -94,12 +94,21 @@ def test_an_admin_credential_with_a_line_break_is_refused_and_not_shown() -> Non
     assert ADMIN not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
-@pytest.mark.parametrize("settings", [{}, {"team": ""}, {"team": ("a", "b")}, {"project": "p"}])
-def test_a_principal_without_team_and_user_would_be_the_whole_proxy(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "neither a team nor a user"),
+        ({"team": ""}, "team is not text"),
+        ({"team": ("a", "b")}, "team is not text"),
+        ({"project": "p"}, "'project' is not known"),
+        ({"team": "team-ml", "usr": "svc"}, "'usr' is not known"),
+    ],
+)
+def test_a_principal_in_other_words_would_be_more_than_is_meant(settings: dict[str, Any], said: str) -> None:
     with Canned([reply(200, {})]) as canned:
         asking = driver(canned.url)
         for call in (asking.keys, asking.check_admin, lambda whose: asking.mint(whose, ASKED)):
-            with pytest.raises(Permanent, match="neither a team nor a user"):
+            with pytest.raises(Permanent, match=said):
                 call(Principal(name="x", settings=settings))
         assert canned.got == []
 
@@ -247,15 +256,16 @@ def test_a_list_without_end_is_given_up() -> None:
 # -- what is dead ------------------------------------------------------------------------------------------------------
 
 
-def test_to_the_probe_only_a_deleted_key_is_dead(server: LiteLlmStandIn) -> None:
+def test_only_a_deleted_key_is_dead_and_a_blocked_one_proves_nothing(server: LiteLlmStandIn) -> None:
     asking = driver(server.url)
     minted = asking.mint(TEAM, ASKED)
     assert probe(asking, VALUE) is Verdict.WORKS
     asking.set_state(TEAM, minted.key_id, KeyState.DISABLED)
-    assert asking.verify(TEAM, minted.value) is Verdict.INVALID
+    assert asking.verify(TEAM, minted.value) is Verdict.NOT_YET
     with pytest.raises(Transient):
         probe(asking, VALUE)
     asking.set_state(TEAM, minted.key_id, KeyState.DELETED)
+    assert asking.verify(TEAM, minted.value) is Verdict.INVALID
     assert probe(asking, VALUE) is Verdict.INVALID
 
 

@@ -220,6 +220,16 @@ def test_use_is_seen_while_a_session_is_open(db: Arena, driver: Mysql) -> None:
         assert held(driver, db.principal, "app_b").last_used_at is None
 
 
+def test_a_name_that_differs_in_case_alone_is_another_accounts(db: Arena, driver: Mysql) -> None:
+    db.server.run("create user APP_A@'%%' identified by 'another'")
+    bystander = db.server.connect("APP_A", "another")
+    minted = mint(driver, db.principal)
+    assert held(driver, db.principal).last_used_at is None
+    driver.set_state(db.principal, minted.key_id, KeyState.DELETED)
+    assert alive(bystander)
+    bystander.close()
+
+
 # -- people ------------------------------------------------------------------------------------------------------------
 
 

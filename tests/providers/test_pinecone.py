@@ -90,9 +90,10 @@ def test_an_admin_credential_with_a_line_break_is_refused_and_not_shown(settings
     assert CLIENT_SECRET not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
-@pytest.mark.parametrize("project", [None, "", ("a", "b")])
-def test_a_principal_without_a_project_is_refused_and_nothing_is_sent(project: Any) -> None:
-    settings = {} if project is None else {"project": project}
+@pytest.mark.parametrize(
+    "settings", [{}, {"project": ""}, {"project": ("a", "b")}, {"project": PROJECT, "service_account": "sa"}]
+)
+def test_a_principal_in_other_words_is_refused_and_nothing_is_sent(settings: dict[str, Any]) -> None:
     with Canned([reply(200, {})]) as canned:
         for call in (ready(canned.url).keys, lambda whose: ready(canned.url).mint(whose, ASKED)):
             with pytest.raises(Permanent):

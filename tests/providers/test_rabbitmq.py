@@ -271,6 +271,32 @@ def test_a_change_that_comes_too_late_is_not_sent(mq: Arena, monkeypatch: pytest
     assert mq.server.requests("PUT", "/api/users/app_a") - before == 1  # the empty user that it made
 
 
+def locks(mq: Arena) -> list[str]:
+    return [each["name"] for each in mq.server.ask("GET", "queues", "rotator")]
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_lock_stays_while_a_password_may_still_be_on_its_way_and_ends_by_itself(
+    mq: Arena, proxy: FaultProxy, kind: Kind
+) -> None:
+    wanted = request("app_a@absent")
+    proxy.inject(Fault(kind=kind, request=wanted.mark.encode()))
+    with pytest.raises(Ambiguous):
+        mq.driver(port=proxy.port, timeout=SHORT).mint(mq.principal, wanted)
+    assert proxy.fired == 1
+    assert locks(mq) == ["rotator.lock.app_a"]
+    with pytest.raises(Transient, match="another rotator"):
+        mq.driver(timeout=SHORT / 2).set_state(mq.principal, "app_a@absent", KeyState.DELETED)
+    mint(mq.driver(), mq.principal)
+    assert locks(mq) == []
+
+
+def test_the_lock_is_given_back_when_the_slot_was_refused(mq: Arena) -> None:
+    with pytest.raises(Conflict):
+        mq.driver().mint(mq.principal, request("app_a@0123456789abcdef"))
+    assert locks(mq) == []
+
+
 # -- lost requests and lost answers ------------------------------------------------------------------------------------
 
 
@@ -311,7 +337,7 @@ def test_a_deletion_whose_answer_is_lost_has_its_connections_ended_by_the_second
     wire = mq.server.log_in("app_a", minted.value.reveal("password"))
     proxy.inject(Fault(kind=Kind.DROP_RESPONSE, request=b"rotator/empty-"))
     with pytest.raises(Transient):
-        mq.driver(port=proxy.port).set_state(mq.principal, minted.key_id, KeyState.DELETED)
+        mq.driver(port=proxy.port, timeout=SHORT).set_state(mq.principal, minted.key_id, KeyState.DELETED)
     assert proxy.fired == 1
     emptied = held(mq.driver(), mq.principal)
     assert (emptied.state, emptied.last_used_at is not None) == (KeyState.DELETED, True)

@@ -43,7 +43,7 @@ class TestRabbitmq(SlotContract):
         return (ADMIN_PASSWORD, WRONG_PASSWORD)
 
     @pytest.fixture
-    def lose_answer(self, proxy: FaultProxy) -> LoseAnswer:
+    def lose_answer(self, mq: Arena, proxy: FaultProxy) -> LoseAnswer:
         @contextmanager
         def lose() -> Iterator[None]:
             proxy.inject(Fault(kind=Kind.DROP_RESPONSE, request=b"PUT /api/users/"))
@@ -51,5 +51,7 @@ class TestRabbitmq(SlotContract):
                 yield
             finally:
                 proxy.inject()
+                for each in mq.server.ask("GET", "queues", "rotator"):  # a lock that stays would end in a minute
+                    mq.server.ask("DELETE", "queues", "rotator", each["name"])
 
         return lose

@@ -185,7 +185,17 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any], admin: str, word: 
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("settings", [{"role": ""}, {"role": ".."}, {"role": ("a", "b")}, {"role": "a", "mount": ".."}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"role": ""},
+        {"role": ".."},
+        {"role": ("a", "b")},
+        {"role": "a", "mount": ".."},
+        {"role": ROLE, "namespace": "team"},
+        {"rolle": ROLE},
+    ],
+)
 def test_a_principal_that_would_lead_elsewhere_is_refused(asking: AppRole, settings: dict[str, Any]) -> None:
     with pytest.raises(Permanent):
         asking.keys(Principal(name="batch", settings=settings))
@@ -270,6 +280,23 @@ def test_a_foreign_secret_id_is_listed_without_a_mark(
     openbao_server.request("POST", f"auth/{mount}/role/{ROLE}/secret-id", {"metadata": '{"owner": "a person"}'})
     (key,) = asking.keys(principal)
     assert (key.mark, key.state) == (None, KeyState.ENABLED)
+
+
+def test_where_no_approle_method_is_mounted_there_is_not_nothing_but_a_wrong_principal(asking: AppRole) -> None:
+    elsewhere = Principal(name="x", settings={"role": ROLE, "mount": "not-mounted"})
+    value = Secret({"role_id": "r", "secret_id": "s"})
+    calls: list[Callable[[], object]] = [
+        lambda: asking.keys(elsewhere),
+        lambda: asking.identify(elsewhere, value),
+        lambda: asking.set_state(elsewhere, "an-accessor", KeyState.DELETED),
+        lambda: asking.mint(elsewhere, MintRequest(mark="m")),
+    ]
+    for call in calls:
+        with pytest.raises(Permanent, match="no AppRole method is mounted there") as caught:
+            call()
+        assert caught.value.hint == "look at mount: of the principal"
+    with pytest.raises(Transient):
+        asking.verify(elsewhere, value)
 
 
 def test_a_role_that_is_not_there_is_permanent(asking: AppRole, mount: str) -> None:
