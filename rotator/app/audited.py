@@ -16,7 +16,7 @@ from rotator.config.errors import ConfigError
 from rotator.config.reading import Config
 from rotator.domain.failures import Failure, Permanent
 from rotator.domain.findings import Unjudged
-from rotator.domain.packages import Inventory, Package
+from rotator.domain.packages import Inventory
 
 NONE_RECORDED = "no inventory of it was recorded: `rotator audit record`"
 
@@ -54,12 +54,7 @@ def _read(path: Path, consumer: str, at: datetime) -> Audited:
         components=found.components,
         gaps=found.gaps,
     )
-    return Audited(inventories=(inventory,), sources=_elsewhere(inventory))
-
-
-def _elsewhere(inventory: Inventory) -> frozenset[tuple[str, Package]]:
-    """What comes from no index, so that none is asked for it."""
-    return frozenset((inventory.label, each.package) for each in inventory.components if each.elsewhere)
+    return Audited(inventories=(inventory,))
 
 
 def of_consumers(config: Config, at: datetime) -> Audited:
@@ -73,8 +68,7 @@ def of_consumers(config: Config, at: datetime) -> Audited:
         return Audited(unjudged=(Unjudged(what="what consumers have", why=failure.message, where=consumers),))
     known = {each.consumer for each in held}
     lacking = (Unjudged(what=name, why=NONE_RECORDED, where=(name,)) for name in consumers if name not in known)
-    sources = frozenset().union(*map(_elsewhere, held))
-    return Audited(inventories=held, sources=sources, unjudged=tuple(lacking))
+    return Audited(inventories=held, unjudged=tuple(lacking))
 
 
 def _recorded(config: Config, at: datetime) -> tuple[Inventory, ...]:

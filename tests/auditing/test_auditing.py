@@ -204,6 +204,35 @@ def test_an_index_is_asked_of_everything_but_what_is_installed_from_its_sources(
 
 
 @pytest.mark.stand_in("package index")
+@pytest.mark.parametrize("kind", ["uv.lock", "site-packages"])
+def test_what_comes_from_git_is_unknown_and_shields_no_copy_of_it_from_an_index(kind: str) -> None:
+    with PackageIndexStandIn() as server:
+        server.publish("rocket", "1.0")
+        given = Against(at=AT, index=Index(server.simple))
+        result = held(inventory(component(elsewhere="git", hashed=True), kind=kind), against=given)
+        assert (result.code, server.lines()) == (3, [])
+        (judged,) = result.judged
+        assert {(each.state, each.evidence) for each in judged.signals} == {
+            (State.UNKNOWN, "from git: no index knows it")
+        }
+        both = held(inventory(component(elsewhere="git"), kind=kind), inventory(component(hashed=True)), against=given)
+        assert server.lines() == ["GET /simple/rocket"]
+        assert [{each.state for each in judged.signals} for judged in both.judged] == [{State.OK}, {State.UNKNOWN}]
+
+
+@pytest.mark.stand_in("package index")
+@pytest.mark.parametrize("elsewhere", ["editable", "directory", "path", "virtual"])
+def test_what_is_our_own_by_one_lockfile_is_asked_for_where_another_has_it_from_an_index(elsewhere: str) -> None:
+    with PackageIndexStandIn() as server:
+        given = Against(at=AT, index=Index(server.simple))
+        own = inventory(component(elsewhere=elsewhere))
+        assert (held(own, against=given).code, server.lines()) == (0, [])
+        sources = frozenset({("agents", Package(PYPI, "rocket"))})
+        assert held(own, inventory(component()), against=given, sources=sources).code == 3
+        assert server.lines() == ["GET /simple/rocket"]
+
+
+@pytest.mark.stand_in("package index")
 @pytest.mark.parametrize(("hashed", "state"), [(True, State.OK), (False, State.BAD), (None, State.UNKNOWN)])
 def test_hashes_are_a_lockfiles_matter(hashed: bool | None, state: State) -> None:
     with PackageIndexStandIn() as server:

@@ -40,6 +40,22 @@ def test_a_distribution_without_a_name_is_a_gap_and_one_without_a_version_has_an
     assert "broken-1.0.dist-info has no name" in inventory.gaps[0]
 
 
+@pytest.mark.parametrize(
+    ("said", "elsewhere"),
+    [
+        ('{"url": "https://h.example/x", "vcs_info": {"vcs": "git"}}', "git"),
+        ('{"url": "https://h.example/x.whl", "archive_info": {}}', "url"),
+        ('{"url": "file:///src", "dir_info": {}}', "directory"),
+        ("{}", ""),
+        ("{", "url"),
+    ],
+)
+def test_where_a_distribution_came_from_is_as_its_installer_wrote(tmp_path: Path, said: str, elsewhere: str) -> None:
+    install(tmp_path, "rocket", "1.0")
+    (tmp_path / "rocket-1.0.dist-info" / "direct_url.json").write_text(said)
+    assert [each.elsewhere for each in read(tmp_path).inventory.components] == [elsewhere]
+
+
 def test_a_pth_that_runs_code_is_bad_and_shows_what(tmp_path: Path) -> None:
     install(tmp_path, "litellm", "1.82.8", "litellm_init.pth", "litellm/__init__.py")
     (tmp_path / "litellm_init.pth").write_text(HARVESTER)

@@ -44,8 +44,9 @@ def read_environment(
             gaps.append(f"{getattr(each, '_path', 'a distribution')} has no name")
             continue
         package = Package.of(PYPI, name)
-        components.add(Component(package=package, version=version))
-        if _from_folder(each):
+        elsewhere = _elsewhere(each)
+        components.add(Component(package=package, version=version, elsewhere=elsewhere))
+        if elsewhere in ("editable", "directory"):
             local.add(package)
         owners |= {str(Path(str(each.locate_file(file))).resolve()): package for file in _top_level(each)}
     inventory = Inventory(
@@ -76,11 +77,21 @@ def _identity(each: Distribution) -> tuple[str, str]:
         return "", ""
 
 
-def _from_folder(each: Distribution) -> bool:
-    """Whether its installer wrote down that it came from a folder (PEP 610)."""
-    with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return isinstance(json.loads(each.read_text("direct_url.json") or "{}").get("dir_info"), dict)
-    return False
+def _elsewhere(each: Distribution) -> str:
+    """Where its installer wrote down that it came from (PEP 610); "" for an index."""
+    said: object = {}
+    with suppress(OSError, AttributeError):
+        try:
+            said = json.loads(each.read_text("direct_url.json") or "{}")
+        except (ValueError, RecursionError):
+            return "url"
+    if not isinstance(said, dict) or not said:
+        return ""
+    if isinstance(said.get("vcs_info"), dict):
+        return str(said["vcs_info"].get("vcs", "git"))[:20]
+    if isinstance(said.get("dir_info"), dict):
+        return "editable" if said["dir_info"].get("editable") else "directory"
+    return "url"
 
 
 def _top_level(each: Distribution) -> list[str]:
