@@ -152,6 +152,8 @@ def _unjudged(against: Against, inventories: Sequence[Inventory], held: Held) ->
             yield Unjudged(what=inventory.label, why=why)
         if not inventory.components:
             yield Unjudged(what=inventory.label, why="it names no package at all")
+        if against.feed is None and against.index is None:
+            yield Unjudged(what=inventory.label, why="only other tools' results were read")
     if against.feed is not None:
         yield from _beyond(against.feed, held)
         for component, having in held.items():

@@ -96,6 +96,19 @@ def test_a_feed_is_stale_a_week_after_its_last_change_and_not_a_second_before() 
     assert held(inventory(component()), against=Against(at=last + week + timedelta(seconds=1), feed=feed())).stale
 
 
+def test_with_results_of_others_alone_every_inventory_is_unjudged() -> None:
+    imported = (Imported(tool="pip-audit", origin="results.json"),)
+    result = held(
+        inventory(component()), inventory(component(), consumer="b"), against=Against(at=AT, imported=imported)
+    )
+    assert result.code == 3
+    assert [(each.what, each.why) for each in result.unjudged] == [
+        ("agents", "only other tools' results were read"),
+        ("b", "only other tools' results were read"),
+    ]
+    assert held(inventory(component()), against=replace(against(), imported=imported)).code == 0
+
+
 def test_findings_stay_when_something_else_could_not_be_judged() -> None:
     given = against(osv("GHSA-1", about(versions=["1.0"])))
     result = held(inventory(component(), component("x", "banana")), against=given)
