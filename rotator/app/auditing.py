@@ -192,7 +192,7 @@ def _ours(audited: Audited, component: Component, inventory: Inventory) -> bool:
 
 
 def _from_afar(held: Held) -> list[Component]:
-    """What comes from no index and from no folder of ours: an index cannot say who is behind it, and nobody else did."""
+    """What comes from no index and from no folder of ours: nobody says who is behind it."""
     return [each for each in held if each.elsewhere and each.elsewhere not in OF_OURS]
 
 

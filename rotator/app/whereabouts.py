@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.app.assembly import Assembly
-from rotator.app.inventories import consumers_of, declared, inventories_of
+from rotator.app.inventories import Target, consumers_of, declared, inventories_of
 from rotator.app.wanting import Wanted
 from rotator.config.reading import Config
 from rotator.domain.grants import Readable
@@ -87,6 +87,11 @@ def where(assembly: Assembly, wanted: Wanted, window: Window) -> Whereabouts:
     return Whereabouts(found=found, unknown=tuple(unknown), known_since=known_since)
 
 
+def is_of(target: Target, origin: str) -> bool:
+    """Whether a record by this origin is of a declared file; of a folder, what is in it is recorded."""
+    return origin == target.origin or origin.startswith(f"{target.origin}/")
+
+
 def _readable(config: Config, consumer: str) -> Readable:
     entry = config.consumers.get(consumer)
     runs_as = entry.identities if entry is not None else ()
@@ -154,7 +159,7 @@ def _unrecorded(
         return
     recorded = {each.origin for each in theirs}
     for target in declared(config, consumer):
-        if not any(origin == target.origin or origin.startswith(f"{target.origin}/") for origin in recorded):
+        if not any(is_of(target, origin) for origin in recorded):
             yield Unknown(consumer=consumer, why=f"there is no record of {target.origin}")
     spans = sorted(((each.since, each.until) for each in theirs), key=lambda span: span[0])
     for hole in _holes(spans, spans[0][0] if start is None else start, end):
