@@ -11,7 +11,8 @@ from datetime import datetime
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from rotator.adapters.installed.starts import Starts, starts_in
+from rotator.adapters.installed.gaps import EGGS, gaps_in
+from rotator.adapters.installed.starts import Starts, runs_at_start, starts_in
 from rotator.domain.failures import Permanent
 from rotator.domain.packages import PYPI, Component, Inventory, Package
 
@@ -36,12 +37,13 @@ def read_environment(
     """
     for folder in folders:
         _readable(folder)
-    components, local, gaps = set(), set(), []
+    components, local, gaps = set(), set(), [*gaps_in(folders)]
     owners: dict[str, Package] = {}
     for each in distributions(path=[str(each) for each in folders]):
         name, version = _identity(each)
         if not name:
-            gaps.append(f"{getattr(each, '_path', 'a distribution')} has no name")
+            if getattr(getattr(each, "_path", None), "suffix", "") not in EGGS:
+                gaps.append(f"{getattr(each, '_path', 'a distribution')} has no name")
             continue
         package = Package.of(PYPI, name)
         elsewhere = _elsewhere(each)
@@ -95,8 +97,9 @@ def _elsewhere(each: Distribution) -> str:
 
 
 def _top_level(each: Distribution) -> list[str]:
-    """The `.pth` files that its RECORD lists beside its packages."""
+    """The files that its RECORD lists beside its packages, and that Python reads at every start."""
     with suppress(OSError, ValueError, csv.Error):
-        lines = [line for line in (each.read_text("RECORD") or "").splitlines() if ".pth" in line]
-        return [row[0] for row in csv.reader(lines) if row and row[0].endswith(".pth") and "/" not in row[0]]
+        told = (each.read_text("RECORD") or "").splitlines()
+        lines = [line for line in told if ".pth" in line or "customize" in line]
+        return [row[0] for row in csv.reader(lines) if row and runs_at_start(row[0])]
     return []
