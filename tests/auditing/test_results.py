@@ -39,7 +39,12 @@ OSV_SCANNER = {
                 {
                     "package": {"name": "litellm", "version": "1.82.8", "ecosystem": "PyPI"},
                     "vulnerabilities": [
-                        {"id": "PYSEC-2026-2", "modified": "2026-03-24T15:35:32Z", "aliases": ["MAL-2026-2144"]},
+                        {
+                            "id": "PYSEC-2026-2",
+                            "modified": "2026-03-24T15:35:32Z",
+                            "aliases": ["MAL-2026-2144"],
+                            "upstream": ["CVE-2026-1"],
+                        },
                         {"id": "PYSEC-0", "withdrawn": "2026-01-01T00:00:00Z"},
                         {
                             "id": "GHSA-1",

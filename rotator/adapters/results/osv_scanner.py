@@ -39,7 +39,7 @@ def read(found: Any, origin: str) -> Imported:
 
 
 def _match(package: Package, version: str, found: Any) -> Match:
-    ids = tuple(dict.fromkeys(map(str, (found["id"], *(found.get("aliases") or ()), *(found.get("upstream") or ())))))
+    ids = tuple(dict.fromkeys(map(str, (found["id"], *(found.get("aliases") or ())))))
     own = found.get("database_specific") or {}
     return Match(
         package=package,
