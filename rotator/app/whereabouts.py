@@ -48,6 +48,12 @@ class Whereabouts:
     unknown: tuple[Unknown, ...]
     known_since: dict[str, datetime]
 
+    @property
+    def code(self) -> int:
+        """3 when of somebody nobody can say it, or what they could read, else 1 when somebody had it, else 0."""
+        incomplete = self.unknown or any(each.readable.unknown for each in self.found)
+        return 3 if incomplete else 1 if self.found else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

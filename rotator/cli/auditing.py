@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         code = 3 if isinstance(failure, Transient) else 2
         raise Told(failure.message, failure.hint or "see `rotator audit --help`", code=code) from None
     if args.json:
-        print(json.dumps(audit_json.as_object(result), indent=2, ensure_ascii=False))
+        print(json.dumps(audit_json.as_object(result), indent=2))
     else:
         audit_tables.show(result, terminal(sys.stdout, no_color=args.no_color), verbose=args.verbose)
     return result.code

@@ -125,6 +125,13 @@ def test_text_of_others_has_no_control_characters_and_an_end(site: Path, tmp_pat
     assert max(map(len, said.out.splitlines())) < 300
 
 
+def test_json_is_ascii_whatever_an_advisory_says(site: Path, tmp_path: Path) -> None:
+    bad = osv("GHSA-1", about(versions=["1.0"]), summary="na\u00efve \u202e\u2028\x9b")
+    said = say(site, "--osv", in_folder(tmp_path / "osv", bad), "--json", *AT)
+    assert said.out.isascii()
+    assert "na\u00efve \u202e" in json.loads(said.out)["findings"][0]["summary"]
+
+
 def test_json_says_everything(site: Path, tmp_path: Path) -> None:
     bad = osv("MAL-1", about(versions=["1.0"]), aliases=["GHSA-1"], summary="s")
     said = say(site, "--osv", in_zip(tmp_path / "osv.zip", bad, b"{"), "--consumer", "agents-api", "--json", *AT)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rotator.app.whereabouts import Sighting, Whereabouts
+from rotator.domain.grants import Readable
 from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import Scene, make
 from tests.lockfiles import written
@@ -184,6 +187,31 @@ def test_who_has_it_is_told_with_all_that_it_can_read(scene: Scene) -> None:
     assert (line[0], line[1], line[4], line[5]) == ("agents-api", BAD, "today", "svc/uv.lock")
     assert line[-2:] == ["app-db,", "llm-prod"]
     assert "agents-api → role agents-role → files:app-db.json" in said.out
+
+
+def test_who_had_it_and_runs_as_a_role_of_which_nobody_says_what_it_reads_is_incomplete() -> None:
+    """No config that is accepted names such a role; the answer does not rest on that."""
+    had = Sighting(
+        consumer="agents-api",
+        version=BAD,
+        since=on(24),
+        until=None,
+        origin="uv.lock",
+        commit="",
+        readable=Readable(grants=()),
+    )
+    stray = replace(had, readable=Readable(grants=(), unknown=("stray-role",)))
+    assert Whereabouts(found=(had,), unknown=(), known_since={}).code == 1
+    assert Whereabouts(found=(had, stray), unknown=(), known_since={}).code == 3
+
+
+def test_json_is_ascii_whatever_is_in_a_file(scene: Scene) -> None:
+    covered(scene)
+    write(scene, "web/\u202eb/requirements.txt", f"rocket==1.0 {SHA}\n")
+    assert scene.say("audit", "record", "--consumer", "web", "web/\u202eb/requirements.txt").code == 0
+    said = scene.say("audit", "where", "rocket", "--json").out
+    assert said.isascii()
+    assert json.loads(said)["found"][0]["file"] == "web/\u202eb/requirements.txt"
 
 
 @pytest.mark.parametrize(
