@@ -10,13 +10,14 @@ from rotator.adapters.journal.location import for_replicas, path_of
 from rotator.adapters.lockfiles.reading import lockfiles_in, read_path
 from rotator.adapters.lockfiles.site_packages import is_site_packages
 from rotator.app.assembly import Assembly
-from rotator.app.inventories import consumers_of, inventories_of
+from rotator.app.inventories import consumers_of, declared, inventories_of
 from rotator.app.own_installation import Audited, installed_in
+from rotator.app.whereabouts import is_of
 from rotator.config.errors import ConfigError
 from rotator.config.reading import Config
 from rotator.domain.failures import Failure, Permanent
 from rotator.domain.findings import Unjudged
-from rotator.domain.packages import Inventory, Package
+from rotator.domain.packages import Inventory
 
 NONE_RECORDED = "no inventory of it was recorded: `rotator audit record`"
 
@@ -54,16 +55,11 @@ def _read(path: Path, consumer: str, at: datetime) -> Audited:
         components=found.components,
         gaps=found.gaps,
     )
-    return Audited(inventories=(inventory,), sources=_elsewhere(inventory))
-
-
-def _elsewhere(inventory: Inventory) -> frozenset[tuple[str, Package]]:
-    """What comes from no index, so that none is asked for it."""
-    return frozenset((inventory.label, each.package) for each in inventory.components if each.elsewhere)
+    return Audited(inventories=(inventory,))
 
 
 def of_consumers(config: Config, at: datetime) -> Audited:
-    """What the config's consumers have, as it was recorded; of whom nothing was, that is unknown. Makes no journal."""
+    """What the config's consumers have, as it was recorded; what was not, that is unknown. Makes no journal."""
     consumers = consumers_of(config)
     if not consumers:
         return Audited()
@@ -71,10 +67,21 @@ def of_consumers(config: Config, at: datetime) -> Audited:
         held = _recorded(config, at)
     except (ConfigError, Failure) as failure:
         return Audited(unjudged=(Unjudged(what="what consumers have", why=failure.message, where=consumers),))
-    known = {each.consumer for each in held}
-    lacking = (Unjudged(what=name, why=NONE_RECORDED, where=(name,)) for name in consumers if name not in known)
-    sources = frozenset().union(*map(_elsewhere, held))
-    return Audited(inventories=held, sources=sources, unjudged=tuple(lacking))
+    lacking = tuple(
+        Unjudged(what=name, why=why, where=(name,)) for name in consumers for why in _lacking(config, name, held)
+    )
+    return Audited(inventories=held, unjudged=lacking)
+
+
+def _lacking(config: Config, consumer: str, held: Sequence[Inventory]) -> Iterator[str]:
+    """What of a consumer was not recorded: nothing at all, or not each file that it declares."""
+    origins = {each.origin for each in held if each.consumer == consumer}
+    if not origins:
+        yield NONE_RECORDED
+        return
+    for target in declared(config, consumer):
+        if not any(is_of(target, origin) for origin in origins):
+            yield f"there is no record of {target.origin}"
 
 
 def _recorded(config: Config, at: datetime) -> tuple[Inventory, ...]:

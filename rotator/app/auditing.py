@@ -17,6 +17,8 @@ from rotator.domain.findings import HASHES, Finding, Imported, Judged, Match, Si
 from rotator.domain.packages import Component, Inventory
 
 INSTALLED = "site-packages"
+OF_OURS = frozenset({"editable", "directory", "path", "virtual"})
+"""Elsewhere, and still a folder or a file of whoever wrote the inventory."""
 MOST_GAPS = 20
 """Of one inventory, named one by one."""
 
@@ -103,7 +105,7 @@ def audit(audited: Audited, against: Against) -> Audit:
         findings=findings_of(matches, own=own),
         unjudged=(*audited.unjudged, *_unjudged(against, inventories, held), *unsure_of(matches)),
         withdrawn=tuple(sorted(set(withdrawn), key=lambda each: (each.package, each.id))),
-        judged=_without(_judged(audited, against, asked), against.without),
+        judged=_without(_judged(audited, against, held, asked), against.without),
         from_sources=tuple(sorted({each.package.name for each in held if each not in asked})),
     )
 
@@ -113,10 +115,10 @@ Held = dict[Component, list[Inventory]]
 
 def _held(inventories: Iterable[Inventory]) -> Held:
     """Who has each component; what differs in hashes alone is one of them, with all hashes."""
-    found: dict[tuple[object, str], list[tuple[Component, Inventory]]] = defaultdict(list)
+    found: dict[tuple[object, str, str], list[tuple[Component, Inventory]]] = defaultdict(list)
     for inventory in inventories:
         for component in inventory.components:
-            found[component.package, component.version].append((component, inventory))
+            found[component.package, component.version, component.elsewhere].append((component, inventory))
     held: Held = {}
     for group in found.values():
         told = [each.hashed for each, _ in group]
@@ -150,6 +152,8 @@ def _unjudged(against: Against, inventories: Sequence[Inventory], held: Held) ->
             yield Unjudged(what=inventory.label, why=why)
         if not inventory.components:
             yield Unjudged(what=inventory.label, why="it names no package at all")
+        if against.feed is None and against.index is None:
+            yield Unjudged(what=inventory.label, why="only other tools' results were read")
     if against.feed is not None:
         yield from _beyond(against.feed, held)
         for component, having in held.items():
@@ -178,20 +182,30 @@ def _asked(audited: Audited, held: Held) -> list[Component]:
     return [
         component
         for component, inventories in held.items()
-        if any((each.label, component.package) not in audited.sources for each in inventories)
+        if not component.elsewhere and any(not _ours(audited, component, each) for each in inventories)
     ]
 
 
-def _judged(audited: Audited, against: Against, asked: list[Component]) -> list[Judged]:
+def _ours(audited: Audited, component: Component, inventory: Inventory) -> bool:
+    """Whether it is installed from its sources. A lockfile says so itself, of each component (`elsewhere`)."""
+    return inventory.kind in (INSTALLED, CLOSURE) and (inventory.label, component.package) in audited.sources
+
+
+def _from_afar(held: Held) -> list[Component]:
+    """What comes from no index and from no folder of ours: nobody says who is behind it."""
+    return [each for each in held if each.elsewhere and each.elsewhere not in OF_OURS]
+
+
+def _judged(audited: Audited, against: Against, held: Held, asked: list[Component]) -> list[Judged]:
     judged = [*audited.judged, *(each for imported in against.imported for each in imported.judged)]
     if against.index is None:
         return judged
-    held = _held(audited.inventories)
-    found = judge_all(against.index, asked, at=against.at, young=against.young, without=against.without)
-    for component, signals in zip(asked, found, strict=True):
+    looked_up = [*asked, *_from_afar(held)]
+    found = judge_all(against.index, looked_up, at=against.at, young=against.young, without=against.without)
+    for component, signals in zip(looked_up, found, strict=True):
         where = tuple(dict.fromkeys(each.label for each in held[component]))
         pinned = any(each.kind not in (INSTALLED, CLOSURE) for each in held[component])
-        more = (_hashed(component),) if pinned else ()
+        more = (_hashed(component),) if pinned and not component.elsewhere else ()
         judged.append(
             Judged(package=component.package, version=component.version, where=where, signals=(*signals, *more))
         )

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.app.assembly import Assembly
-from rotator.app.inventories import consumers_of, declared, inventories_of
+from rotator.app.inventories import Target, consumers_of, declared, inventories_of
 from rotator.app.wanting import Wanted
 from rotator.config.reading import Config
 from rotator.domain.grants import Readable
-from rotator.domain.packages import Inventory
+from rotator.domain.packages import ECOSYSTEM_OF, Inventory
 from rotator.domain.times import quoted
 from rotator.policy.grants import readable
+from rotator.ports import Inventories
 
 Span = tuple[datetime, datetime | None]
 
@@ -47,6 +48,12 @@ class Whereabouts:
     unknown: tuple[Unknown, ...]
     known_since: dict[str, datetime]
 
+    @property
+    def code(self) -> int:
+        """3 when of somebody nobody can say it, or what they could read, else 1 when somebody had it, else 0."""
+        incomplete = self.unknown or any(each.readable.unknown for each in self.found)
+        return 3 if incomplete else 1 if self.found else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -62,21 +69,30 @@ class Window:
         return begun and (self.start is None or until is None or until > self.start)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What must be covered by records; `start` None: from the first on."""
+
+    ecosystem: str
+    start: datetime | None
+    end: datetime
+
+
 def where(assembly: Assembly, wanted: Wanted, window: Window) -> Whereabouts:
     """Look. Raises what the journal raises."""
     kept, config, now = inventories_of(assembly), assembly.config, assembly.clock.now()
-    history = [each for each in kept.history() if window.cut((each.since, each.until))]
-    ever = kept.history()
+    ever = tuple(_whole(kept, each) for each in kept.history())
+    history = [each for each in ever if window.cut((each.since, each.until))]
     holding = [each for each in kept.holding([wanted.package]) if window.cut((each.since, each.until))]
     sure, perhaps = _split(holding, wanted)
     found = tuple(replace(each, readable=_readable(config, each.consumer)) for each in _merged(sure))
     consumers = sorted({*consumers_of(config), *(each.consumer for each in ever)})
-    end = now if window.end is None else window.end
+    asked = _Asked(wanted.package.ecosystem, window.start, now if window.end is None else window.end)
     unknown = [
         why
         for consumer in consumers
         for why in (
-            *_unrecorded(config, consumer, ever, window.start, end),
+            *_unrecorded(config, consumer, ever, asked),
             *_perhaps(consumer, perhaps),
             *_gaps(consumer, history),
         )
@@ -85,6 +101,19 @@ def where(assembly: Assembly, wanted: Wanted, window: Window) -> Whereabouts:
     for each in ever:
         known_since[each.consumer] = min(each.since, known_since.get(each.consumer, each.since))
     return Whereabouts(found=found, unknown=tuple(unknown), known_since=known_since)
+
+
+def _whole(kept: Inventories, each: Inventory) -> Inventory:
+    """With its components where it depends on them of which ecosystem it speaks: a bill of materials."""
+    if each.kind in ECOSYSTEM_OF:
+        return each
+    held = kept.at(each.since, each.consumer)
+    return next((other for other in held if (other.origin, other.commit) == (each.origin, each.commit)), each)
+
+
+def is_of(target: Target, origin: str) -> bool:
+    """Whether a record by this origin is of a declared file; of a folder, what is in it is recorded."""
+    return origin == target.origin or origin.startswith(f"{target.origin}/")
 
 
 def _readable(config: Config, consumer: str) -> Readable:
@@ -144,21 +173,39 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 # -- of whom nobody can say ------------------------------------------------------------------------------------------
 
 
-def _unrecorded(
-    config: Config, consumer: str, ever: Sequence[Inventory], start: datetime | None, end: datetime
-) -> Iterator[Unknown]:
-    """No record at all, of a file or for a part of the time."""
+def _unrecorded(config: Config, consumer: str, ever: Sequence[Inventory], asked: _Asked) -> Iterator[Unknown]:
+    """No record at all, of a file, of the ecosystem, or of a file for a part of the time."""
     theirs = [each for each in ever if each.consumer == consumer]
     if not theirs:
         yield Unknown(consumer=consumer, why="it has no record")
         return
-    recorded = {each.origin for each in theirs}
-    for target in declared(config, consumer):
-        if not any(origin == target.origin or origin.startswith(f"{target.origin}/") for origin in recorded):
+    targets = declared(config, consumer)
+    for target in targets:
+        if not any(is_of(target, each.origin) for each in theirs):
             yield Unknown(consumer=consumer, why=f"there is no record of {target.origin}")
-    spans = sorted(((each.since, each.until) for each in theirs), key=lambda span: span[0])
-    for hole in _holes(spans, spans[0][0] if start is None else start, end):
-        yield Unknown(consumer=consumer, why=_hole(hole, spans[0][0]))
+    speaking = [each for each in theirs if each.speaks_of(asked.ecosystem)]
+    if not speaking:
+        yield Unknown(consumer=consumer, why=f"it has no record of its {asked.ecosystem} packages")
+    for of_it, end in _by_file(speaking, targets, asked.end):
+        files = ", ".join(sorted({each.origin for each in of_it}))
+        spans = sorted(((each.since, each.until) for each in of_it), key=lambda span: span[0])
+        for hole in _holes(spans, spans[0][0] if asked.start is None else asked.start, end):
+            yield Unknown(consumer=consumer, why=f"{files}: {_hole(hole, spans[0][0])}")
+
+
+def _by_file(
+    records: Sequence[Inventory], targets: Sequence[Target], end: datetime
+) -> Iterator[tuple[list[Inventory], datetime]]:
+    """Those of each declared file, then all others together: of one file another says nothing. Each with its end.
+
+    Beside a declared file the others end when the last of them does: what was moved there is not missing since.
+    """
+    files = [[each for each in records if is_of(target, each.origin)] for target in targets]
+    yield from ((each, end) for each in files if each)
+    rest = [each for each in records if not any(is_of(target, each.origin) for target in targets)]
+    if rest:
+        last = max(end if each.until is None else min(each.until, end) for each in rest)
+        yield rest, last if any(files) else end
 
 
 def _holes(spans: Sequence[Span], start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

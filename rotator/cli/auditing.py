@@ -12,7 +12,7 @@ from pathlib import Path
 from rotator.app.audit_sources import feed_of, index_at, results_of
 from rotator.app.audited import from_files, of_consumers
 from rotator.app.auditing import Against, Audit, audit
-from rotator.app.own_installation import own_installation
+from rotator.app.own_installation import Audited, own_installation
 from rotator.cli import audit_json, audit_tables
 from rotator.cli.context import load
 from rotator.cli.errors import Told
@@ -20,7 +20,7 @@ from rotator.cli.terminal import terminal
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.reading import Config
 from rotator.domain.failures import Failure, Transient
-from rotator.domain.findings import SIGNALS
+from rotator.domain.findings import SIGNALS, Unjudged
 from rotator.domain.times import UnreadableError, parse_duration, parse_time
 
 _CONSUMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         code = 3 if isinstance(failure, Transient) else 2
         raise Told(failure.message, failure.hint or "see `rotator audit --help`", code=code) from None
     if args.json:
-        print(json.dumps(audit_json.as_object(result), indent=2, ensure_ascii=False))
+        print(json.dumps(audit_json.as_object(result), indent=2))
     else:
         audit_tables.show(result, terminal(sys.stdout, no_color=args.no_color), verbose=args.verbose)
     return result.code
@@ -79,7 +79,7 @@ def _audited(args: argparse.Namespace) -> Audit:
         raise Told("there is nothing to hold inventories against", _NOTHING)
     if args.keep and not args.osv:
         raise Told("--keep is for what --osv downloads", "name the URL of a zip with --osv")
-    config = _config(args)
+    config, unusable = _config(args)
     consumer = _consumer(args, config)
     files = from_files([Path(each) for each in args.files], consumer=consumer, at=at)
     results = results_of([Path(each) for each in args.results])
@@ -88,20 +88,23 @@ def _audited(args: argparse.Namespace) -> Audit:
     audited = own_installation(config, at=at) + files
     if config is not None and not args.files:
         audited += of_consumers(config, at)
+    if unusable and not args.files:
+        audited += Audited(unjudged=(Unjudged(what="what consumers have", why=unusable),))
     against = Against(at=at, feed=feed, stale=stale, index=index, young=young, imported=results, without=without)
     return audit(audited, against)
 
 
-def _config(args: argparse.Namespace) -> Config | None:
-    """The config, if there is one that may be believed: a laptop needs none."""
+def _config(args: argparse.Namespace) -> tuple[Config | None, str]:
+    """The config, if there is one that may be believed, else why it is not: a laptop needs none."""
     try:
-        return load(args, lenient=True)
+        return load(args, lenient=True), ""
     except ConfigError as error:
         if args.config:
             raise
-        if "there is no config" not in error.message:
-            print(f"without the config: {error.message}", file=sys.stderr)
-        return None
+        if "there is no config" in error.message:
+            return None, ""
+        print(f"without the config: {error.message}", file=sys.stderr)
+        return None, error.message
 
 
 def _consumer(args: argparse.Namespace, config: Config | None) -> str:

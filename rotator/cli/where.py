@@ -30,7 +30,7 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: nobody had it; 1: these had it; 3: of somebody nobody can say."""
+    """0: nobody had it; 1: these had it; 3: of somebody nobody can say, or what they could read."""
     wanted = read_wanted(args.package)
     window = Window(start=typed.instant(args.start, "--from"), end=typed.instant(args.end, "--to"))
     if window.start is not None and window.end is not None and window.end < window.start:
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
     with assembled(args) as assembly:
         found = where(assembly, wanted, window)
     if args.json:
-        print(json.dumps(as_json(wanted, window, found), indent=2, ensure_ascii=False))
+        print(json.dumps(as_json(wanted, window, found), indent=2))
     else:
         show(wanted, window, found, terminal(sys.stdout, no_color=args.no_color))
-    return 3 if found.unknown else 1 if found.found else 0
+    return found.code
 
 
 def show(wanted: Wanted, window: Window, found: Whereabouts, out: Terminal) -> None:

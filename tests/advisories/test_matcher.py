@@ -41,9 +41,9 @@ def test_the_releases_before_and_after_are_clean_of_it(real: Matcher, version: s
 def test_aliases_that_meet_in_a_third_record_are_one_thing() -> None:
     found = matcher(
         osv("GHSA-1", about(versions=["1.0"]), aliases=["CVE-1"]),
-        osv("PYSEC-1", about(versions=["1.0"]), upstream=["CVE-2"]),
+        osv("PYSEC-1", about(versions=["1.0"]), aliases=["CVE-2"]),
         osv("CVE-3", aliases=["CVE-1", "CVE-2"]),
-        osv("GHSA-9", about(versions=["1.0"]), related=["CVE-1"]),
+        osv("GHSA-9", about(versions=["1.0"]), related=["CVE-1"], upstream=["CVE-2"]),
     ).matches(component())
     everything = ("CVE-1", "CVE-2", "CVE-3", "GHSA-1", "PYSEC-1")
     assert [each.ids for each in found] == [everything, everything, ("GHSA-9",)]

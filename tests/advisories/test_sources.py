@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tracemalloc
@@ -42,6 +43,33 @@ def test_what_is_no_json_by_its_name_is_not_looked_at(tmp_path: Path) -> None:
     folder = in_folder(tmp_path / "folder", osv("A-1"))
     (folder / "README.md").write_text("not a record")
     assert read_feed(str(folder)).broken == ()
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = in_folder(tmp_path / "folder", osv("A-1"))
+    in_folder(folder / "closed", osv("A-2"))
+    scan = os.scandir
+
+    def scandir(path: str) -> object:  # a mode keeps no superuser out
+        if path == str(folder / "closed"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    feed = read_feed(str(folder))
+    assert [each.id for each in feed.advisories] == ["A-1"]
+    assert feed.broken == (("closed", "cannot be read: Permission denied"),)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_entry_that_is_packed_in_an_unusual_way_is_named_and_not_unpacked(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        file.writestr("A-1.json", json.dumps(osv("A-1")), zipfile.ZIP_STORED)
+        file.writestr("A-2.json", json.dumps(osv("A-2")), method)
+        file.writestr("A-3.json", json.dumps(osv("A-3")), zipfile.ZIP_DEFLATED)
+    feed = read_feed(str(tmp_path / "all.zip"))
+    assert [each.id for each in feed.advisories] == ["A-1", "A-3"]
+    assert feed.broken == (("A-2.json", "is packed in another way than by deflate"),)
 
 
 def test_a_link_to_nothing_and_a_pipe_are_named(tmp_path: Path) -> None:

@@ -96,6 +96,19 @@ def test_a_feed_is_stale_a_week_after_its_last_change_and_not_a_second_before() 
     assert held(inventory(component()), against=Against(at=last + week + timedelta(seconds=1), feed=feed())).stale
 
 
+def test_with_results_of_others_alone_every_inventory_is_unjudged() -> None:
+    imported = (Imported(tool="pip-audit", origin="results.json"),)
+    result = held(
+        inventory(component()), inventory(component(), consumer="b"), against=Against(at=AT, imported=imported)
+    )
+    assert result.code == 3
+    assert [(each.what, each.why) for each in result.unjudged] == [
+        ("agents", "only other tools' results were read"),
+        ("b", "only other tools' results were read"),
+    ]
+    assert held(inventory(component()), against=replace(against(), imported=imported)).code == 0
+
+
 def test_findings_stay_when_something_else_could_not_be_judged() -> None:
     given = against(osv("GHSA-1", about(versions=["1.0"])))
     result = held(inventory(component(), component("x", "banana")), against=given)
@@ -201,6 +214,35 @@ def test_an_index_is_asked_of_everything_but_what_is_installed_from_its_sources(
         server.asked.clear()
         held(own, inventory(component("inhouse")), against=given, sources=frozenset({(OWN, Package(PYPI, "inhouse"))}))
         assert sorted(server.lines()) == ["GET /simple/inhouse", "GET /simple/rocket"], "a consumer has it otherwise"
+
+
+@pytest.mark.stand_in("package index")
+@pytest.mark.parametrize("kind", ["uv.lock", "site-packages"])
+def test_what_comes_from_git_is_unknown_and_shields_no_copy_of_it_from_an_index(kind: str) -> None:
+    with PackageIndexStandIn() as server:
+        server.publish("rocket", "1.0")
+        given = Against(at=AT, index=Index(server.simple))
+        result = held(inventory(component(elsewhere="git", hashed=True), kind=kind), against=given)
+        assert (result.code, server.lines()) == (3, [])
+        (judged,) = result.judged
+        assert {(each.state, each.evidence) for each in judged.signals} == {
+            (State.UNKNOWN, "from git: no index knows it")
+        }
+        both = held(inventory(component(elsewhere="git"), kind=kind), inventory(component(hashed=True)), against=given)
+        assert server.lines() == ["GET /simple/rocket"]
+        assert [{each.state for each in judged.signals} for judged in both.judged] == [{State.OK}, {State.UNKNOWN}]
+
+
+@pytest.mark.stand_in("package index")
+@pytest.mark.parametrize("elsewhere", ["editable", "directory", "path", "virtual"])
+def test_what_is_our_own_by_one_lockfile_is_asked_for_where_another_has_it_from_an_index(elsewhere: str) -> None:
+    with PackageIndexStandIn() as server:
+        given = Against(at=AT, index=Index(server.simple))
+        own = inventory(component(elsewhere=elsewhere))
+        assert (held(own, against=given).code, server.lines()) == (0, [])
+        sources = frozenset({("agents", Package(PYPI, "rocket"))})
+        assert held(own, inventory(component()), against=given, sources=sources).code == 3
+        assert server.lines() == ["GET /simple/rocket"]
 
 
 @pytest.mark.stand_in("package index")

@@ -40,6 +40,22 @@ def test_a_distribution_without_a_name_is_a_gap_and_one_without_a_version_has_an
     assert "broken-1.0.dist-info has no name" in inventory.gaps[0]
 
 
+@pytest.mark.parametrize(
+    ("said", "elsewhere"),
+    [
+        ('{"url": "https://h.example/x", "vcs_info": {"vcs": "git"}}', "git"),
+        ('{"url": "https://h.example/x.whl", "archive_info": {}}', "url"),
+        ('{"url": "file:///src", "dir_info": {}}', "directory"),
+        ("{}", ""),
+        ("{", "url"),
+    ],
+)
+def test_where_a_distribution_came_from_is_as_its_installer_wrote(tmp_path: Path, said: str, elsewhere: str) -> None:
+    install(tmp_path, "rocket", "1.0")
+    (tmp_path / "rocket-1.0.dist-info" / "direct_url.json").write_text(said)
+    assert [each.elsewhere for each in read(tmp_path).inventory.components] == [elsewhere]
+
+
 def test_a_pth_that_runs_code_is_bad_and_shows_what(tmp_path: Path) -> None:
     install(tmp_path, "litellm", "1.82.8", "litellm_init.pth", "litellm/__init__.py")
     (tmp_path / "litellm_init.pth").write_text(HARVESTER)
@@ -60,9 +76,68 @@ def test_a_pth_that_nobody_lists_is_named_so(tmp_path: Path) -> None:
 
 def test_a_pth_of_paths_is_ok_with_evidence(tmp_path: Path) -> None:
     install(tmp_path, "rocket", "1.0", "rocket.pth")
-    (tmp_path / "rocket.pth").write_text("# import this\n/srv/lib\nimportant_folder\n\n")
+    (tmp_path / "rocket.pth").write_text(f"# import this\n{tmp_path}/lib\nimportant_folder\n\n")
     (found,) = read(tmp_path).starts
     assert (found.signal.state, "adds 2" in found.signal.evidence) == (State.OK, True)
+
+
+@pytest.mark.parametrize("line", ["/srv/lib", "../lib", "link", "a\0b"])
+def test_a_pth_that_leads_to_where_nobody_looked_is_unknown(tmp_path: Path, line: str) -> None:
+    site = install(tmp_path / "site", "rocket", "1.0", "rocket.pth")
+    (site / "link").symlink_to(tmp_path)
+    (site / "rocket.pth").write_text(f"inside\n{line}\n")
+    (found,) = read(site).starts
+    assert found.signal.state is State.UNKNOWN
+    assert found.signal.evidence == f"rocket.pth adds {line}, in which nobody looked, to where modules are looked for"
+
+
+def test_a_pth_that_leads_to_another_folder_that_is_looked_at_is_ok(tmp_path: Path) -> None:
+    site, other = install(tmp_path / "site", "rocket", "1.0"), install(tmp_path / "other", "idna", "3.10")
+    (site / "x.pth").write_text(f"{other}\n")
+    (found,) = read_environment([site, other], consumer="agents", at=AT).starts
+    assert found.signal.state is State.OK
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sitecustomize.py",
+        "usercustomize.py",
+        "sitecustomize.pyc",
+        "sitecustomize.cpython-311-x86_64-linux-gnu.so",
+        "sitecustomize/__init__.py",
+    ],
+)
+def test_what_python_imports_by_itself_runs_at_every_start(tmp_path: Path, name: str) -> None:
+    install(tmp_path, "rocket", "1.0", name)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("")
+    (tmp_path / "mysitecustomize.py").write_text("")
+    (found,) = read(tmp_path).starts
+    assert (found.package, found.signal.state) == (Package(PYPI, "rocket"), State.BAD)
+    assert found.signal.evidence == f"{name} runs at every start"
+
+
+def test_a_sitecustomize_that_nobody_lists_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("")
+    (found,) = read(tmp_path).starts
+    assert found.signal.evidence == "sitecustomize.py, which no installed package lists, runs at every start"
+
+
+@pytest.mark.parametrize("name", ["Old-1.0-py3.egg", "Old-1.0.egg-info", "old.egg-link"])
+def test_an_egg_is_a_gap(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("")
+    assert read(tmp_path).inventory.gaps == (f"'{name}' is an egg: what is in it is not told for certain",)
+
+
+def test_an_environment_that_sees_the_python_beneath_it_has_a_gap_unless_that_is_looked_at(tmp_path: Path) -> None:
+    site = install(tmp_path / "venv" / "lib" / "site-packages", "rocket", "1.0")
+    (tmp_path / "venv" / "pyvenv.cfg").write_text("home = /usr\nInclude-System-Site-Packages = True\n")
+    assert read(site).inventory.gaps == ("it also sees the packages of the Python beneath it, which are not here",)
+    beneath = install(tmp_path / "usr" / "site-packages", "idna", "3.10")
+    assert read_environment([site, beneath], consumer="agents", at=AT).inventory.gaps == ()
+    (tmp_path / "venv" / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
+    assert read(site).inventory.gaps == ()
 
 
 def test_a_pth_that_cannot_be_read_or_is_too_large_is_unknown(tmp_path: Path) -> None:

@@ -39,7 +39,12 @@ OSV_SCANNER = {
                 {
                     "package": {"name": "litellm", "version": "1.82.8", "ecosystem": "PyPI"},
                     "vulnerabilities": [
-                        {"id": "PYSEC-2026-2", "modified": "2026-03-24T15:35:32Z", "aliases": ["MAL-2026-2144"]},
+                        {
+                            "id": "PYSEC-2026-2",
+                            "modified": "2026-03-24T15:35:32Z",
+                            "aliases": ["MAL-2026-2144"],
+                            "upstream": ["CVE-2026-1"],
+                        },
                         {"id": "PYSEC-0", "withdrawn": "2026-01-01T00:00:00Z"},
                         {
                             "id": "GHSA-1",
@@ -117,9 +122,21 @@ def test_osv_scanner_findings_are_told_apart(tmp_path: Path) -> None:
     assert [each.what for each in found.unjudged] == ["vendored"]
 
 
-@pytest.mark.parametrize("nothing", [{"results": []}, {"results": None}])
-def test_osv_scanner_may_have_found_nothing(tmp_path: Path, nothing: Any) -> None:
-    assert read(tmp_path, nothing).tool == "osv-scanner"
+@pytest.mark.parametrize(
+    ("nothing", "tool"),
+    [
+        ({"results": []}, "osv-scanner"),
+        ({"results": None}, "osv-scanner"),
+        ({"results": [{"source": {}, "packages": []}]}, "osv-scanner"),
+        ({"dependencies": [], "fixes": []}, "pip-audit"),
+    ],
+)
+def test_results_that_name_no_package_are_unknown_and_not_clean(tmp_path: Path, nothing: Any, tool: str) -> None:
+    found = read(tmp_path, nothing)
+    assert (found.tool, found.matches) == (tool, ())
+    assert [(each.what, each.why, each.where) for each in found.unjudged] == [
+        (tool, "it names no package that it looked at", (str(tmp_path / "results.json"),))
+    ]
 
 
 def test_guarddogs_risks_are_signals_and_what_code_can_do_is_none(tmp_path: Path) -> None:

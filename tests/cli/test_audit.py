@@ -125,6 +125,13 @@ def test_text_of_others_has_no_control_characters_and_an_end(site: Path, tmp_pat
     assert max(map(len, said.out.splitlines())) < 300
 
 
+def test_json_is_ascii_whatever_an_advisory_says(site: Path, tmp_path: Path) -> None:
+    bad = osv("GHSA-1", about(versions=["1.0"]), summary="na\u00efve \u202e\u2028\x9b")
+    said = say(site, "--osv", in_folder(tmp_path / "osv", bad), "--json", *AT)
+    assert said.out.isascii()
+    assert "na\u00efve \u202e" in json.loads(said.out)["findings"][0]["summary"]
+
+
 def test_json_says_everything(site: Path, tmp_path: Path) -> None:
     bad = osv("MAL-1", about(versions=["1.0"]), aliases=["GHSA-1"], summary="s")
     said = say(site, "--osv", in_zip(tmp_path / "osv.zip", bad, b"{"), "--consumer", "agents-api", "--json", *AT)
@@ -255,6 +262,30 @@ def test_a_config_that_may_not_be_believed_is_not_used_and_that_is_said(site: Pa
     said = say(site, "--osv", in_folder(tmp_path / "osv", OTHER), *AT)
     assert said.code == 0
     assert said.err.startswith("without the config: rotator.yaml in this folder is not trusted")
+
+
+def test_what_consumers_have_is_unknown_where_the_config_may_not_be_believed(tmp_path: Path) -> None:
+    (tmp_path / "rotator.yaml").write_text("state: sqlite:///x.db")
+    said = say("--osv", in_folder(tmp_path / "osv", OTHER), "--json", *AT)
+    assert said.code == 3
+    (unjudged,) = json.loads(said.out)["unjudged"]
+    assert unjudged["what"] == "what consumers have"
+    assert unjudged["why"].startswith("rotator.yaml in this folder is not trusted")
+
+
+def test_a_declared_lockfile_that_was_not_recorded_is_unknown_beside_one_that_was(tmp_path: Path, scene: Scene) -> None:
+    install(scene.folder / "site", "rocket", "1.0")
+    (scene.folder / "requirements.txt").write_text("rocket==1.0 --hash=sha256:aa\n")
+    files = ["site", "requirements.txt", "web/uv.lock"]
+    scene.rewrite(consumers={"agents-api": {"lockfiles": files}})
+    for path in files[:2]:
+        assert scene.say("audit", "record", "--consumer", "agents-api", path).code == 0
+    said = say("--osv", in_folder(tmp_path / "osv", OTHER), "--config", scene.config, "--stale", "36500d", "--json")
+    assert said.code == 3
+    found = json.loads(said.out)["unjudged"]
+    assert [(each["what"], each["why"], each["where"]) for each in found] == [
+        ("agents-api", "there is no record of web/uv.lock", ["agents-api"])
+    ]
 
 
 def test_without_a_network_it_is_3_in_two_lines(site: Path) -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rotator.app.whereabouts import Sighting, Whereabouts
+from rotator.domain.grants import Readable
 from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import Scene, make
 from tests.lockfiles import written
 from tests.repository.making import Made, on
 
 BAD, GOOD = "1.82.8", "1.82.6"
+SHA = f"--hash=sha256:{'0' * 64}"
+ONE_OF_NPM = json.dumps(
+    {"lockfileVersion": 3, "packages": {"node_modules/once": {"version": "1.4.0", "integrity": "sha512-aa"}}}
+)
 
 
 @pytest.fixture
@@ -165,10 +172,14 @@ def test_without_a_verb_it_shows_the_verbs(scene: Scene) -> None:
 
 
 def covered(scene: Scene) -> None:
-    """Both consumers have a record without gaps."""
+    """Both consumers have records without gaps, of both ecosystems."""
     assert scene.say("audit", "record").code == 0
     write(scene, "web/package-lock.json", written.PACKAGE_LOCK_3)
-    assert scene.say("audit", "record", "--consumer", "web", "web/package-lock.json").code == 0
+    write(scene, "web/requirements.txt", f"idna==3.10 {SHA}\n")
+    write(scene, "svc/package-lock.json", ONE_OF_NPM)
+    web = ("web/package-lock.json", "web/requirements.txt")
+    assert scene.say("audit", "record", "--consumer", "web", *web).code == 0
+    assert scene.say("audit", "record", "--consumer", "agents-api", "svc/package-lock.json").code == 0
 
 
 def test_who_has_it_is_told_with_all_that_it_can_read(scene: Scene) -> None:
@@ -179,6 +190,31 @@ def test_who_has_it_is_told_with_all_that_it_can_read(scene: Scene) -> None:
     assert (line[0], line[1], line[4], line[5]) == ("agents-api", BAD, "today", "svc/uv.lock")
     assert line[-2:] == ["app-db,", "llm-prod"]
     assert "agents-api → role agents-role → files:app-db.json" in said.out
+
+
+def test_who_had_it_and_runs_as_a_role_of_which_nobody_says_what_it_reads_is_incomplete() -> None:
+    """No config that is accepted names such a role; the answer does not rest on that."""
+    had = Sighting(
+        consumer="agents-api",
+        version=BAD,
+        since=on(24),
+        until=None,
+        origin="uv.lock",
+        commit="",
+        readable=Readable(grants=()),
+    )
+    stray = replace(had, readable=Readable(grants=(), unknown=("stray-role",)))
+    assert Whereabouts(found=(had,), unknown=(), known_since={}).code == 1
+    assert Whereabouts(found=(had, stray), unknown=(), known_since={}).code == 3
+
+
+def test_json_is_ascii_whatever_is_in_a_file(scene: Scene) -> None:
+    covered(scene)
+    write(scene, "web/\u202eb/requirements.txt", f"rocket==1.0 {SHA}\n")
+    assert scene.say("audit", "record", "--consumer", "web", "web/\u202eb/requirements.txt").code == 0
+    said = scene.say("audit", "where", "rocket", "--json").out
+    assert said.isascii()
+    assert json.loads(said)["found"][0]["file"] == "web/\u202eb/requirements.txt"
 
 
 @pytest.mark.parametrize(
@@ -261,6 +297,39 @@ def test_a_declared_lockfile_without_a_record_is_unknown(scene: Scene) -> None:
     assert "unknown: web: there is no record of web/uv.lock" in said.out
 
 
+def test_a_record_of_one_lockfile_says_nothing_of_another_declared_one(scene: Scene) -> None:
+    repository(scene)
+    assert scene.say("audit", "backfill", ".").code == 0
+    covered(scene)
+    consumers = json.loads(scene.config.read_text())["consumers"]
+    files = ["svc/uv.lock", "job/requirements.txt"]
+    scene.rewrite(consumers={**consumers, "agents-api": {"lockfiles": files}})
+    write(scene, "job/requirements.txt", f"idna==3.10 {SHA}\n")
+    assert scene.say("audit", "record").code == 0
+    window = ("--from", "2026-04-02T10:00:00Z", "--to", "2026-04-02T17:00:00Z")
+    unknown = scene.json("audit", "where", "litellm==1.0", *window)["unknown"]
+    (why,) = [each["why"] for each in unknown if each["consumer"] == "agents-api"]
+    assert why.startswith("job/requirements.txt: nothing is known from 2026-04-02 10:00 to 2026-04-02 17:00")
+
+
+def test_records_of_another_ecosystem_say_nothing(scene: Scene) -> None:
+    scene.say("audit", "record")
+    write(scene, "web/package-lock.json", written.PACKAGE_LOCK_3)
+    scene.say("audit", "record", "--consumer", "web", "web/package-lock.json")
+    said = scene.say("audit", "where", f"litellm=={BAD}")
+    assert said.code == 3
+    assert "unknown: web: it has no record of its PyPI packages" in said.out
+    assert "unknown: agents-api" not in said.out
+
+
+def test_a_bill_of_materials_says_something_of_what_is_in_it(scene: Scene) -> None:
+    scene.say("audit", "record")
+    write(scene, "web/bom.json", written.CYCLONEDX)
+    assert scene.say("audit", "record", "--consumer", "web", "web/bom.json").code == 0
+    assert "unknown: web: it has no record" not in scene.say("audit", "where", "nothing").out
+    assert "unknown: web: it has no record of its Go packages" in scene.say("audit", "where", "golang:nothing").out
+
+
 # -- backfill ----------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +393,8 @@ def test_a_lockfile_that_was_elsewhere_before_is_followed(scene: Scene) -> None:
     scene.say("audit", "backfill", ".")
     found = scene.json("audit", "where", f"litellm=={BAD}")["found"]
     assert {each["file"] for each in found} == {"old/uv.lock", "svc/uv.lock"}
+    unknown = scene.json("audit", "where", "nothing")["unknown"]
+    assert [each["consumer"] for each in unknown] == ["web"], "what was moved is not missing since"
 
 
 def test_a_clone_elsewhere_is_a_consumers_by_the_end_of_its_paths(scene: Scene, tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[tuple[str, bytes 
 
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[bytes | None, str]:
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return None, "is packed in another way than by deflate"  # of others no bound of memory is known
     try:
         with archive.open(info) as member:
             content = member.read(MOST_RECORD + 1)

@@ -46,7 +46,7 @@ def record(found: Any) -> Advisory:
     """One record. Raises `Broken`."""
     if not isinstance(found, dict) or not isinstance(found.get("id"), str) or not _ID.fullmatch(found["id"]):
         raise Broken("is no OSV record: it has no id")
-    aliases = (*_texts(found, "aliases"), *_texts(found, "upstream"))
+    aliases = _texts(found, "aliases")  # `upstream` is no name of it: one record may be downstream of several
     return Advisory(
         id=found["id"],
         modified=_time(found, "modified"),

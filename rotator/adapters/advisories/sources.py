@@ -63,9 +63,10 @@ def _raws(path: Path) -> Iterator[Raw]:
 
 
 def _files(folder: Path) -> Iterator[Raw]:
-    """Every JSON file beneath a folder; links to folders are not followed."""
+    """Every JSON file beneath a folder, and each folder that cannot be read; links to folders are not followed."""
     total = 0
-    for where, folders, names in os.walk(folder):
+    closed: list[OSError] = []
+    for where, folders, names in os.walk(folder, onerror=closed.append):
         folders.sort()
         for name in sorted(each for each in names if each.lower().endswith(".json")):
             path = Path(where, name)
@@ -74,6 +75,8 @@ def _files(folder: Path) -> Iterator[Raw]:
             if total > MOST_BYTES:
                 raise Permanent(f"{folder} holds more than {MOST_BYTES >> 30} GB", "is it a feed of advisories?")
             yield raw
+    for error in closed:
+        yield str(Path(error.filename).relative_to(folder)), None, f"cannot be read: {error.strerror}"
 
 
 def _file(path: Path, name: str) -> Raw:

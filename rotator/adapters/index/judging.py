@@ -23,7 +23,10 @@ ASKED = (VANISHED, STATUS, YOUNG, YANKED, PROVENANCE)
 def judge_all(
     index: Index, components: Sequence[Component], *, at: datetime, young: timedelta, without: frozenset[str]
 ) -> list[tuple[Signal, ...]]:
-    """The signals of each component, in order, but those in `without`. Never raises for what an index answers."""
+    """The signals of each component, in order, but those in `without`. Never raises for what an index answers.
+
+    What comes from elsewhere is unknown and costs no request: the index may have something of another's by its name.
+    """
     pool = ThreadPoolExecutor(TOGETHER, thread_name_prefix="index")
     try:
         judged = pool.map(lambda each: _judge(index, each, at=at, young=young, without=without), components)
@@ -37,6 +40,8 @@ def _judge(
 ) -> tuple[Signal, ...]:
     if component.package.ecosystem != PYPI:
         return _unknown(component, f"no index of {component.package.ecosystem} is asked")
+    if component.elsewhere:
+        return _unknown(component, f"from {component.elsewhere}: no index knows it")
     version = version_of(component.version)
     if version is None:
         return _unknown(component, "the inventory tells no version that can be looked up")

@@ -11,7 +11,8 @@ from datetime import datetime
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from rotator.adapters.installed.starts import Starts, starts_in
+from rotator.adapters.installed.gaps import EGGS, gaps_in
+from rotator.adapters.installed.starts import Starts, runs_at_start, starts_in
 from rotator.domain.failures import Permanent
 from rotator.domain.packages import PYPI, Component, Inventory, Package
 
@@ -36,16 +37,18 @@ def read_environment(
     """
     for folder in folders:
         _readable(folder)
-    components, local, gaps = set(), set(), []
+    components, local, gaps = set(), set(), [*gaps_in(folders)]
     owners: dict[str, Package] = {}
     for each in distributions(path=[str(each) for each in folders]):
         name, version = _identity(each)
         if not name:
-            gaps.append(f"{getattr(each, '_path', 'a distribution')} has no name")
+            if getattr(getattr(each, "_path", None), "suffix", "") not in EGGS:
+                gaps.append(f"{getattr(each, '_path', 'a distribution')} has no name")
             continue
         package = Package.of(PYPI, name)
-        components.add(Component(package=package, version=version))
-        if _from_folder(each):
+        elsewhere = _elsewhere(each)
+        components.add(Component(package=package, version=version, elsewhere=elsewhere))
+        if elsewhere in ("editable", "directory"):
             local.add(package)
         owners |= {str(Path(str(each.locate_file(file))).resolve()): package for file in _top_level(each)}
     inventory = Inventory(
@@ -76,16 +79,27 @@ def _identity(each: Distribution) -> tuple[str, str]:
         return "", ""
 
 
-def _from_folder(each: Distribution) -> bool:
-    """Whether its installer wrote down that it came from a folder (PEP 610)."""
-    with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return isinstance(json.loads(each.read_text("direct_url.json") or "{}").get("dir_info"), dict)
-    return False
+def _elsewhere(each: Distribution) -> str:
+    """Where its installer wrote down that it came from (PEP 610); "" for an index."""
+    said: object = {}
+    with suppress(OSError, AttributeError):
+        try:
+            said = json.loads(each.read_text("direct_url.json") or "{}")
+        except (ValueError, RecursionError):
+            return "url"
+    if not isinstance(said, dict) or not said:
+        return ""
+    if isinstance(said.get("vcs_info"), dict):
+        return str(said["vcs_info"].get("vcs", "git"))[:20]
+    if isinstance(said.get("dir_info"), dict):
+        return "editable" if said["dir_info"].get("editable") else "directory"
+    return "url"
 
 
 def _top_level(each: Distribution) -> list[str]:
-    """The `.pth` files that its RECORD lists beside its packages."""
+    """The files that its RECORD lists beside its packages, and that Python reads at every start."""
     with suppress(OSError, ValueError, csv.Error):
-        lines = [line for line in (each.read_text("RECORD") or "").splitlines() if ".pth" in line]
-        return [row[0] for row in csv.reader(lines) if row and row[0].endswith(".pth") and "/" not in row[0]]
+        told = (each.read_text("RECORD") or "").splitlines()
+        lines = [line for line in told if ".pth" in line or "customize" in line]
+        return [row[0] for row in csv.reader(lines) if row and runs_at_start(row[0])]
     return []

@@ -24,20 +24,22 @@ def recognises(found: Any) -> bool:
 def read(found: Any, origin: str) -> Imported:
     """What it found. Raises what comes of anything else than its form."""
     matches, unjudged = [], []
-    for source in found["results"] or ():
-        for each in source["packages"]:
-            about = each["package"]
-            package = Package.of(str(about["ecosystem"]), str(about["name"]))
-            version = str(about.get("version") or "")
-            records = [known for known in each.get("vulnerabilities") or () if not known.get("withdrawn")]
-            matches += [_match(package, version, known) for known in records]
-            if not version:
-                unjudged.append(Unjudged(what=package.name, why=f"{NAME} knows no version of it", where=(origin,)))
+    looked_at = [each for source in found["results"] or () for each in source["packages"]]
+    for each in looked_at:
+        about = each["package"]
+        package = Package.of(str(about["ecosystem"]), str(about["name"]))
+        version = str(about.get("version") or "")
+        records = [known for known in each.get("vulnerabilities") or () if not known.get("withdrawn")]
+        matches += [_match(package, version, known) for known in records]
+        if not version:
+            unjudged.append(Unjudged(what=package.name, why=f"{NAME} knows no version of it", where=(origin,)))
+    if not looked_at:
+        unjudged.append(Unjudged(what=NAME, why="it names no package that it looked at", where=(origin,)))
     return Imported(tool=NAME, origin=origin, matches=tuple(matches), unjudged=tuple(unjudged))
 
 
 def _match(package: Package, version: str, found: Any) -> Match:
-    ids = tuple(dict.fromkeys(map(str, (found["id"], *(found.get("aliases") or ()), *(found.get("upstream") or ())))))
+    ids = tuple(dict.fromkeys(map(str, (found["id"], *(found.get("aliases") or ())))))
     own = found.get("database_specific") or {}
     return Match(
         package=package,

@@ -29,6 +29,8 @@ def read(found: Any, origin: str) -> Imported:
             skipped.append(Unjudged(what=name, why=f"{NAME} skipped it: {each['skip_reason']}"[:300], where=(origin,)))
             continue
         matches += [_match(name, str(each["version"]), vulnerability) for vulnerability in each["vulns"]]
+    if not found["dependencies"]:
+        skipped.append(Unjudged(what=NAME, why="it names no package that it looked at", where=(origin,)))
     return Imported(tool=NAME, origin=origin, matches=tuple(matches), unjudged=tuple(skipped))
 
 
