@@ -35,6 +35,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -270,6 +271,7 @@ class AzureOpenAi:
         return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:16]
 
 
+_NAME = re.compile("[A-Za-z0-9-]{2,64}")
 _WINDOWS = {"propagation": 60, "death_window": 300, "list_lag": 30}
 
 
@@ -284,6 +286,8 @@ def _wordless(principal: Principal) -> None:
 def _addresses(read: Settings) -> tuple[str, str, str]:
     """The resource manager's, the login's and the account's."""
     account = read.text("account")
+    if not _NAME.fullmatch(account):  # it becomes a part of a host's name
+        raise SettingsError("account is no name of an account", "write its name alone, like contoso-chat")
     found = (read.text("base_url", ARM), read.text("login_url", LOGIN))
     return (*found, read.text("endpoint", f"https://{account}.openai.azure.com"))
 

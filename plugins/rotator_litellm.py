@@ -226,8 +226,11 @@ def _id_of(value: str) -> str:
 
 
 def _key(row: Fields) -> Key:
+    key_id = row.text("token")
+    if not _ID.fullmatch(key_id):  # a deletion would take it for nobody's, and for done
+        raise Transient(f"{WHOSE} lists a key with a strange id")
     return Key(
-        id=row.text("token"),
+        id=key_id,
         state=KeyState.DISABLED if row.has("blocked") and row.flag("blocked") else KeyState.ENABLED,
         mark=row.label("key_alias") or None,
         created_at=row.time("created_at"),

@@ -227,7 +227,10 @@ def _keys_of(principal: Principal) -> str:
 
 
 def _key(row: Fields) -> Key:
-    return Key(id=row.text("id"), state=KeyState.ENABLED, mark=row.label("name") or None, grant=row.labels("roles"))
+    key_id = row.text("id")
+    if not _ID.fullmatch(key_id):  # a deletion would take it for nobody's, and for done
+        raise Transient("pinecone lists a key with a strange id")
+    return Key(id=key_id, state=KeyState.ENABLED, mark=row.label("name") or None, grant=row.labels("roles"))
 
 
 def _meaning(status: int, body: Any) -> Failure | None:

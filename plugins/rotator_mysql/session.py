@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
+from pymysql._auth import scramble_caching_sha2
 from pymysql.connections import Connection
 from pymysql.err import MySQLError
 
@@ -31,6 +32,8 @@ LOCKED = (4151, 3118)
 EXPIRED = (1820, 1862)
 OTHER_PROOF = 1698
 NO_SUCH_THREAD = 1094
+FAST = b"\3"
+"""Of caching_sha2_password: the hash was right, and the server's last word follows."""
 _DENIED = (1044, 1045, 1095, 1142, 1143, 1227, 1698, *LOCKED, *EXPIRED)
 _PASSING = (1040, 1053, 1129, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1836, 1927, 1969, 3024)
 _READ_ONLY = (1290, 1792)
@@ -150,11 +153,34 @@ class _Refusing:
         pass
 
     def authenticate(self, packet: object) -> object:
-        hint = "use `tls: verify-full`, or give the user mysql_native_password"
-        raise Denied("the server wants the password in clear text", hint, permission="TLS")
+        raise _refusal()
 
 
-_CLEAR = dict.fromkeys(("mysql_clear_password", "dialog", "sha256_password", "mysql_old_password"), _Refusing)
+class _HashAlone:
+    """caching_sha2_password until the server wants more than a hash: to a stranger its own key hides nothing."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def authenticate(self, packet: Any) -> object:
+        if packet.is_auth_switch_request():
+            salt = packet.read_all().removesuffix(b"\0")
+            self._client.write_packet(scramble_caching_sha2(self._client.password, salt))
+            packet = self._client._read_packet()
+        if packet.is_extra_auth_data() and packet.get_all_data()[1:] != FAST:
+            raise _refusal()
+        return self._client._read_packet() if packet.is_extra_auth_data() else packet
+
+
+def _refusal() -> Denied:
+    hint = "use `tls: verify-full`, or give the user mysql_native_password"
+    return Denied("the server wants the password in clear text", hint, permission="TLS")
+
+
+_CLEAR: dict[str, type[_Refusing | _HashAlone]] = {
+    **dict.fromkeys(("mysql_clear_password", "dialog", "sha256_password", "mysql_old_password"), _Refusing),
+    "caching_sha2_password": _HashAlone,
+}
 
 
 def said(error: BaseException) -> Said | None:

@@ -152,7 +152,7 @@ class Redis:
         with self._admin() as session:
             [login] = look(session, [user], sessions=False)
         has_it = login.stored is not None and _hashed(password) in login.stored.split()
-        return Verdict.NOT_YET if has_it and not login.open else Verdict.INVALID
+        return Verdict.NOT_YET if has_it else Verdict.INVALID
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """Which key the user holds, if this is its password; nobody logs in with it."""

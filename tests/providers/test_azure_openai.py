@@ -161,6 +161,10 @@ def test_it_reaches_three_hosts() -> None:
     ("settings", "word"),
     [
         ({"account": None}, "account"),
+        ({"account": "x.example/"}, "account"),
+        ({"account": "contoso@x.example:8443#"}, "account"),
+        ({"account": "ä" * 3}, "account"),
+        ({"account": "x" * 65}, "account"),
         ({"subscription": ".."}, "subscription"),
         ({"base_url": "http://management.example.com"}, "encryption"),
         ({"death_window": "soon"}, "death_window"),
@@ -172,6 +176,11 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any], word: str) -> None
         driver(9, **settings)
     assert word in caught.value.message
     assert caught.value.hint
+
+
+def test_an_account_that_would_be_another_host_is_reached_nowhere() -> None:
+    with pytest.raises(SettingsError, match="account is no name"):
+        AzureOpenAi.reach({"account": "x.example/"})
 
 
 @pytest.mark.parametrize("admin", ["", "{", "[]", '{"tenant": "t"}', json.dumps({**ADMIN, "tenant": "a\nb"})])

@@ -229,6 +229,17 @@ def test_only_the_principals_keys_are_listed_the_blocked_and_the_expired_too(ser
     assert listed == {ours: KeyState.ENABLED, blocked: KeyState.DISABLED, expired: KeyState.ENABLED}
 
 
+@pytest.mark.parametrize("token", ["sk-a-value-0123456789", "0" * 63, "A" * 64])
+def test_a_key_that_no_deletion_would_look_for_is_no_row_of_a_list(server: LiteLlmStandIn, token: str) -> None:
+    server.add("sk-ours-0123456789", team_id="team-ml")
+    (row,) = server.keys.values()
+    page = {"keys": [{**row, "token": token}], "total_count": 1, "total_pages": 1, "current_page": 1}
+    server.fail("GET /key/list", Reply(200, page))
+    with pytest.raises(Transient, match="strange id") as caught:
+        driver(server.url).keys(TEAM)
+    assert token not in caught.value.message
+
+
 class Restless(LiteLlmStandIn):
     """A key goes while its pages are read: one slips over the edge between two pages."""
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
 
 import pytest
 from rotator_mysql import Mysql
 from rotator_rabbitmq import Rabbitmq
 from rotator_redis import Redis
 
-from rotator.sdk import Ambiguous, Denied, Failure, KeyState, Permanent, Principal, Provider, Transient
+from rotator.sdk import Ambiguous, Denied, Failure, KeyState, Permanent, Principal, Provider, Transient, Verdict
 from tests.providers import mysql_setup, redis_setup
 from tests.providers.logins import ADMIN_PASSWORD, SHORT, login, mint
 from tests.providers.logins import request as wish
@@ -103,6 +104,81 @@ def test_whatever_else_answers_is_a_failure_in_time_that_shows_no_secret(kind: s
             assert ADMIN_PASSWORD not in said
             assert VALUE not in said
             assert failed.value.message.isprintable()
+
+
+# -- a stranger that speaks the protocol of MySQL ----------------------------------------------------------------------
+
+NATIVE, SHA2 = b"mysql_native_password", b"caching_sha2_password"
+SALT = b"0123456789abcdefghij"
+OK, FULL, FAST = b"\0\0\0\2\0\0\0", b"\1\4", b"\1\3"
+
+
+def greeting(plugin: bytes) -> bytes:
+    """Protocol 10, without TLS, with authentication plug-ins."""
+    low, high = struct.pack("<H", 0xA20D), struct.pack("<H", 0x008A)
+    return (
+        b"\x0a8.4.0\0"
+        b"\1\0\0\0"
+        + SALT[:8]
+        + b"\0"
+        + low
+        + b"\xff\2\0"
+        + high
+        + b"\x15"
+        + bytes(10)
+        + (SALT[8:] + b"\0" + plugin + b"\0")
+    )
+
+
+@contextmanager
+def mysql_that_says(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """A greeting and, after each packet of the login, the next answer; then OK to everything. And what was heard."""
+    heard: list[bytes] = []
+    script = list(answers)
+
+    def serve(guest: socket.socket, file: BinaryIO) -> None:
+        number = 0
+        while True:
+            said = script.pop(0) if script else OK
+            guest.sendall(struct.pack("<I", len(said))[:3] + bytes([number]) + said)
+            if said == FAST:
+                number += 1
+                continue
+            head = file.read(4)
+            if len(head) < 4:
+                return
+            heard.append(file.read(int.from_bytes(head[:3], "little")))
+            number = head[3] + 1
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            guest, _ = listener.accept()
+            with guest, guest.makefile("rb") as file, suppress(OSError):
+                serve(guest, file)
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], heard
+        thread.join()
+
+
+@pytest.mark.parametrize("before", [[greeting(SHA2)], [greeting(NATIVE), b"\xfe" + SHA2 + b"\0" + SALT + b"\0"]])
+def test_a_stranger_that_wants_more_than_a_hash_gets_no_password(before: list[bytes]) -> None:
+    """Neither in clear text nor encrypted with a key that the stranger made."""
+    with mysql_that_says(*before, FULL) as (port, heard):
+        driver = driver_at("mysql", port)
+        with pytest.raises(Denied, match="clear text"):
+            driver.verify(principal_of("mysql"), login("app_a", VALUE))
+    assert len(heard) == len(before)
+    assert VALUE.encode() not in b"".join(heard)
+
+
+@pytest.mark.parametrize("before", [[greeting(SHA2)], [greeting(NATIVE), b"\xfe" + SHA2 + b"\0" + SALT + b"\0"]])
+def test_a_hash_is_enough_where_the_server_has_the_password_in_its_cache(before: list[bytes]) -> None:
+    with mysql_that_says(*before, FAST) as (port, heard):
+        assert driver_at("mysql", port).verify(principal_of("mysql"), login("app_a", VALUE)) is Verdict.WORKS
+    assert VALUE.encode() not in b"".join(heard)
 
 
 # -- the API of RabbitMQ over HTTP -------------------------------------------------------------------------------------

@@ -245,8 +245,25 @@ def test_one_who_may_only_look_passes_the_check_and_is_denied_the_rest(server: P
     assert list(server.keys) == [key_id]
 
 
+@pytest.mark.parametrize("key_id", ["1", "not-a-uuid", "00000000-0000-0000-0000-00000000000g"])
+def test_a_key_that_no_deletion_would_look_for_is_no_row_of_a_list(key_id: str) -> None:
+    page = {"data": [{"id": key_id, "name": "x", "roles": []}]}
+    with Canned([reply(200, page)]) as canned, pytest.raises(Transient, match="strange id"):
+        ready(canned.url).keys(VECTORS)
+
+
 def test_a_key_without_a_name_is_listed_without_a_mark(server: PineconeStandIn) -> None:
-    server.fail("GET", Reply(200, {"data": [{"id": "k", "name": None, "project_id": PROJECT, "roles": []}]}))
+    server.fail(
+        "GET",
+        Reply(
+            200,
+            {
+                "data": [
+                    {"id": "8b7c2d3e-0000-4000-8000-000000000001", "name": None, "project_id": PROJECT, "roles": []}
+                ]
+            },
+        ),
+    )
     (key,) = ready(server.url).keys(VECTORS)
     assert (key.mark, key.grant) == (None, ())
 

@@ -289,6 +289,21 @@ def test_a_disabled_user_is_not_dead_and_a_wrong_password_of_it_is_nobodys(cache
     assert driver.verify(cache.principal, login("app_a", "SomethingElse1")) is Verdict.INVALID
 
 
+def test_a_user_that_was_enabled_between_the_refusal_and_the_look_is_not_dead(
+    cache: Arena, driver: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minted = mint(driver, cache.principal)
+    driver.set_state(cache.principal, minted.key_id, KeyState.DISABLED)
+    look = driver._admin
+
+    def enabled_meanwhile() -> object:
+        cache.server.run("ACL", "SETUSER", "app_a", "on")
+        return look()
+
+    monkeypatch.setattr(driver, "_admin", enabled_meanwhile)
+    assert driver.verify(cache.principal, minted.value) is Verdict.NOT_YET
+
+
 def test_a_user_that_needs_no_password_is_a_living_key(cache: Arena, driver: Redis) -> None:
     cache.server.run("ACL", "SETUSER", "app_a", "on", "nopass")
     assert held(driver, cache.principal).state is KeyState.ENABLED
