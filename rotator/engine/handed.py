@@ -160,7 +160,8 @@ def judge(rotation: Recorded, value: Secret, named: str | None = None) -> Judged
     exposed = rotation.row.exposure_end
     if exposed is not None and key.created_at is not None and key.created_at < exposed:
         raise NotTaken(f"{key.id} was made before the exposure ended", _another(rotation))
-    if killing.another_with(rotation, key.id, rotation.fingerprint(value)) is not None:
+    theirs = killing.another_with(rotation, key.id, rotation.fingerprint(value))
+    if theirs is not None or key.id == rotation.credential.current:
         raise NotTaken(f"{key.id} is another credential's key", _another(rotation))
     since = rotation.row.first_mint_at or rotation.now()
     return Judged(key_id=key.id, minted_at=min(key.created_at or since, rotation.now()))

@@ -183,6 +183,7 @@ HOLDS: dict[str, dict[str, str]] = {
     "alembic_version": {"version_num": WORD},
 }
 SCANS_ALLOWED = {
+    "EVERY_KEY",  # asked by a person who looks for a leaked value
     "OPEN",
     "ROTATIONS",
     "CREDENTIALS",
