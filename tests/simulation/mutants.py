@@ -482,7 +482,7 @@ MUTANTS = (
         ),
         breaks=("I6",),
         strategies=("assisted",),
-        first=1100,
+        first=290,
     ),
     Mutant(
         name="any acknowledgement will do",
