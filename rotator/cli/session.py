@@ -75,6 +75,8 @@ def _exposed(args: argparse.Namespace, assembly: Assembly) -> int:
         print(json.dumps(report([], selected=0), indent=2, ensure_ascii=False), file=out.stream)
     elif args.package:
         out.line("nothing was changed: no record says that anything is exposed")
+    elif found.lost:
+        out.line("nothing was changed: its death was never proven")
     else:
         out.line("nothing was changed: it is dead already; --assume-compromise --again rotates all the same")
     return INCOMPLETE if found.lost else PLANNED_OUTCOME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,24 @@ ECOSYSTEMS = {
 }
 """The same by the type that a package URL gives them; all others are called by their type. So is `deb`: its URLs name
 Debian's binaries, and OSV its sources, under which a binary of another name would never be found."""
+
+
+def installed_from(direct_url: str) -> str:
+    """Where something installed came from, by its `direct_url.json` (PEP 610): "" for an index, else a word like `git`.
+
+    What cannot be read came from no index that anybody could name.
+    """
+    try:
+        said = json.loads(direct_url)
+    except (ValueError, RecursionError):
+        return "url"
+    if not isinstance(said, dict) or not said:
+        return ""
+    if isinstance(said.get("vcs_info"), dict):
+        return str(said["vcs_info"].get("vcs", "git"))[:20]
+    if isinstance(said.get("dir_info"), dict):
+        return "editable" if said["dir_info"].get("editable") else "directory"
+    return "url"
 
 
 @dataclass(frozen=True, slots=True, order=True)

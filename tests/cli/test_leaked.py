@@ -332,3 +332,13 @@ def test_a_provider_that_is_down_cannot_be_asked_for_a_hint(two: Scene) -> None:
     answer = two.say("rotate", "--key-id", "ks/…abcd", *GO)
     assert answer.code == 2
     assert answer.lines[0].startswith("rotate: ks could not be asked about …abcd: ")
+
+
+def test_a_key_that_was_deleted_and_never_proven_dead_is_not_called_dead(two: Scene) -> None:
+    value = two.published("b")
+    assert two.say("adopt", "b").code == 0
+    assert two.say("revoke", "b", "--yes").code == 0
+    answer = two.say("rotate", "--leaked", *GO, stdin=value)
+    assert answer.code == 3, answer.err
+    assert "was deleted and never proven dead; `rotator prove b`" in answer.out
+    assert answer.out.splitlines()[-1] == "nothing was changed: its death was never proven"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from rotator.adapters.installed.gaps import EGGS, gaps_in
 from rotator.adapters.installed.starts import Starts, runs_at_start, starts_in
 from rotator.domain.failures import Permanent
-from rotator.domain.packages import PYPI, Component, Inventory, Package
+from rotator.domain.packages import PYPI, Component, Inventory, Package, installed_from
 
 KIND = "site-packages"
 
@@ -81,19 +80,9 @@ def _identity(each: Distribution) -> tuple[str, str]:
 
 def _elsewhere(each: Distribution) -> str:
     """Where its installer wrote down that it came from (PEP 610); "" for an index."""
-    said: object = {}
     with suppress(OSError, AttributeError):
-        try:
-            said = json.loads(each.read_text("direct_url.json") or "{}")
-        except (ValueError, RecursionError):
-            return "url"
-    if not isinstance(said, dict) or not said:
-        return ""
-    if isinstance(said.get("vcs_info"), dict):
-        return str(said["vcs_info"].get("vcs", "git"))[:20]
-    if isinstance(said.get("dir_info"), dict):
-        return "editable" if said["dir_info"].get("editable") else "directory"
-    return "url"
+        return installed_from(each.read_text("direct_url.json") or "{}")
+    return ""
 
 
 def _top_level(each: Distribution) -> list[str]:

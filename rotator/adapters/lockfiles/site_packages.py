@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rotator.adapters.lockfiles.form import Document, Found
 from rotator.adapters.lockfiles.gathering import Gathering
-from rotator.domain.packages import PYPI
+from rotator.domain.packages import PYPI, installed_from
 from rotator.domain.times import quoted
 
 KIND = "site-packages"
@@ -82,17 +81,7 @@ def _headers(path: Path) -> dict[str, str]:
 
 def _elsewhere(entry: Path) -> str:
     """What PEP 610 says of where it was installed from."""
-    try:
-        said = json.loads(_start(entry / "direct_url.json") or "{}")
-    except (ValueError, RecursionError):
-        return "url"
-    if not isinstance(said, dict) or not said:
-        return ""
-    if isinstance(said.get("vcs_info"), dict):
-        return str(said["vcs_info"].get("vcs", "git"))[:20]
-    if isinstance(said.get("dir_info"), dict):
-        return "editable" if said["dir_info"].get("editable") else "directory"
-    return "url"
+    return installed_from(_start(entry / "direct_url.json") or "{}")
 
 
 def _start(path: Path) -> str:
