@@ -230,6 +230,7 @@ def _listed(row: Any) -> Key:
         id=_text(row, "id"),
         state=_state(row),
         created_at=_instant(row, "created_at"),
+        created_by=_said(_member(row, "created_by"), "id")[:LONGEST],
         expires_at=_instant(row, "expires_at"),
         hint=" ".join(each[:LONGEST] for each in (_said(row, "name"), _said(row, "partial_key_hint")) if each),
     )

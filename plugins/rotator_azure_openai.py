@@ -24,10 +24,14 @@ One entry is one account, because the host that keys are tried at is the account
   that did not come to its end (https://learn.microsoft.com/rest/api/resources/tags/update-at-scope).
 - With `disableLocalAuth` keys are refused altogether: `listKeys` is a 400 that says so (seen in issues of
   Azure/terraform-azurerm-avm-res-cognitiveservices-account), and a key is answered 403.
-- The data plane says 401 to a wrong key and 403 to one that comes from a forbidden network. A 401 comes also from the
-  endpoint of another account; the proof's positive control tells these apart.
+- The data plane says 401 to a wrong key. A key has no rights of its own that could forbid it a list of models, so 403
+  tells nothing of it: that is the network's rules (https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks)
+  or `disableLocalAuth`, whatever key is shown. A 401 comes also from the endpoint of another account; the proof's
+  positive control tells these apart.
 
 Nothing here was tried on Azure. No use of a key is told, and nobody knows when it was made.
+
+The console's page: from memory, not checked.
 """
 
 from __future__ import annotations
@@ -74,7 +78,7 @@ VERSION = {"api-version": "2024-10-01"}
 TAGS_VERSION = {"api-version": "2021-04-01"}
 RIGHTS_VERSION = {"api-version": "2022-04-01"}
 MODELS = "/openai/models?api-version=2024-10-21"
-VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID, 403: Verdict.FORBIDDEN}
+VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID}
 ACTIONS = (
     "Microsoft.CognitiveServices/accounts/listKeys/action",
     "Microsoft.CognitiveServices/accounts/regenerateKey/action",
@@ -204,7 +208,11 @@ class AzureOpenAi:
         """List the models, which changes nothing."""
         bearer(value.reveal("secret"))  # the same check of what fits into a header
         shown = {"api-key": value.reveal("secret")}
-        return VERDICTS[self._data.get(MODELS, headers=shown, expect=VERDICTS).status]
+        status = self._data.get(MODELS, headers=shown, expect=(*VERDICTS, 403)).status
+        if status not in VERDICTS:
+            why = f"{self._data.base.name} forbids before it looks for whose key it is, so it tells nothing of the key"
+            raise Transient(why, "let this host through the account's network rules, and see that it takes keys")
+        return VERDICTS[status]
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """Azure gives the values, so they are compared."""

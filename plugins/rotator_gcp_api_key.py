@@ -18,11 +18,16 @@ of a secret does not say where secrets go), or an access token, which ends withi
 - Scopes become `apiTargets`, by service; without any the key gets the setting `services`, never all of the project's.
 - Gemini answers 400 with the reason API_KEY_INVALID to a key that is nobody's, and other 400s to one that lives (for
   example where the API is not offered at all), so no status alone is a proof and there is no plain HTTP probe.
-  A key that is for other services is refused 403 there: authentic. Seen in issues of google-gemini's repositories.
+  403 with a reason API_KEY_…_BLOCKED is a restriction of a key that Google knows: authentic
+  (https://cloud.google.com/php/docs/reference/common-protos/latest/Api.ErrorReason). Every other 403 tells nothing of
+  it: the service is not enabled, the project is suspended, or the key was "reported as leaked", which Google may take
+  back. Seen in issues of google-gemini's repositories.
 - A project has room for some hundreds of keys; what that refusal looks like is not confirmed (RESOURCE_EXHAUSTED).
 - How long a new key is on its way and a deleted one lives on is said to be minutes; the windows are a guess.
 
 Nothing here was tried on Google Cloud. Use is told by Cloud Monitoring alone, which is not asked.
+
+The console's page: from memory, not checked.
 """
 
 from __future__ import annotations
@@ -75,6 +80,7 @@ MOST_PAGES = 200
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 KEY_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _WINDOWS = {"propagation": 300, "death_window": 300, "list_lag": 60}
+_BLOCKED = re.compile(r"API_KEY_[A-Z_]+_BLOCKED")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
@@ -167,13 +173,13 @@ class ApiKeys:
         return tuple(_key(row) for page in self._pages() for row in page)
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
-        """List a model. What the key is for makes no difference: a refusal of the service is `FORBIDDEN`."""
+        """List a model. What the key is for makes no difference: a key's restriction is `FORBIDDEN`."""
         bearer(value.reveal("secret"))  # the same check of what fits into a header
         shown = {"x-goog-api-key": value.reveal("secret")}
         answer = self._models.get(MODELS, headers=shown, expect=(200, 400, 401, 403))
         if answer.status == 200:
             return Verdict.WORKS
-        if answer.status == 403:
+        if answer.status == 403 and any(_BLOCKED.fullmatch(each) for each in _reasons(answer.body)):
             return Verdict.FORBIDDEN
         if answer.status == 400 and "API_KEY_INVALID" in _reasons(answer.body):
             return Verdict.INVALID

@@ -11,6 +11,7 @@ A keyserver can be told to behave like many providers, and the settings say like
       cap: 2                         # keys of one principal
       console: https://keys.internal # by-hand: where a person makes keys
       lists: false, deletes: false   # by-hand, and a person deletes, too
+      trail: true                    # it tells who minted what
       disable: false, usage: true, identifies: true, expiry: true, scopes: true, probe: true
       propagation: 0s, death_window: 0s, list_lag: 0s
 
@@ -34,6 +35,8 @@ from rotator.sdk import (
     Disabling,
     Key,
     KeyState,
+    Made,
+    MadeKind,
     Minted,
     Minter,
     MintRequest,
@@ -123,6 +126,14 @@ class Keyserver:
         """One call that changes nothing."""
         self._client.get("/admin/whoami")
 
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        """What was minted since then, at every principal."""
+        answer = self._client.get(path("admin", "made", since=str(int(since.timestamp()))))
+        rows = _member(answer.body, "made")
+        if not isinstance(rows, list):
+            raise Transient("the keyserver's trail has another form")
+        return tuple(_made(row) for row in rows)
+
     def _pages(self, principal: Principal) -> Iterator[list[Key]]:
         query: dict[str, str] = {}
         for _ in range(MOST_PAGES):
@@ -162,6 +173,7 @@ def _offers(read: Settings, base_url: str) -> Capabilities:
         scopes=read.flag("scopes", True),
         usage=read.flag("usage", True),
         identifies=read.flag("identifies", True),
+        trail=read.flag("trail", True),
         propagation=read.duration("propagation", NOTHING),
         death_window=read.duration("death_window", NOTHING),
         list_lag=read.duration("list_lag", NOTHING),
@@ -234,11 +246,24 @@ def _key(row: Any) -> Key:
         mark=_optional(row, "mark"),
         slot=_optional(row, "slot"),
         created_at=_instant(row, "created_at"),
+        created_by=_optional(row, "created_by") or "",
         last_used_at=_instant(row, "last_used_at"),
         last_used_by=_optional(row, "last_used_by") or "",  # not every keyserver tells
         expires_at=_instant(row, "expires_at"),
         hint=_optional(row, "hint") or "",
         grant=_grant(row),
+    )
+
+
+def _made(row: Any) -> Made:
+    return Made(
+        kind=MadeKind.KEY,
+        id=_text(row, "id"),
+        name=_optional(row, "mark") or "",
+        where=_text(row, "principal"),
+        at=_instant(row, "created_at"),
+        by=_optional(row, "created_by") or "",
+        there=_text(row, "state") != KeyState.DELETED,
     )
 
 

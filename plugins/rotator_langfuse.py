@@ -19,6 +19,8 @@ https://langfuse.com/self-hosting/configuration/caching; not tried on a running 
   a use in between is kept again, for as long as the key is used without a pause of 300 s. Hence the death window, which
   our own looks must not fill. A refused value is kept in the same way.
 - `lastUsedAt` is listed, but nothing in the server writes it: there is no usage. `expiresAt` is set in the console.
+- To an organization's key the project is forbidden, with a message that asks whether it is one: authentic. Whoever
+  knows the secret of a project's pair is never forbidden to see it, so another 403 tells nothing of the pair.
 - There is no probe: no header of ours can be formed from two parts in Base64.
 - A deletion in a project that is not the organization's is a 404 too; it is told apart by its message.
 - The whole list comes at once. An organization's key needs a plan with the entitlement `admin-api`.
@@ -51,7 +53,8 @@ from rotator.sdk.http import BaseUrl, Client, basic, path
 
 CLOUD = "https://cloud.langfuse.com"
 PERMISSION = "an API key of the Langfuse organization that the project belongs to (Organization Settings, API Keys)"
-VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID, 403: Verdict.FORBIDDEN}
+VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID}
+ANOTHERS = "organization key"  # in the message that forbids an organization's key
 DEATH_WINDOW = timedelta(seconds=360)  # longer than the cache's time to live, so that a look does not prolong it
 SHOWN = 4  # characters at a secret key's end that the list shows
 SETTINGS = ("base_url", "public_key", "propagation", "death_window", "list_lag")
@@ -112,7 +115,12 @@ class Langfuse:
     def verify(self, principal: Principal, value: Secret) -> Verdict:
         """One look at the project that the pair belongs to."""
         shown = basic(value.reveal("public"), value.reveal("secret"))
-        return VERDICTS[self._client.get("/api/public/projects", headers=shown, expect=VERDICTS).status]
+        answer = self._client.get("/api/public/projects", headers=shown, expect=(*VERDICTS, 403))
+        if answer.status in VERDICTS:
+            return VERDICTS[answer.status]
+        if ANOTHERS in Fields.of(answer.body, "langfuse").label("message"):
+            return Verdict.FORBIDDEN
+        raise Transient("langfuse forbids a look at the pair's own project", "see what stands before it")
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """The key with this public key, if the pair is accepted and the secret key ends as the list shows."""

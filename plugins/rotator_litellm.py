@@ -20,6 +20,9 @@ litellm/proxy); not tried on a running proxy:
   admins are forbidden; it cannot tell an admin who may only look: the first mint does.
 - 401 is the answer to a key that is unknown, blocked or expired, but also when the key's team is blocked. `verify`
   reads which, and a blocked key is `NOT_YET`; to the probe only `token_not_found_in_db` is a death.
+- 403 means that a key may not call this route where it says so. The proxy also forbids before it looks for a key at
+  all: other addresses than `allowed_ips` (https://docs.litellm.ai/docs/proxy/ip_address) and routes that nobody may
+  call; that tells nothing of the key.
 - Each worker of the proxy keeps a key for 60 s (`user_api_key_cache_ttl`); without Redis a block or deletion reaches
   the other workers only then. `/key/info` answers for a deleted key from the archive, with status "deleted".
 - A key of type `llm_api` may not call /key/info and one of type `management` not /v1/models: each verifies by what it
@@ -64,6 +67,7 @@ VERIFY_AT = {"llm_api": "/v1/models", "default": "/v1/models", "management": "/k
 DEATH_WINDOW = timedelta(seconds=120)  # twice the cache's time to live
 HEADER = "x-litellm-api-key"
 UNKNOWN = "token_not_found_in_db"
+MAY_NOT = "not allowed to call this route"
 ALL_MODELS = "all models"
 WHOSE = "the proxy"
 PAGE = 100
@@ -139,7 +143,11 @@ class LiteLlm:
         answer = self._client.get(VERIFY_AT[self._key_type], headers=shown, expect=(200, 401, 403))
         if answer.status == 401:
             return _refused(Fields.of(answer.body, WHOSE))
-        return Verdict.WORKS if answer.status == 200 else Verdict.FORBIDDEN
+        if answer.status == 200:
+            return Verdict.WORKS
+        if MAY_NOT in str(answer.body):
+            return Verdict.FORBIDDEN
+        raise Transient(f"{WHOSE} forbids before it looks for a key", "see its allowed_ips and allowed_routes")
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """The value's SHA-256, if there is such a key; the value itself would be in the proxy's log of requests."""
@@ -197,7 +205,9 @@ def _offers(read: Settings, base: BaseUrl, key_type: str) -> Capabilities:
         propagation=read.duration("propagation", timedelta(seconds=60)),
         death_window=read.duration("death_window", DEATH_WINDOW),
         list_lag=read.duration("list_lag", timedelta(seconds=30)),
-        probe=Probe(url=f"{base.text}{VERIFY_AT[key_type]}", header=HEADER, invalid_word=UNKNOWN),
+        probe=Probe(
+            url=f"{base.text}{VERIFY_AT[key_type]}", header=HEADER, invalid_word=UNKNOWN, forbidden_word=MAY_NOT
+        ),
         least_permission=PERMISSION,
         console_url=f"{base.text}/ui",
     )

@@ -23,6 +23,11 @@ The account stays, with its role and its bindings; only its keys change. What is
   `needs.expires` says when, within 365 days.
 - How long a change takes to reach every server, how often the API may be asked, how many keys an account may have, and
   how late `last_used_at` comes is not documented; the windows below are assumptions and settings.
+- Who made what is read from the organisation's audit log (`/organization/audit_logs`, newest first as the vendor's
+  example shows it), which somebody must have switched on before: https://help.openai.com/en/articles/9687866. It names
+  a key by its "tracking ID", taken here for the id that the list of keys has; not confirmed.
+- A list of keys names their owner, which is told as who made them.
+- Where a person finds the admin keys in the console: from memory, not checked.
 - Least permission: "Organization Administration: Write" of a restricted admin key (https://docs.doppler.com/docs/openai);
   reading alone is what `check_admin` can find out.
 """
@@ -40,6 +45,8 @@ from rotator.sdk import (
     Disabling,
     Key,
     KeyState,
+    Made,
+    MadeKind,
     Minted,
     MintRequest,
     Permanent,
@@ -67,6 +74,38 @@ NO_SUCH_KEY = "invalid_api_key"
 LACKS_SCOPES = "Missing scopes"
 COUNTRY = "unsupported_country_region_territory"
 """The one known 403 that speaks of the caller and not of the key."""
+
+
+MADE = {
+    "api_key.created": MadeKind.KEY,
+    "tenant.admin_api_key.created": MadeKind.KEY,
+    "tenant.project_api_key.created": MadeKind.KEY,
+    "service_account.created": MadeKind.SERVICE_ACCOUNT,
+    "user.added": MadeKind.USER,
+    "tenant.user.added": MadeKind.USER,
+    "invite.sent": MadeKind.INVITATION,
+    "tenant.user.invited": MadeKind.INVITATION,
+    "role.created": MadeKind.ROLE,
+    "role.assignment.created": MadeKind.ROLE,
+    "tenant.custom_role.created": MadeKind.ROLE,
+    "workload_identity_provider.created": MadeKind.FEDERATION,
+    "workload_identity_provider_mapping.created": MadeKind.FEDERATION,
+    "tenant.workload_identity.provider.created": MadeKind.FEDERATION,
+    "tenant.workload_identity.mapping.created": MadeKind.FEDERATION,
+    "tenant.sso_connection.created": MadeKind.FEDERATION,
+    "scim.enabled": MadeKind.FEDERATION,
+    "certificate.created": MadeKind.OTHER,
+    "external_key.registered": MadeKind.OTHER,
+    "project.created": MadeKind.OTHER,
+    "tunnel.created": MadeKind.OTHER,
+    "user.updated": MadeKind.CHANGE,
+    "role.updated": MadeKind.CHANGE,
+    "api_key.updated": MadeKind.CHANGE,
+    "service_account.updated": MadeKind.CHANGE,
+    "workload_identity_provider.updated": MadeKind.CHANGE,
+    "workload_identity_provider_mapping.updated": MadeKind.CHANGE,
+}
+"""Events of the audit log (as the vendor's OpenAPI description has them) after which there may be a way back in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +160,7 @@ class OpenAi:
             strategy=OVERLAP,
             expiry=True,
             usage=True,
+            trail=True,
             propagation=read.duration("propagation", timedelta(minutes=2)),
             death_window=read.duration("death_window", timedelta(minutes=5)),
             list_lag=read.duration("list_lag", timedelta(minutes=1)),
@@ -198,6 +238,33 @@ class OpenAi:
                 raise Permanent("the service account has no role in the project", "make it a member of the project")
         self._client.get(_page(home, limit="1"))
 
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        """What the audit log tells, of the whole organisation; what a later event deleted is not there any more."""
+        gone: set[str] = set()
+        made = []
+        for event in self._events(since):
+            kind = event.text("type")
+            what = event.fields(kind) if event.has(kind) else None
+            if what is None or not what.has("id"):
+                continue
+            if kind.endswith((".deleted", ".archived")):
+                gone.add(what.text("id"))
+            elif kind in MADE:
+                made.append(_made(event, MADE[kind], what, there=what.text("id") not in gone))
+        return tuple(made)
+
+    def _events(self, since: datetime) -> Iterator[Fields]:
+        query = {"limit": PAGE}
+        for _ in range(MOST_PAGES):
+            page = Fields.of(self._client.get(path("organization", "audit_logs", **query)).body, NAME)
+            rows = page.rows("data")
+            recent = [row for row in rows if (row.unix("effective_at") or since) >= since]
+            yield from recent
+            if not page.flag("has_more") or not recent:
+                return
+            query["after"] = rows[-1].text("id")
+        raise Transient("openai's audit log does not end")
+
     # -- what is asked -------------------------------------------------------------------------------------------------
 
     def _home(self, principal: Principal) -> Home:
@@ -259,10 +326,49 @@ def _key(row: Fields, now: datetime) -> Key:
         state=KeyState.DISABLED if ends is not None and ends <= now else KeyState.ENABLED,
         mark=row.label("name") or None,
         created_at=row.unix("created_at"),
+        created_by=_owner(row),
         last_used_at=row.unix("last_used_at"),
         expires_at=ends,
         hint=row.label("redacted_value"),
     )
+
+
+def _owner(row: Fields) -> str:
+    """Who the list says that a key is of: the account's id, or the person's address."""
+    owner = row.fields("owner") if row.has("owner") else None
+    if owner is None:
+        return ""
+    whose = next((owner.fields(each) for each in ("service_account", "user") if owner.has(each)), owner)
+    return whose.label("email") or whose.label("id")
+
+
+def _made(event: Fields, kind: MadeKind, what: Fields, *, there: bool) -> Made:
+    data = next((what.fields(each) for each in ("data", "changes_requested") if what.has(each)), what)
+    names = (what.label("role_name"), *(data.label(each) for each in ("name", "email", "role_name", "role")))
+    if kind is MadeKind.CHANGE:
+        names = (" ".join(each for each in (event.text("type"), *names) if each),)
+    where = event.fields("project").label("name") or event.fields("project").label("id") if event.has("project") else ""
+    return Made(
+        kind=kind,
+        id=what.text("id"),
+        name=next((each for each in names if each), ""),
+        where=where,
+        at=event.unix("effective_at"),
+        by=_actor(event.fields("actor")) if event.has("actor") else "",
+        there=there,
+    )
+
+
+def _actor(actor: Fields) -> str:
+    """Whose session it was, or which key was used and whose it is."""
+    if actor.has("session"):
+        session = actor.fields("session")
+        user = session.fields("user") if session.has("user") else session
+        return " from ".join(
+            each for each in (user.label("email") or user.label("id"), session.label("ip_address")) if each
+        )
+    key = actor.fields("api_key") if actor.has("api_key") else actor
+    return f"key {key.label('id')}" if key.label("id") else ""
 
 
 def _verdict(answer: Answer) -> Verdict:

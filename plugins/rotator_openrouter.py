@@ -22,6 +22,8 @@ What is known, and from where; nothing of it was tried on the real service:
   told must not look like a key that nobody uses.
 - No cap, no rate and no time that a change takes to reach every server are documented; 429 is. The windows below are
   assumptions and settings.
+
+The console's page: from memory, not checked.
 """
 
 from __future__ import annotations

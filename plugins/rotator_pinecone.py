@@ -19,8 +19,10 @@ https://docs.pinecone.io/guides/projects/manage-api-keys, https://docs.pinecone.
 - Keys have no times at all, no end and no last use, and cannot be disabled.
 - 403 is a missing permission, a role that the plan does not have, and by its description a full quota; the error's
   code tells. The description's own example gives QUOTA_EXCEEDED with 429. Both are `CapFull`.
-- A key verifies by listing indexes. One without a role for that is forbidden (403, not confirmed), which is as good a
-  proof of life to the probe. The probe sends no version and so speaks the oldest one that is supported.
+- A key verifies by listing indexes. One without a role for that is forbidden: 403 with the code FORBIDDEN or
+  PERMISSION_DENIED, both of which the description lists, though not for which call; not confirmed. Another 403 is not
+  Pinecone's word on the key and proves no life. The probe knows FORBIDDEN alone; it sends no version and so speaks the
+  oldest one that is supported.
 - The whole list of keys comes at once.
 """
 
@@ -63,7 +65,8 @@ API, LOGIN = "https://api.pinecone.io", "https://login.pinecone.io"
 AUDIENCE = "https://api.pinecone.io/"
 VERSION = {"X-Pinecone-Api-Version": "2026-04"}
 PERMISSION = "a Pinecone service account that is an owner or manager of the project"
-VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID, 403: Verdict.FORBIDDEN}
+VERDICTS = {200: Verdict.WORKS, 401: Verdict.INVALID}
+LACKS_ROLE = ("FORBIDDEN", "PERMISSION_DENIED")
 FULL = ("QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED")
 DEATH_WINDOW = timedelta(minutes=5)
 MARGIN = 60.0  # seconds before its end when an access token is no longer used
@@ -124,7 +127,12 @@ class Pinecone:
     def verify(self, principal: Principal, value: Secret) -> Verdict:
         """One list of the project's indexes."""
         shown = {**header("Api-Key", value.reveal("secret")), **VERSION}
-        return VERDICTS[self._client.get("/indexes", headers=shown, expect=VERDICTS).status]
+        answer = self._client.get("/indexes", headers=shown, expect=(*VERDICTS, 403))
+        if answer.status in VERDICTS:
+            return VERDICTS[answer.status]
+        if _code(answer.body) in LACKS_ROLE:
+            return Verdict.FORBIDDEN
+        raise Transient("pinecone forbids, and not because the key lacks a role", "see what stands before its API")
 
     def identify(self, principal: Principal, value: Secret) -> str | None:
         """Pinecone does not tell."""
@@ -212,7 +220,9 @@ def _offers(read: Settings, base: BaseUrl) -> Capabilities:
         propagation=read.duration("propagation", timedelta(seconds=60)),
         death_window=read.duration("death_window", DEATH_WINDOW),
         list_lag=read.duration("list_lag", timedelta(seconds=60)),
-        probe=Probe(url=f"{base.text}/indexes", header="Api-Key", template="{secret}", works=(200, 403)),
+        probe=Probe(
+            url=f"{base.text}/indexes", header="Api-Key", template="{secret}", forbidden_word=f'"{LACKS_ROLE[0]}"'
+        ),
         least_permission=PERMISSION,
         console_url="https://app.pinecone.io",
     )
@@ -233,11 +243,14 @@ def _key(row: Fields) -> Key:
     return Key(id=key_id, state=KeyState.ENABLED, mark=row.label("name") or None, grant=row.labels("roles"))
 
 
-def _meaning(status: int, body: Any) -> Failure | None:
+def _code(body: Any) -> Any:
     error = body.get("error") if isinstance(body, dict) else None
-    code = error.get("code") if isinstance(error, dict) else None
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def _meaning(status: int, body: Any) -> Failure | None:
     if status == 401:
         return _Refused("pinecone refuses the admin credential", "give this provider another admin credential")
-    if status in (403, 429) and code in FULL:
+    if status in (403, 429) and _code(body) in FULL:
         return CapFull("the project has as many keys as it may have", "delete a key that is not needed")
     return None

@@ -14,12 +14,16 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Place, Principal, Publication
-from rotator.domain.failures import Failure
+from rotator.domain.failures import Failure, Permanent
+from rotator.domain.figures import Census, Figures, Group
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Probe, Verdict
+from rotator.domain.made import Made
+from rotator.domain.outline import Outline
 from rotator.domain.packages import Inventory, Package
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
 from rotator.domain.secret import SECRET_TEXT, Secret
+from rotator.domain.tokens import Token
 
 T = TypeVar("T")
 
@@ -70,6 +74,25 @@ class Provider(Protocol):
     def check_admin(self, principal: Principal) -> None:
         """Use the admin credential without changing anything; `Denied` names the permission it lacks."""
         ...
+
+
+@runtime_checkable
+class TellsTrail(Protocol):
+    """A provider that tells who made what: where `Capabilities.trail` says so; for the end of an incident."""
+
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        """What was made since then in the whole account: keys, users, service accounts, roles, federation rules.
+
+        All pages, and what is gone again too where the provider remembers it. Twice: a new look.
+        """
+        ...
+
+
+def trail_of(provider: Provider, principal: Principal, since: datetime) -> tuple[Made, ...]:
+    """The trail of a provider, which may be none. Raises `Permanent` where it tells none, and what `trail` raises."""
+    if isinstance(provider, TellsTrail):
+        return provider.trail(principal, since)
+    raise Permanent("this driver tells nothing of who made what", "look for it in the provider's console")
 
 
 ABSENT = ""
@@ -211,8 +234,20 @@ class Journal(Protocol):
         """The credential's one open rotation."""
         ...
 
+    def open_rotations(self, only: Collection[str] | None = None) -> tuple[Rotation, ...]:
+        """All that are open, the oldest first; or those of these credentials."""
+        ...
+
+    def rotating(self) -> tuple[str, ...]:
+        """The names of the credentials with an open rotation, sorted; of an index alone."""
+        ...
+
     def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
         """Rotations, newest first."""
+        ...
+
+    def emergencies(self, reason: str = "") -> tuple[Rotation, ...]:
+        """The rotations of emergencies whose reason begins so, however old, newest first; by an index of their own."""
         ...
 
     def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
@@ -224,8 +259,12 @@ class Journal(Protocol):
         """The credential's row; a fresh one for a name never saved."""
         ...
 
-    def credentials(self) -> tuple[CredentialRow, ...]:
-        """All rows, by name."""
+    def credentials(self, after: str = "", limit: int | None = None) -> tuple[CredentialRow, ...]:
+        """All rows, by name; with a `limit` so many of those whose name comes behind `after`."""
+        ...
+
+    def credentials_among(self, names: Collection[str]) -> tuple[CredentialRow, ...]:
+        """The rows of these names, by name; none for a name never saved."""
         ...
 
     def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
@@ -256,6 +295,10 @@ class Journal(Protocol):
         """Leave a request for the owner of the open rotation, and wake it if nobody holds it."""
         ...
 
+    def note(self, credential: str, events: Sequence[Event], now: datetime) -> None:
+        """Add to a credential's own trail, whoever owns its rotations. Twice: it is there twice."""
+        ...
+
     # reconciler
     def sight(self, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
         """Remember first sightings of these keys, forget those of others, return them all."""
@@ -283,6 +326,17 @@ class Journal(Protocol):
         """Remember a short text under a name; None forgets it."""
         ...
 
+    def replace(self, name: str, text: str, *, expected: str | None) -> bool:
+        """Remember a text where `expected` is what is remembered now, None: nothing; whether `text` is there now.
+
+        Of many that expect the same one alone succeeds. Twice: True again, unless somebody else did so meanwhile.
+        """
+        ...
+
+    def remembered(self, prefix: str) -> tuple[str, ...]:
+        """The names that begin so and under which something is remembered, sorted."""
+        ...
+
     # its own age
     def restore(self, row: Rotation, now: datetime) -> None:
         """Enter or overwrite a terminal row that the world remembers, while rebuilding. Twice: the same."""
@@ -294,6 +348,63 @@ class Journal(Protocol):
 
     def set_older_than_world(self, why: str | None) -> None:
         """Remember it, so that nothing is claimed; None after it was rebuilt."""
+        ...
+
+
+@runtime_checkable
+class Accounts(Protocol):
+    """A journal in numbers: for metrics, not the engine. Safe for many threads; twice: a new look."""
+
+    def figures(self) -> Figures:
+        """What is open and what is wrong, of one moment; by indexes, so that it takes as long as there is of that."""
+        ...
+
+    def census(self, groups: Sequence[Group], now: datetime) -> Census:
+        """Every credential counted in its group: a walk over all of them, within the database."""
+        ...
+
+
+@runtime_checkable
+class Overview(Protocol):
+    """A journal for people who look at all of it. Safe for many threads; twice: a new look."""
+
+    def outline(self, after: str = "", limit: int = 1000) -> tuple[Outline, ...]:
+        """Up to `limit` credentials in short, by name, of those whose name comes behind `after`."""
+        ...
+
+    def amiss(self, limit: int) -> tuple[CredentialRow, ...]:
+        """Up to `limit` of those that are held or have a place that was left behind; the latter first, each by name."""
+        ...
+
+    def last_event(self) -> int:
+        """How many events the whole trail has; `events(after=...)` counts as this does."""
+        ...
+
+
+class Tokens(Protocol):
+    """The API's tokens, kept beside the journal as hashes. Safe for many threads and processes.
+
+    What is done to one is written to the trail in the same breath, in a chain of its own (`rotator.domain.tokens`).
+    """
+
+    def add(self, token: Token, event: Event) -> bool:
+        """Keep a new one; False, and nothing written, where its name was ever given. Twice: False."""
+        ...
+
+    def find(self, digest: str) -> Token | None:
+        """The one with this hash, whether it is valid or not."""
+        ...
+
+    def every(self) -> tuple[Token, ...]:
+        """All that were ever made, the oldest first."""
+        ...
+
+    def revoke(self, name: str, now: datetime, event: Event) -> bool:
+        """End it now; False, and nothing written, where there is none or it is revoked already. Twice: False."""
+        ...
+
+    def used(self, name: str, now: datetime) -> None:
+        """Remember when it was used last. No event. Twice: the later time counts."""
         ...
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.servers import Unavailable, aws, kubernetes, mariadb, openbao, postgres, rabbitmq, redis
 from tests.servers.aws import AwsServer
+from tests.servers.chromium import Chromium
+from tests.servers.chromium import start as start_chromium
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.kubernetes.kubectl import Kubectl, unpack
 from tests.servers.mariadb import MariadbServer
@@ -140,6 +142,15 @@ def redis_server(_redis_server: RedisServer) -> RedisServer:
     """The server of this test process, without users and keys; skips where there is no program."""
     _redis_server.empty()
     return _redis_server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The browser of this test process; skips where there is no program."""
+    with ExitStack() as ending:
+        browser = _start(start_chromium)
+        ending.callback(browser.stop)
+        yield browser
 
 
 @pytest.fixture(scope="session")

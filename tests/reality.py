@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests import servers
-from tests.servers import mariadb, openbao, postgres, rabbitmq, redis
+from tests.servers import chromium, mariadb, openbao, postgres, rabbitmq, redis
 from tests.servers.kubernetes import kubectl
+from tests.upgrade import wheels
 
 PROPERTY = "tested on"
 REQUIRED = "ROTATOR_REQUIRE_REAL"
@@ -29,6 +30,8 @@ SERVER_OF_FIXTURE = {
     "mariadb_server": mariadb.NAME,
     "rabbitmq_server": rabbitmq.NAME,
     "redis_server": redis.NAME,
+    "chromium": chromium.NAME,
+    "older_wheel": wheels.NAME,
 }
 SPELLING = {name.lower(): name for name in SERVER_OF_FIXTURE.values()}
 COLUMNS = ("real", "stand-in", "skipped")

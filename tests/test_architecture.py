@@ -39,7 +39,11 @@ BREACHES: Final = {
     "psycopg": ("rotator/adapters/journal/planted.py", "import psycopg"),
     "apscheduler": ("rotator/app/planted.py", "import apscheduler.triggers.cron"),
     "pydantic": ("rotator/app/planted.py", "from pydantic import BaseModel"),
+    "prometheus": ("rotator/app/planted.py", "import prometheus_client"),
+    "http-server": ("rotator/app/planted.py", "import fastapi"),
+    "templates": ("rotator/api/planted.py", "import jinja2"),
     "structlog": ("rotator/app/planted.py", "import structlog"),
+    "apprise": ("rotator/app/planted.py", "import apprise"),
     "tenacity": ("plugins/rotator_planted.py", "import tenacity"),
     "database-clients": ("rotator/adapters/planted.py", "import pg8000"),
 }

@@ -19,18 +19,21 @@ What AWS does, and where that is said:
 - IAM is eventually consistent (IAM User Guide, "Troubleshoot IAM"): how long is documented nowhere; the windows here
   are a guess on the safe side. The region's STS is asked, where consumers' requests are judged as well.
 - GetAccessKeyLastUsed may lag, and tells service and region of the last use alone. Of a key that does not exist any
-  more AWS is said to answer AccessDenied; not confirmed.
+  more AWS is said to answer AccessDenied; not confirmed. So a denial is believed of a key that a second list has still:
+  one that vanished in between is none of the list. Where that list lags, too, the rotation parks until `resume`.
 - Sessions that were made with a key (GetSessionToken, AssumeRole) outlive its deletion, up to 36 hours, unless the
   user is denied `aws:TokenIssueTime` before now. The proof of death is of the key, not of those.
 
 There is no plain HTTP probe: each request is signed.
+
+The console's page: from memory, not checked.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Self
 from xml.etree.ElementTree import Element
 
@@ -38,9 +41,11 @@ from rotator.sdk import (
     UNMARKED,
     Ambiguous,
     Capabilities,
+    Denied,
     Disabling,
     Key,
     KeyState,
+    Made,
     Minted,
     MintRequest,
     Permanent,
@@ -57,6 +62,7 @@ from rotator.sdk.http import BaseUrl
 from .admin import KEY_ID, SigningKey, admin_key
 from .answers import DENIED, GONE, UNKNOWN_KEY, failure_of
 from .iam import STATUSES, Iam, Region, User, Windows, instant, policy, state_of
+from .trail import made_since
 from .wire import Query, text_at
 
 DEFAULT_REGION = "us-east-1"
@@ -105,6 +111,7 @@ class AccessKeys:
             disabling=Disabling.REVERSIBLE,
             usage=self._usage,
             identifies=True,
+            trail=True,
             least_permission=_policy(user.arn(self._iam.partition), usage=self._usage),
             console_url=f"https://console.aws.amazon.com/iam/home#/users/details/{user.name}?section=security_credentials",
             propagation=self._windows.propagation,
@@ -126,8 +133,10 @@ class AccessKeys:
     def keys(self, principal: Principal) -> tuple[Key, ...]:
         """The user's keys, and one more request for each where use is asked for."""
         user = User.of(principal)
-        rows = self._iam.members(user, "ListAccessKeys", "ListAccessKeysResult/AccessKeyMetadata/member")
-        return tuple(self._key(user, row) for row in rows)
+        return tuple(key for row in self._rows(user) if (key := self._key(user, row)) is not None)
+
+    def _rows(self, user: User) -> Iterator[Element]:
+        return self._iam.members(user, "ListAccessKeys", "ListAccessKeysResult/AccessKeyMetadata/member")
 
     def verify(self, principal: Principal, value: Secret) -> Verdict:
         """GetCallerIdentity, signed with the value. A secret that is not its id's is `INVALID` as well."""
@@ -165,11 +174,21 @@ class AccessKeys:
         self._iam.ask(user, "UpdateAccessKey", accept=(GONE,), AccessKeyId=NOBODYS, Status="Inactive")
         self._iam.ask(user, "DeleteAccessKey", accept=(GONE,), AccessKeyId=NOBODYS)
 
-    def _key(self, user: User, row: Element) -> Key:
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        """The account's users, roles, identity providers and access keys that were made since then, by IAM's lists."""
+        return made_since(self._iam, since)
+
+    def _key(self, user: User, row: Element) -> Key | None:
+        """None for one that has vanished since it was listed."""
         key_id = text_at(row, "AccessKeyId")
         if not KEY_ID.fullmatch(key_id):
             raise Transient("IAM lists a key without an id")
-        used = self._last_used(user, key_id) if self._usage else None
+        try:
+            used = self._last_used(user, key_id) if self._usage else None
+        except Denied:
+            if any(text_at(each, "AccessKeyId") == key_id for each in self._rows(user)):
+                raise
+            return None
         by = (text_at(used, "ServiceName"), text_at(used, "Region"))
         return Key(
             id=key_id,

@@ -20,6 +20,8 @@ What AWS does, and where that is said:
 - Short-term keys are made by whoever has credentials, without IAM: they are none of these.
 
 Nothing here was tried on AWS.
+
+The console's page: from memory, not checked.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from .wire import Query, text_at
 
 VERSION = "2010-05-08"
 MOST_PAGES = 1_000
+PAGED = frozenset({"ListUsers", "ListRoles"})
+"""Lists of the account that come in pages; those of identity providers do not."""
 STATES = {"Active": KeyState.ENABLED, "Inactive": KeyState.DISABLED, "Expired": KeyState.DISABLED}
 STATUSES = {KeyState.ENABLED: "Active", KeyState.DISABLED: "Inactive"}
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_User.html
@@ -134,6 +136,20 @@ class Iam:
             return answer
         need = f"iam:{action} on {user.arn(self.partition)}"
         raise failure_of(answer, need, self._query.base.name, once=once)
+
+    def account(self, action: str, path: str) -> Iterator[Element]:
+        """Everything that a list of the whole account has, over all pages."""
+        parameters: dict[str, str] = {"MaxItems": "1000"} if action in PAGED else {}
+        for _ in range(MOST_PAGES):
+            answer = self._query.ask(self._key, action, parameters)
+            if not answer.ok:
+                raise failure_of(answer, f"iam:{action} on *", self._query.base.name, once=False)
+            result = answer.result
+            yield from [] if result is None else result.findall("/".join(f"{{*}}{each}" for each in path.split("/")))
+            if text_at(result, f"{action}Result/IsTruncated") != "true":
+                return
+            parameters = {**parameters, "Marker": text_at(result, f"{action}Result/Marker")}
+        raise Transient(f"the list of {self._query.base.name} does not end")
 
     def members(self, user: User, action: str, path: str, **parameters: str) -> Iterator[Element]:
         """Everything that a list has, over all pages; `path` is where its members are."""

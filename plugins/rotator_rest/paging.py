@@ -44,7 +44,7 @@ class Paging:
     ) -> Iterator[list[Any]]:
         """The rows of each page, all that the server sent: what is left out of them must not move or end the paging.
 
-        Raises `Transient` for a list without an end, `Permanent` for one that leads away.
+        Raises `Transient` for a list without an end, or with more and no way there; `Permanent` where it leads away.
         """
         here, count = self._begin(target), 0
         for number in range(1, MOST_PAGES + 1):
@@ -64,15 +64,25 @@ class Paging:
     def _after(
         self, target: str, base: BaseUrl, answer: Answer, rows: list[Any], number: int, count: int
     ) -> str | None:
-        if self.more is not None and not _more(pointed(answer.body, self.more)):
+        more = self.more is not None and _more(pointed(answer.body, self.more))
+        if self.more is not None and not more:
             return None
+        on = self._way_on(target, base, answer, rows, number, count)
+        if on is None and more:
+            raise Transient("the list says that it has more, and not where", f"see {AT}")
+        return on
+
+    def _way_on(
+        self, target: str, base: BaseUrl, answer: Answer, rows: list[Any], number: int, count: int
+    ) -> str | None:
+        """None only where the list ends in the form that says so: what is cut short may hide a key that lives."""
         match self.way:
             case "link":
                 found = _NEXT.search(answer.headers.get("Link", ""))
                 return _within(base, target, found[1]) if found else None
             case "url":
                 url = pointed(answer.body, self.at)
-                return _within(base, target, url) if url else None
+                return _within(base, target, url) if url not in (None, "") else None
             case "cursor":
                 cursor = pointed(answer.body, self.at)
                 return _with(target, self.parameter, _cursor(cursor)) if cursor not in (None, "") else None

@@ -12,14 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Failure, Transient
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.made import Made
 from rotator.domain.secret import Secret
-from rotator.ports import Provider
+from rotator.ports import Provider, trail_of
 
 PATIENCE = timedelta(milliseconds=250)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -33,13 +34,37 @@ BUSY = timedelta(seconds=1)
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
+THROTTLED_HERE, THROTTLED_THERE = "limit", "provider"
+"""Who kept a call back: a limit of ours, or whoever was called."""
+
+
+class Hears(Protocol):
+    """Told of what became of calls, by the thread that made them. Must not raise."""
+
+    def throttled(self, by: str) -> None:
+        """A call was kept back: `THROTTLED_HERE` or `THROTTLED_THERE`."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """A call that was sent failed: the failure's type, as a word."""
+        ...
+
+
+class Deaf:
+    """Hears nothing."""
+
+    def throttled(self, by: str) -> None:
+        """Nothing."""
+
+    def failed(self, reason: str) -> None:
+        """Nothing."""
 
 
 class Bucket:
     """A token bucket that holds one token: requests are spread evenly, `rate` a second; None: without a limit.
 
-    `clock` gives seconds that never go back. Who is refused is told a turn of his own, so that those who wait outside
-    do not all come back at once.
+    `clock` gives seconds that never go back. Who waits inside goes in the order in which he came. Who is refused is
+    told a turn of his own, so that those who wait outside do not all come back at once.
     """
 
     def __init__(self, rate: float | None, clock: Clock = time.monotonic, sleep: Sleep = time.sleep) -> None:
@@ -47,28 +72,57 @@ class Bucket:
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._next = self._paused_until = self._line = clock()
+        self._inside = 0  # who wait for the turn that they have
+        self._pauses = 0
         self._streak = 0  # of throttles that did not say how long
         self._streak_at = self._next
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two turns; 0 without a limit."""
+        return self._interval
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._inside
+
+    @property
+    def paused(self) -> float:
+        """Seconds for which nobody has a turn; 0 without a pause."""
+        return max(0.0, self._paused_until - self._clock())
 
     def take(self, patience: float) -> None:
         """Return when a request may be sent. Raises `Transient` when that is more than `patience` seconds away."""
         give_up = self._clock() + patience
-        while (wait := self._try(give_up)) > 0:
-            self._sleep(wait)
+        while not self._sat_out(*self._turn_before(give_up)):
+            pass  # a pause that came meanwhile took the turn away
 
-    def _try(self, give_up: float) -> float:
-        """Take the token, or say how long to wait for it."""
+    def _turn_before(self, give_up: float) -> tuple[float, int]:
+        """A turn, and how many pauses there were when it was given."""
         with self._lock:
             now = self._clock()
-            free = max(self._next, self._paused_until)
-            if free <= now:
-                self._next = now + self._interval
-                return 0.0
-            if free <= give_up:
-                return free - now
-            self._line = min(max(self._line, free) + self._interval, free + LONGEST_LINE.total_seconds())
-            turn = timedelta(seconds=self._line - now)
-        raise Transient("the rate limit is reached", retry_after=turn, throttled=True)
+            turn = max(self._next, self._paused_until, now)
+            if turn <= give_up or turn == now:
+                self._next = turn + self._interval
+                return turn, self._pauses
+            self._line = min(max(self._line, turn) + self._interval, turn + LONGEST_LINE.total_seconds())
+            told = timedelta(seconds=self._line - now)
+        raise Transient("the rate limit is reached", retry_after=told, throttled=True)
+
+    def _sat_out(self, turn: float, pauses: int) -> bool:
+        """Sleep until the turn; whether it still is one."""
+        wait = turn - self._clock()
+        if wait <= 0:
+            return True
+        with self._lock:
+            self._inside += 1
+        try:
+            self._sleep(wait)
+        finally:
+            with self._lock:
+                self._inside -= 1
+        return pauses == self._pauses
 
     def heard(self, failure: Transient, sent_at: float) -> None:
         """Pause for as long as a server asks; for a throttle without a word 1 s, 2 s, 4 s … while it lasts."""
@@ -84,6 +138,8 @@ class Bucket:
                 pause = timedelta(seconds=2 ** min(self._streak - 1, 12))
             pause = min(pause, LONGEST_PAUSE)
             self._paused_until = max(self._paused_until, now + pause.total_seconds())
+            self._next = max(self._paused_until, now + self._interval)  # whoever has a turn already asks for another
+            self._pauses += 1
         self._tell(pause)
 
     def _tell(self, pause: timedelta) -> None:
@@ -129,18 +185,17 @@ class SharedBucket(Bucket):
         self._account = account
         self._turns = turns
         self._asking = threading.Lock()
-        self._waiting = 0
         self._given: deque[float] = deque()
 
     def take(self, patience: float) -> None:
         """As `Bucket.take`; `Transient` also when whoever gives out turns does not answer."""
         with self._lock:
-            self._waiting += 1
+            self._inside += 1
         try:
             wait = self._turn(patience) - self._clock()
         finally:
             with self._lock:
-                self._waiting -= 1
+                self._inside -= 1
         if wait > 0:
             self._sleep(wait)
 
@@ -160,7 +215,7 @@ class SharedBucket(Bucket):
     def _ask(self, give_up: float) -> None:
         asked, interval = self._clock(), timedelta(seconds=self._interval)
         left = timedelta(seconds=max(0.0, give_up - asked))
-        granted = self._turns.reserve(self._account, min(self._waiting, AT_ONCE), interval, left)
+        granted = self._turns.reserve(self._account, min(self._inside, AT_ONCE), interval, left)
         now, first = self._clock(), granted.wait.total_seconds()
         if granted.count:
             # Counted from the answer: later than the turn is right, earlier is not.
@@ -181,8 +236,15 @@ class Limits:
     """The limits of one account: at most `parallel` calls at a time, spread by `bucket`."""
 
     def __init__(
-        self, *, parallel: int, bucket: Bucket, patience: timedelta = PATIENCE, clock: Clock = time.monotonic
+        self,
+        *,
+        parallel: int,
+        bucket: Bucket,
+        patience: timedelta = PATIENCE,
+        clock: Clock = time.monotonic,
+        hears: Hears | None = None,
     ) -> None:
+        self._hears = hears or Deaf()
         self._room = threading.BoundedSemaphore(parallel)
         self._bucket = bucket
         self._patience = patience.total_seconds()
@@ -193,21 +255,33 @@ class Limits:
         """Around every call that sends something. Raises `Transient` when it may not be sent now."""
         entered = self._clock()
         if not self._room.acquire(timeout=self._patience):
+            self._hears.throttled(THROTTLED_HERE)
             raise Transient("as many calls as allowed are under way", retry_after=BUSY, throttled=True)
         try:
-            self._bucket.take(self._patience - (self._clock() - entered))
+            self._take(self._patience - (self._clock() - entered))
             with self._listening():
                 yield
         finally:
             self._room.release()
+
+    def _take(self, patience: float) -> None:
+        try:
+            self._bucket.take(patience)
+        except Transient:
+            self._hears.throttled(THROTTLED_HERE)
+            raise
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
         sent_at = self._clock()
         try:
             yield
-        except Transient as failure:
-            self._bucket.heard(failure, sent_at)
+        except Failure as failure:
+            self._hears.failed(type(failure).__name__.lower())
+            if isinstance(failure, Transient):
+                if failure.throttled:
+                    self._hears.throttled(THROTTLED_THERE)
+                self._bucket.heard(failure, sent_at)
             raise
         self._bucket.went_well()
 
@@ -229,10 +303,11 @@ class LimitedProvider:
         patience: timedelta = PATIENCE,
         clock: Clock = time.monotonic,
         sleep: Sleep = time.sleep,
+        hears: Hears | None = None,
     ) -> None:
         self._inner = inner
-        bucket = bucket or Bucket(rate, clock, sleep)
-        self._limits = Limits(parallel=parallel, bucket=bucket, patience=patience, clock=clock)
+        self.bucket = bucket or Bucket(rate, clock, sleep)
+        self._limits = Limits(parallel=parallel, bucket=self.bucket, patience=patience, clock=clock, hears=hears)
 
     def capabilities(self, principal: Principal) -> Capabilities:
         return self._inner.capabilities(principal)
@@ -260,3 +335,7 @@ class LimitedProvider:
     def check_admin(self, principal: Principal) -> None:
         with self._limits.one_call():
             self._inner.check_admin(principal)
+
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        with self._limits.one_call():
+            return trail_of(self._inner, principal, since)

@@ -58,6 +58,10 @@ class _Logged:
         self._scribe.wrote(row.name, row.fence, change.events)
         return saved
 
+    def note(self, credential: str, events: Sequence[Event], now: datetime) -> None:
+        self._inner.note(credential, events, now)
+        self._scribe.wrote(credential, self._inner.credential(credential).fence, events)
+
     def ask(self, credential: str, verb: Verb, why: str, now: datetime) -> Request:
         fence = self._inner.credential(credential).fence  # before: what was asked must not look as if it had failed
         request = self._inner.ask(credential, verb, why, now)

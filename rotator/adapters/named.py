@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,12 +11,20 @@ from rotator.domain.failures import Failure
 from rotator.ports import Store, StoreCapabilities, Stored
 
 
+def _nobody(reason: str) -> None:
+    """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Implements `rotator.ports.Store`: another one, under its name in the config."""
+    """Implements `rotator.ports.Store`: another one, under its name in the config.
+
+    `failed` is told of each failure, by its type as a word; it must not raise.
+    """
 
     name: str
     store: Store
+    failed: Callable[[str], None] = _nobody
 
     def capabilities(self) -> StoreCapabilities:
         return self.store.capabilities()
@@ -43,4 +51,5 @@ class Named:
             yield
         except Failure as failure:
             failure.message = f"{self.name}:{ref}: {failure.message}"
+            self.failed(type(failure).__name__.lower())
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from rotator.config.errors import ConfigError
@@ -16,8 +17,9 @@ from rotator.config.references import Reference
 from rotator.domain.credential import Credential, Principal
 from rotator.domain.failures import Denied, Transient
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.made import Made
 from rotator.domain.secret import Secret
-from rotator.ports import Provider
+from rotator.ports import Provider, trail_of
 
 T = TypeVar("T")
 
@@ -85,6 +87,9 @@ class Readmitted:
 
     def check_admin(self, principal: Principal) -> None:
         self._admitted(lambda inner: inner.check_admin(principal))
+
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        return self._admitted(lambda inner: trail_of(inner, principal, since))
 
 
 class Admins:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
-from rotator.domain.failures import Failure
-from rotator.domain.keys import Key, KeyState, unlisted_id
+from rotator.domain.failures import Failure, Fenced
+from rotator.domain.keys import Key, KeyState, Verdict, unlisted_id
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, LastWrite, Origin
 from rotator.domain.secret import Secret
 from rotator.engine.world import World
 from rotator.policy.due import Adoption, first_due
 from rotator.ports import ABSENT, Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What consumers read now: the value and its key, both None where every place is empty; `listed`: all keys.
+
+    `verdict`: what the provider said to the value. `at`: boot time before the keys were listed.
+    """
+
+    value: Secret | None = field(repr=False)
+    key_id: str | None
+    listed: tuple[Key, ...]
+    at: float
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +46,7 @@ class Adopted:
     others: tuple[Key, ...] = ()
     foreign: tuple[Key, ...] = ()
     unread: tuple[str, ...] = ()
+    read: Read = field(repr=False)
 
     def remarks(self) -> tuple[str, ...]:
         """What a person must hear: no unknown key stays alive in silence."""
@@ -37,22 +55,14 @@ class Adopted:
         return (*others, *foreign)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What consumers read now: the value and its key, both None where every place is empty; `listed`: all keys."""
-
-    value: Secret | None = field(repr=False)
-    key_id: str | None
-    listed: tuple[Key, ...]
-
-
 def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None, *, emergency: bool = False) -> Adopted:
     """Find out which key consumers read now and let the journal know it. Twice: the same, and what changed since.
 
     `key_id`: which one it is, where nobody else can tell. `emergency`: one store that can be read is enough.
-    Raises `ConfigError` and `Failure`; `Fenced` where a rotation is open, or somebody else adopts at this very moment.
+    Raises `ConfigError` and `Failure`, in an emergency also where a limit says that it is not its turn; `Fenced` where
+    a rotation is open, or somebody else adopts at this very moment.
     """
-    world = patient(assembly.world_of(spec))
+    world = assembly.world_of(spec) if emergency else patient(assembly.world_of(spec))
     read = read_now(spec, world, key_id, emergency=emergency)
     others = tuple(key for key in read.listed if key.live and key.id != read.key_id)
     belonging = others if spec.principal.exclusive else ()
@@ -64,25 +74,46 @@ def adopt(assembly: Assembly, spec: Credential, key_id: str | None = None, *, em
         others=belonging,
         foreign=() if spec.principal.exclusive else _foreign(assembly, spec, others),
         unread=tuple(f"{each.store}:{each.ref}" for each in unread),
+        read=read,
     )
 
 
 def read_now(spec: Credential, world: World, key_id: str | None = None, *, emergency: bool = False) -> Read:
     """Which key consumers read now, without any change. Raises `ConfigError` where nobody can tell, and `Failure`."""
     value = _published(spec, world, emergency=emergency)
-    listed = world.provider.keys(spec.principal)
-    if value is None:
+    at = world.clock.boottime()
+    listed, verdict, identified = _asked(spec, world, value, identify=key_id is None)
+    if value is None or verdict is None:
         if key_id is not None:
             raise ConfigError(
                 f"{spec.name}: the stores hold no value, so no key is adopted", f"`rotate {spec.name}` makes the first"
             )
-        return Read(value=None, key_id=None, listed=listed)
-    if not world.provider.verify(spec.principal, value).authentic:
+        return Read(value=None, key_id=None, listed=listed, at=at)
+    if not verdict.authentic:
         raise ConfigError(
             f"{spec.name}: the provider refuses the value that the stores hold",
             "publish a working key first, or remove the value and `rotate` makes the first one",
         )
-    return Read(value=value, key_id=_which(spec, world, value, listed, key_id), listed=listed)
+    which = _which(spec, world, value, listed, key_id or identified, identified=key_id is None)
+    return Read(value=value, key_id=which, listed=listed, at=at, verdict=verdict)
+
+
+def _asked(
+    spec: Credential, world: World, value: Secret | None, *, identify: bool
+) -> tuple[tuple[Key, ...], Verdict | None, str | None]:
+    """The keys as listed, and of the value what the provider says to it and whose it is; asked at the same time."""
+    provider, offers = world.provider, world.provider.capabilities(spec.principal)
+    calls: list[Callable[[], Any]] = [lambda: provider.keys(spec.principal)]
+    if value is not None:
+        calls.append(lambda: provider.verify(spec.principal, value))
+        if identify and offers.lists and offers.identifies:
+            calls.append(lambda: provider.identify(spec.principal, value))
+    answers: tuple[Any, ...] = world.together.run(calls)
+    failure = next((each for each in answers if isinstance(each, Failure)), None)
+    if failure is not None:
+        raise failure
+    listed, verdict, identified = (*answers, None, None)[:3]
+    return listed, verdict, identified
 
 
 def _published(spec: Credential, world: World, *, emergency: bool) -> Secret | None:
@@ -113,21 +144,21 @@ def _published(spec: Credential, world: World, *, emergency: bool) -> Secret | N
     return values[0][1] if values else None
 
 
-def _which(spec: Credential, world: World, value: Secret, listed: tuple[Key, ...], given: str | None) -> str:
+def _which(
+    spec: Credential, world: World, value: Secret, listed: tuple[Key, ...], told: str | None, *, identified: bool
+) -> str:
+    """`told`: by the provider if `identified`, else by whoever asks."""
     live = [key for key in listed if key.live]
     capabilities = world.provider.capabilities(spec.principal)
     if not capabilities.lists:
         own = unlisted_id(world.fingerprinter.of(value, capabilities.secret_part))
-        if given not in (None, own):
+        if told not in (None, own):
             raise ConfigError(f"{spec.name}: the provider lists no keys; here this one is {own}", "leave out --key-id")
         return own
-    if given is not None:
-        if all(key.id != given for key in live):
-            raise ConfigError(f"{spec.name}: the provider lists no living key {given}", _choice(live))
-        return given
-    found = world.provider.identify(spec.principal, value) if capabilities.identifies else None
-    if found is not None:
-        return found
+    if told is not None:
+        if not identified and all(key.id != told for key in live):
+            raise ConfigError(f"{spec.name}: the provider lists no living key {told}", _choice(live))
+        return told
     if spec.principal.exclusive and len(live) == 1:
         return live[0].id
     if not live:
@@ -192,6 +223,20 @@ def _save(
         row = row.having_written(write)
     event = Event(kind=EventKind.OPERATOR, action="adopt", subject=current or "", detail={"credential": spec.name})
     assembly.journal.save(row, now, Change(events=(event,), keys=tuple(learned)))
+    if current is not None:
+        _take_from_removed(assembly, spec, current)
+
+
+def _take_from_removed(assembly: Assembly, spec: Credential, key_id: str) -> None:
+    """A credential that is called otherwise now left a row behind, by which its key could never be deleted (rule 6)."""
+    config, journal, now = assembly.config, assembly.journal, assembly.clock.now()
+    for name in journal.holders(key_id):
+        if name in config.credentials or name in config.broken:
+            continue
+        left = replace(journal.credential(name), current=None, current_since=None, next_due=None)
+        event = Event(kind=EventKind.OPERATOR, action="adopt", subject=key_id, detail={"credential": spec.name})
+        with suppress(Fenced):  # a rotation of it is open, or somebody else has it in hand
+            journal.save(left, now, Change(events=(event,)))
 
 
 def _foreign(assembly: Assembly, spec: Credential, others: tuple[Key, ...]) -> tuple[Key, ...]:

@@ -58,7 +58,7 @@ def _deletion(assembly: Assembly, spec: Credential, row: Rotation) -> Deletion:
 def _end(look: Recorded, key_id: str) -> str | None:
     try:
         value = places.find_value(look, look.known[key_id])
-    except Failure:
+    except Failure:  # the ending only helps to find it
         return None
     text = value.reveal(look.capabilities.secret_part) if value is not None else ""
     return text[-SHOWN:] if len(text) >= LEAST and text.isprintable() else None

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
+from rotator.adapters.attributed import attributed
 from rotator.adapters.calendar import CronCalendar
 from rotator.adapters.consumers.kinds import Teller, Tools
 from rotator.adapters.journal.location import for_replicas
@@ -16,6 +17,8 @@ from rotator.adapters.journal.postgres.clock import DatabaseClock
 from rotator.adapters.limits import Bucket, LimitedProvider, SharedBucket
 from rotator.adapters.logged import logged
 from rotator.adapters.machine import MachineClock, RandomIds
+from rotator.adapters.metrics.counting import PROCESS, Counts
+from rotator.adapters.metrics.hearing import Counting, OfDrivers, OfProvider, OfStore
 from rotator.adapters.named import Named
 from rotator.adapters.observe import Log, Quiet, Several
 from rotator.adapters.probe import HttpProber
@@ -27,13 +30,16 @@ from rotator.app.drivers import make_provider, make_store
 from rotator.app.hardening import forbid_core_files, quiet_wires
 from rotator.app.isolating import Isolation
 from rotator.app.missing import MissingStore
+from rotator.app.net import net
 from rotator.config.errors import ConfigError
 from rotator.config.installation import Installation, read_installation
 from rotator.config.reading import Config, DriverConfig
 from rotator.config.references import Resolver, from_prompt, read_reference
 from rotator.config.values import ConsumerConfig
 from rotator.domain.credential import Credential, Place, PlaceKind
+from rotator.domain.defects import where
 from rotator.domain.failures import Failure
+from rotator.domain.held import HELD
 from rotator.engine.world import Timing, World
 from rotator.ports import Clock, Consumers, Ids, Journal, Observer, Provider, Store
 
@@ -46,7 +52,8 @@ class Assembly:
     """One config, put together. Safe for many threads.
 
     `admin`: for this run, the admin credential of a provider from another reference, `-` for standard input.
-    `observer`: who else hears of what is committed, beside the log.
+    `observer`: who else hears of what is committed, beside the log. `counts`: where what happens is counted. `by`: for
+    whom this process works, as the trail calls him; empty: for whoever is on this machine.
     """
 
     config: Config
@@ -57,13 +64,17 @@ class Assembly:
     emergency: bool = False  # a store whose driver cannot be made does not stop a credential that has another one
     clock: Clock = field(default_factory=MachineClock)
     ids: Ids = field(default_factory=RandomIds)
+    counts: Counts = PROCESS
+    by: str = ""
+    alone: bool = False  # within `rotator.app.journals.alone`: a daemon migrates its own journal
 
     def __post_init__(self) -> None:
         forbid_core_files()  # before the first secret is read
         quiet_wires()
-        self.log = Log(self.config.log) if self.config.log else None
+        self.log = self._make_log()
         self._lock = threading.RLock()
-        self._providers: dict[str, Provider] = {}
+        self._reading_installation: int | None = None  # the thread that does
+        self._providers: dict[str, LimitedProvider] = {}
         self._readmitted: dict[str, Readmitted] = {}
         self._prompted: dict[str, str] = {}
         self._stores: dict[str, Store] = {}
@@ -72,6 +83,22 @@ class Assembly:
         self._together = Threads(max(LEAST_BESIDE, BESIDE * self.config.parallel))
         if for_replicas(self.config.state):
             self.clock = DatabaseClock(self.clock)
+
+    def _make_log(self) -> Log | None:
+        if self.config.log is None:
+            return None
+        HELD.begin()
+        return Log(self.config.log, net=net, caught=self._caught)
+
+    def _caught(self, action: str, subject: str, message: str) -> None:
+        """Others hear of it, too: whoever they are by now."""
+        self.observer.alert(action, subject, message)
+
+    def defect(self, subject: str, error: BaseException) -> None:
+        """Tell of an error of ours or of a driver that ended a piece of work. Never raises."""
+        if self.log is not None:
+            self.log.defect(subject, error)
+        self.observer.alert("defect", subject, where(error))
 
     @cached_property
     def timing(self) -> Timing:
@@ -83,23 +110,36 @@ class Assembly:
     @cached_property
     def installation(self) -> Installation:
         """The installation's key. Raises `ConfigError`."""
-        return read_installation(self.resolver(self.config.installation))
+        self._reading_installation = threading.get_ident()
+        try:
+            return read_installation(self.resolver(self.config.installation))
+        finally:
+            self._reading_installation = None
 
     @cached_property
     def isolation(self) -> Isolation:
         """How drivers are kept apart."""
         try:
-            key = self.installation.copies_key()
+            return self._isolated(self.installation.copies_key())
         except ConfigError:
-            key = None  # said where the installation is needed
-        return Isolation(default=self.config.isolation, base=self.config.base, key=key)
+            return self._isolated(None)  # said where the installation is needed
+
+    @cached_property
+    def _isolation_before(self) -> Isolation:
+        """The same for a store that holds the installation's key."""
+        return self._isolated(None)
+
+    def _isolated(self, key: bytes | None) -> Isolation:
+        told = OfDrivers(self.counts)
+        return Isolation(default=self.config.isolation, base=self.config.base, key=key, told=told)
 
     def close(self) -> None:
         """End the drivers' processes and close the journal, so that one file is left and not three. Twice: no more."""
         from rotator.app.journals import close_journal
 
-        if "isolation" in vars(self):
-            self.isolation.stop()
+        for name in ("isolation", "_isolation_before"):
+            if name in vars(self):
+                vars(self)[name].stop()
         close_journal(self)
 
     @cached_property
@@ -110,7 +150,8 @@ class Assembly:
     @cached_property
     def journal(self) -> Journal:
         """The journal, opened and migrated. Raises `ConfigError`."""
-        return logged(self.opened, self.log) if self.log else self.opened
+        journal = logged(self.opened, self.log) if self.log else self.opened
+        return attributed(journal, self.by) if self.by else journal
 
     @cached_property
     def opened(self) -> Journal:
@@ -118,12 +159,17 @@ class Assembly:
         from rotator.app.journals import open_journal
 
         with self._lock:
-            return open_journal(self.config, self.installation, self.resolver, self.clock)
+            return open_journal(self.config, self.installation, self.resolver, self.clock, daemon=self.alone)
 
     @property
     def told(self) -> Observer:
         """Whoever hears of what is committed."""
-        return Several(self.observer, self.log) if self.log else self.observer
+        counting = Counting(self.counts, self._provider_of)
+        return Several(self.observer, counting, *((self.log,) if self.log else ()))
+
+    def _provider_of(self, credential: str) -> str:
+        spec = self.config.credentials.get(credential)
+        return spec.provider if spec is not None else ""
 
     def provider(self, name: str) -> Provider:
         """A provider's driver, limited to its rate. Raises `ConfigError`."""
@@ -138,9 +184,25 @@ class Assembly:
                 )
                 self._readmitted[name] = driver
                 bucket = self._bucket(config)
-                limited = LimitedProvider(driver, parallel=self.config.parallel, bucket=bucket, patience=patience)
+                limited = LimitedProvider(
+                    driver,
+                    parallel=self.config.parallel,
+                    bucket=bucket,
+                    patience=patience,
+                    hears=OfProvider(self.counts, name),
+                )
                 self._providers[name] = limited
             return self._providers[name]
+
+    def line(self, name: str) -> Bucket:
+        """Where calls of a provider wait for their turn; of one that nobody has needed yet, nobody."""
+        limited = self._providers.get(name)
+        return limited.bucket if limited is not None else Bucket(None)
+
+    @property
+    def lines(self) -> Mapping[str, Bucket]:
+        """The same of every provider that somebody has needed, by name."""
+        return {name: limited.bucket for name, limited in list(self._providers.items())}
 
     def _bucket(self, config: DriverConfig) -> Bucket:
         """The turns of a provider's account: this process's own, or on PostgreSQL those of all replicas."""
@@ -148,7 +210,7 @@ class Assembly:
             return Bucket(config.rate)
         from rotator.app.journals import shared
 
-        turns = shared(self.journal)
+        turns = shared(self.opened)
         assert turns is not None
         return SharedBucket(config.name, config.rate, turns)
 
@@ -157,7 +219,9 @@ class Assembly:
         with self._lock:
             if name not in self._stores:
                 config = self.store_config(name)
-                self._stores[name] = make_store(config, self._resolve_text, self.timing.request, self.isolation)
+                before = self._reading_installation == threading.get_ident()
+                isolation = self._isolation_before if before else self.isolation
+                self._stores[name] = make_store(config, self._resolve_text, self.timing.request, isolation)
             return self._stores[name]
 
     def provider_config(self, name: str) -> DriverConfig:
@@ -191,6 +255,14 @@ class Assembly:
             return self.resolver(reference)
         except ConfigError as error:
             raise ConfigError(f"the admin credential of {config.name}: {error.message}", error.hint) from None
+
+    def admin_at_reference(self, name: str) -> str:
+        """The admin credential that the config's own reference has now; empty where there is none, or no reading it."""
+        reference = self.config.providers[name].admin
+        try:
+            return self.resolver(reference) if reference is not None else ""
+        except ConfigError:
+            return ""
 
     def _resolve_text(self, text: str) -> str:
         return self.resolver(read_reference(text, self.config.stores, "the setting"))
@@ -274,7 +346,7 @@ class Assembly:
         missing: dict[str, ConfigError] = {}
         for name in dict.fromkeys(each.store for each in spec.publish):
             try:
-                made[name] = Named(name, self.store(name))
+                made[name] = Named(name, self.store(name), OfStore(self.counts, name))
             except ConfigError as error:
                 missing[name] = error
         if missing and not (self.emergency and made):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rotator.adapters.lockfiles.reading import lockfiles_in, read_path
 from rotator.adapters.lockfiles.site_packages import is_site_packages
 from rotator.app.assembly import Assembly
 from rotator.app.inventories import consumers_of, declared, inventories_of
+from rotator.app.own_environment import OWN, keep_own
 from rotator.app.own_installation import Audited, installed_in
 from rotator.app.whereabouts import is_of
 from rotator.config.errors import ConfigError
@@ -84,11 +86,23 @@ def _lacking(config: Config, consumer: str, held: Sequence[Inventory]) -> Iterat
             yield f"there is no record of {target.origin}"
 
 
+def keep_own_of(config: Config) -> None:
+    """Remember what this rotator's own environment has, where there is a journal that can be written."""
+    if not _has_journal(config):
+        return
+    with suppress(ConfigError, Failure), closing(Assembly(config=config)) as assembly:
+        keep_own(assembly)
+
+
+def _has_journal(config: Config) -> bool:
+    return for_replicas(config.state) or path_of(config.state, config.base).exists()
+
+
 def _recorded(config: Config, at: datetime) -> tuple[Inventory, ...]:
-    if not for_replicas(config.state) and not path_of(config.state, config.base).exists():
+    if not _has_journal(config):
         return ()
     assembly = Assembly(config=config)
     try:
-        return inventories_of(assembly).at(at)
+        return tuple(each for each in inventories_of(assembly).at(at) if each.consumer != OWN)
     finally:
         assembly.close()

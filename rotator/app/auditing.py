@@ -11,7 +11,8 @@ from rotator.adapters.advisories.matcher import Matcher, unreadable
 from rotator.adapters.index.asking import Index
 from rotator.adapters.index.judging import judge_all
 from rotator.app.merging import findings_of, unsure_of
-from rotator.app.own_installation import CLOSURE, OWN, Audited
+from rotator.app.own_environment import OWN
+from rotator.app.own_installation import CLOSURE, Audited
 from rotator.domain.advisories import Feed, parted
 from rotator.domain.findings import HASHES, Finding, Imported, Judged, Match, Signal, State, Unjudged, Withdrawn
 from rotator.domain.packages import Component, Inventory

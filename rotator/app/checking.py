@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rotator.adapters.consumers.kinds import TellsLeastRole
 from rotator.adapters.isolation.possible import why_not
 from rotator.app.assembly import Assembly
+from rotator.app.notice_senders import make_sender
 from rotator.app.patient import patient
 from rotator.app.pinning import runs_at_start
 from rotator.app.reporting import WRITTEN
@@ -43,7 +44,23 @@ def check(assembly: Assembly) -> Iterator[Finding]:
         yield from check_credential(assembly, spec)
     yield from _stores(assembly)
     yield from _consumers(assembly)
+    yield from _notifications(assembly)
     yield from _drivers(assembly)
+
+
+def _notifications(assembly: Assembly) -> Iterator[Finding]:
+    """Who is told, and what would keep them from being told; nobody is told anything now."""
+    for name, config in assembly.config.notifications.items():
+        try:
+            sender = make_sender(config, lambda: assembly)
+            remarks = sender.remarks()
+        except (ConfigError, Failure) as error:
+            yield Finding(subject=name, ok=False, text=error.message, hint=error.hint)
+            continue
+        for text in remarks:
+            yield Finding(subject=name, ok=None, text=text)
+        if not remarks:
+            yield Finding(subject=name, ok=True, text=f"told by {sender.where}; `rotator notify test` tries it")
 
 
 def _drivers(assembly: Assembly) -> Iterator[Finding]:
@@ -69,7 +86,7 @@ def _stores(assembly: Assembly) -> Iterator[Finding]:
     for name in dict.fromkeys(each.store for spec in assembly.config.credentials.values() for each in spec.publish):
         try:
             texts = tuple(_of_store(assembly.store(name), _places_in(assembly, name)))
-        except (ConfigError, Failure):
+        except (ConfigError, Failure):  # said already, where its places are looked at
             continue
         for text in texts:
             yield Finding(subject=name, ok=None, text=text)

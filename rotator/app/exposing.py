@@ -2,73 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from rotator.app.admins import is_published_by
 from rotator.app.assembly import Assembly
 from rotator.app.auditing import INSTALLED
-from rotator.app.inventories import consumers_of, declared, inventories_of
-from rotator.app.own_installation import OWN, Audited, folders, own_installation
-from rotator.app.wanting import Wanted
+from rotator.app.estate import estate_of
+from rotator.app.inventories import inventories_of
+from rotator.app.own_environment import OWN, OwnHistory, history_of
+from rotator.app.own_installation import Audited, own_installation
+from rotator.app.wanting import Bad
 from rotator.config.errors import ConfigError
-from rotator.config.reading import Config
-from rotator.domain.credential import Credential
-from rotator.domain.failures import Failure
 from rotator.domain.grants import Grant
 from rotator.domain.packages import ECOSYSTEM_OF, Component, Inventory
-from rotator.policy.exposure import Estate, Exposure, Suspect, exposure
-from rotator.policy.grants import readable
+from rotator.policy.exposure import Exposed, Exposure, Suspect, during, exposure
 
-PUBLISHES = "publishes"
-"""The tag of a credential with which packages, images or pipelines are published."""
+ITS = "its own environment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blast:
     """What bad packages exposed. `itself`: what the rotator's own environment has of them today.
 
-    `unjudged`: what is not known of that environment. `only_since`: when it was changed, if that is after the window
-    began: what it had before is not looked at.
+    `had`: what it had of them in the window by its records, in words with the time. `unjudged`: what is not known of
+    that environment. `only_since`: since when anything is known of it, if that is after the window began.
     """
 
     exposure: Exposure
     itself: tuple[str, ...] = ()
+    had: tuple[str, ...] = ()
     unjudged: tuple[str, ...] = ()
     only_since: datetime | None = None
 
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Of whom or of what nobody can say, with the reason. What is no credential's name has a blank in it."""
+        consumers = self.exposure.unknown_consumers
+        return {
+            **self.exposure.unknown,
+            **{f"consumer {name}": doubted(doubts) for name, doubts in consumers.items()},
+            **{f"this rotator {number}": why for number, why in enumerate(self.unjudged, 1)},
+        }
 
-def blast(assembly: Assembly, wanted: Sequence[Wanted], start: datetime, end: datetime) -> Blast:
-    """The blast radius. Asks nobody; raises what the journal raises, and `ConfigError`."""
+    def with_broken(self, assembly: Assembly, names: Mapping[str, tuple[tuple[str, ...], ...]]) -> Blast:
+        """With these broken credentials exposed beside, each by the ways given; what is there already stays."""
+        beside = {name: why for name, why in names.items() if name not in self.exposure.names}
+        if not beside:
+            return self
+        rank = estate_of(assembly).rank
+        more = [Exposed(credential=name, rank=rank(name), why=why) for name, why in beside.items()]
+        unknown = {name: why for name, why in self.exposure.unknown.items() if name not in beside}
+        return replace(self, exposure=replace(self.exposure, exposed=(*self.exposure.exposed, *more), unknown=unknown))
+
+
+def doubted(doubts: Sequence[str]) -> str:
+    """The first of some doubts, and how many more there are."""
+    more = f" (and {len(doubts) - 1} more)" if len(doubts) > 1 else ""
+    return f"{doubts[0]}{more}"
+
+
+def in_words(error: ConfigError) -> str:
+    """An error in one line, with what helps."""
+    return f"{error.message} — {error.hint}" if error.hint else error.message
+
+
+def blast(
+    assembly: Assembly, wanted: Sequence[Bad], start: datetime, end: datetime, *, named: Collection[str] = ()
+) -> Blast:
+    """The blast radius of bad packages, and of the credentials `named`. Asks nobody.
+
+    Raises what the journal raises, and `ConfigError`.
+    """
+    if not wanted:
+        return Blast(exposure=exposure(estate_of(assembly), (), None, named))
     suspect = Suspect(
         ecosystems=frozenset(each.package.ecosystem for each in wanted),
         matches=lambda component: _judged(wanted, component),
         start=start,
         end=end,
     )
-    estate, own = _estate(assembly), own_installation(assembly.config, at=assembly.clock.now())
-    itself = _held(own, wanted)
+    now = assembly.clock.now()
+    estate, own = estate_of(assembly), own_installation(assembly.config, at=now)
     inventories = _inventories(assembly, wanted, suspect)
-    if itself:  # it read every value that it ever wrote
+    history = history_of(inventories_of(assembly), inventories, now)
+    inventories = tuple(each for each in inventories if each.consumer != OWN)
+    itself, had = _held(own, wanted), _had(history, suspect)
+    if itself or had:  # it read every value that it ever wrote
         estate = replace(
             estate,
             consumers=(*estate.consumers, OWN),
             grants=(*estate.grants, *(Grant(name, (OWN, "which read every value")) for name in estate.credentials)),
         )
-        inventories += (
-            Inventory(consumer=OWN, kind=INSTALLED, origin="its own environment", since=start, components=itself),
-        )
+        today = Inventory(consumer=OWN, kind=INSTALLED, origin=ITS, since=start, components=itself)
+        inventories += (*had, today) if itself else had
+    found = exposure(estate, inventories, suspect, named)
+    broken = {name: in_words(assembly.config.broken[name]) for name in found.unknown if name in assembly.config.broken}
+    found = replace(found, unknown={**found.unknown, **broken})
+    others = {name: why for name, why in found.unknown_consumers.items() if name != OWN}
     return Blast(
-        exposure=exposure(estate, inventories, suspect),
-        itself=tuple(f"{each.package.name} {each.version}" for each in itself),
+        exposure=replace(found, unknown_consumers=others),
+        itself=tuple(map(_named, itself)),
+        had=tuple(f"{_named(part)} {during(each)}" for each in had for part in each.components),
         unjudged=tuple(f"{each.what}: {each.why}" for each in own.unjudged),
-        only_since=_only_since(start),
+        only_since=None if history.known(start) else history.since,
     )
 
 
-def _judged(wanted: Sequence[Wanted], component: Component) -> bool | None:
+def _judged(wanted: Sequence[Bad], component: Component) -> bool | None:
     verdicts = [each.meets(component) for each in wanted]
     return True if True in verdicts else None if None in verdicts else False
 
@@ -76,7 +117,7 @@ def _judged(wanted: Sequence[Wanted], component: Component) -> bool | None:
 # -- who had what ------------------------------------------------------------------------------------------------------
 
 
-def _inventories(assembly: Assembly, wanted: Sequence[Wanted], suspect: Suspect) -> tuple[Inventory, ...]:
+def _inventories(assembly: Assembly, wanted: Sequence[Bad], suspect: Suspect) -> tuple[Inventory, ...]:
     """All that was ever recorded, with those components alone that are asked for."""
     kept = inventories_of(assembly)
     holding = {_key(each): each for each in kept.holding([each.package for each in wanted])}
@@ -96,80 +137,21 @@ def _whole(assembly: Assembly, each: Inventory, suspect: Suspect) -> Inventory:
     return next((other for other in held if _key(other) == _key(each)), each)
 
 
-def _held(own: Audited, wanted: Sequence[Wanted]) -> tuple[Component, ...]:
+def _named(component: Component) -> str:
+    return f"{component.package.name} {component.version or 'in some version'}"
+
+
+def _had(history: OwnHistory, suspect: Suspect) -> tuple[Inventory, ...]:
+    """The records of this environment within the window, with what was bad of them."""
+    within = (each for each in history.held if each.touches(suspect.start, suspect.end))
+    bad = (
+        replace(each, origin=ITS, gaps=(), components=tuple(c for c in each.components if suspect.matches(c)))
+        for each in within
+    )
+    return tuple(each for each in bad if each.components)
+
+
+def _held(own: Audited, wanted: Sequence[Bad]) -> tuple[Component, ...]:
     """What this environment and its drivers have of it now."""
     components = {component for inventory in own.inventories for component in inventory.components}
     return tuple(sorted(each for each in components if _judged(wanted, each) is not False))
-
-
-def _only_since(start: datetime) -> datetime | None:
-    """When this environment was changed last, if that is after the window began: what it had before is not known."""
-    changed = datetime.fromtimestamp(max((each.stat().st_mtime for each in folders()), default=0.0), UTC)
-    return changed if changed > start else None
-
-
-# -- what opens what ---------------------------------------------------------------------------------------------------
-
-
-def _estate(assembly: Assembly) -> Estate:
-    config = assembly.config
-    specs = tuple(config.credentials.values())
-    names = tuple(dict.fromkeys((*config.credentials, *config.broken)))
-    told = {name: _readable(config, name) for name in consumers_of(config)}
-    mints = {spec.name: _mints(config, spec) for spec in specs}
-    providers = {provider for each in mints.values() for provider in each}
-    return Estate(
-        credentials=names,
-        consumers=tuple(told),
-        grants=tuple(grant for grants, _ in told.values() for grant in grants),
-        unbounded={name: unknown for name, (_, unknown) in told.items() if unknown},
-        lockfiles={name: tuple(each.origin for each in declared(config, name)) for name in told},
-        mints=mints,
-        unlocks={spec.name: _unlocks(config, spec) for spec in specs},
-        published={
-            store: tuple(spec.name for spec in specs if any(each.store == store for each in spec.publish))
-            for store in config.stores
-        },
-        issued={name: tuple(spec.name for spec in specs if spec.provider == name) for name in config.providers},
-        revealing=frozenset(name for name in providers if _reveals(assembly, name, specs)),
-        publishers=frozenset(spec.name for spec in specs if PUBLISHES in spec.tags),
-    )
-
-
-def _readable(config: Config, consumer: str) -> tuple[tuple[Grant, ...], tuple[str, ...]]:
-    entry = config.consumers.get(consumer)
-    runs_as = entry.identities if entry is not None else ()
-    found = readable(consumer, runs_as, config.identities, config.credentials.values())
-    return found.grants, found.unknown
-
-
-def _mints(config: Config, spec: Credential) -> tuple[str, ...]:
-    return tuple(name for name, each in config.providers.items() if is_published_by(each.admin, spec))
-
-
-def _unlocks(config: Config, spec: Credential) -> tuple[str, ...]:
-    """The stores whose settings refer to what this credential publishes."""
-    own = {f"{each.store}:{each.ref}#{name}" for each in spec.publish for name in each.fields}
-    return tuple(name for name, each in config.stores.items() if own & set(_texts(each.settings)))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _texts(each)
-
-
-def _reveals(assembly: Assembly, provider: str, specs: Sequence[Credential]) -> bool:
-    """Whether its admin credential can read values; where nobody can say, it may."""
-    spec = next((each for each in specs if each.provider == provider), None)
-    if spec is None:
-        return False
-    try:
-        return assembly.provider(provider).capabilities(spec.principal).reveals
-    except (ConfigError, Failure):
-        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rotator.adapters.calendar import CronCalendar
+from rotator.app import pausing
 from rotator.app.assembly import Assembly
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
@@ -20,6 +21,7 @@ def gather(assembly: Assembly, spec: Credential) -> Facts:
     adoption = Adoption(at=now)
     due_at = row.next_due or first_due(spec.policy, spec.name, adoption, now=now, calendar=CronCalendar())
     open_row = journal.open_rotation(spec.name)
+    pause = pausing.pause_of(journal, now)
     rotated = [each for each in journal.rotations(spec.name, limit=20) if each.ended_at is not None and each.new_key]
     return Facts(
         credential=spec.name,
@@ -29,6 +31,8 @@ def gather(assembly: Assembly, spec: Credential) -> Facts:
         rotated_at=row.current_since if rotated else None,
         key_created_at=row.current_since,
         held_by=(row.held_why or "an operator") if row.held else None,
+        paused=pause.why if pause else None,
+        paused_until=pause.until if pause else None,
         open_rotation=open_row.id if open_row else None,
     )
 

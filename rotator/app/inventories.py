@@ -11,9 +11,11 @@ from pathlib import Path
 from rotator.adapters.journal.durable import DurableJournal
 from rotator.adapters.lockfiles.reading import lockfiles_in, read_path
 from rotator.app.assembly import Assembly
+from rotator.app.pausing import OWN
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.reading import Config
 from rotator.domain.packages import Inventory
+from rotator.domain.records import Event, EventKind
 from rotator.ports import Inventories
 
 
@@ -97,6 +99,10 @@ def record(assembly: Assembly, targets: Sequence[Target], now: datetime) -> Iter
     known = {(each.consumer, each.origin) for each in kept.history()}
     for each in read:
         news = kept.record([each], now) > 0
+        if news:
+            detail = {"file": each.origin, "packages": str(len(each.components))}
+            event = Event(kind=EventKind.OPERATOR, action="recorded", subject=each.consumer, detail=detail)
+            assembly.journal.note(OWN, (event,), now)
         yield Recorded(each, news, (each.consumer, each.origin) not in known)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,13 @@ class Isolation:
     """Makes the drivers of one config. `base`: the config's folder, where the pins are; None: nothing is pinned.
 
     `key`: of the installation, for what is kept of the drivers' code from one run to the next; None: nothing is kept.
+    `told` hears what becomes of the processes: provider or store, its name, and a word of `isolation.keeping`.
     """
 
     default: str | None = None
     base: Path | None = None
     key: bytes | None = field(default=None, repr=False)
+    told: Callable[[str, str, str], None] = lambda kind, name, what: None
     _drivers: list[Driver] = field(default_factory=list, repr=False)
 
     def level(self, config: DriverConfig, entry: EntryPoint) -> str:
@@ -78,7 +80,9 @@ class Isolation:
     def _driver(
         self, kind: str, config: DriverConfig, entry: EntryPoint, timeout: timedelta, level: str, **given: Any
     ) -> Driver:
-        driver = Driver(self._recipe(kind, config, entry, timeout, level, **given))
+        driver = Driver(
+            self._recipe(kind, config, entry, timeout, level, **given), partial(self.told, kind, config.name)
+        )
         with _said(config):
             driver.start()
         self._drivers.append(driver)

@@ -10,6 +10,7 @@ from rotator.app.knowing import Known, Match, Standing, in_slot
 from rotator.app.leaking import Foreign
 from rotator.app.patient import PatientProvider
 from rotator.config.errors import ConfigError, nearest
+from rotator.config.recognise import value_form
 from rotator.domain.credential import Credential
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Key
@@ -21,6 +22,10 @@ CHOICE = 8
 """So many candidates are named."""
 
 
+class Misspelt(ConfigError):
+    """What was typed can be the id of no key; nothing was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
     """A key that a provider lists, and for whom."""
@@ -30,15 +35,24 @@ class _Listed:
 
 
 def resolve(assembly: Assembly, known: Known, text: str) -> tuple[Match, ...] | Foreign:
-    """Whose key it is. Raises `ConfigError` for what is misspelt, ambiguous, or not there, and what cannot be asked."""
+    """Whose key it is. Raises `ConfigError` for what is ambiguous, not there, or cannot be asked, and `Misspelt`.
+
+    A value in place of an id is known by its form or its fingerprint, and is not repeated.
+    """
     provider, slash, wanted = text.partition("/")
+    form = value_form(text)
+    if form is not None:
+        raise _a_value(f"it looks like a key of {form.vendor}")
+    holders = {each.credential for part in (text, wanted) for each in known.of(part) if each.secret}
+    if holders:
+        raise _a_value(f"it is one of {', '.join(sorted(holders))}")
     if not slash or not provider or not wanted:
-        raise ConfigError("--key-id is not understood", "write --key-id PROVIDER/ID, the provider as in the config")
+        raise Misspelt("--key-id is not understood", "write --key-id PROVIDER/ID, the provider as in the config")
     config = assembly.config
     if provider not in config.providers:
         near = nearest(provider, config.providers)
         hint = f"did you mean {near}?" if near else f"known: {', '.join(sorted(config.providers)[:CHOICE])}"
-        raise ConfigError(f"--key-id: there is no provider {provider!r}", hint)
+        raise Misspelt(f"--key-id: there is no provider {provider!r}", hint)
     ours = tuple(each for each in known.of_key_id(wanted) if each.provider == provider)
     if ours:
         return ours
@@ -46,6 +60,11 @@ def resolve(assembly: Assembly, known: Known, text: str) -> tuple[Match, ...] | 
     if slots:
         return slots
     return _listed(assembly, known, provider, wanted)
+
+
+def _a_value(whose: str) -> Misspelt:
+    hint = "`rotate --leaked` takes values, at a prompt; what was typed is in the shell's history now"
+    return Misspelt(f"--key-id holds a value, not an id: {whose}", hint)
 
 
 def _of_slot(known: Known, provider: str, slot: str) -> tuple[Match, ...]:

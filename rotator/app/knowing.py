@@ -226,7 +226,7 @@ def _read(assembly: Assembly, spec: Credential, fingerprinter: Fingerprinter) ->
             if not store.capabilities().readable:
                 troubles.append(Trouble(where, "gives no value back"))
                 continue
-            for value, key_id, kind in _values(store, publication):
+            for value, key_id, kind in values_of(store, publication):
                 held.append(_held(spec, value, part, key_id, kind, fingerprinter))
         except (ConfigError, Failure) as error:
             troubles.append(Trouble(where, error.message.removeprefix(f"{where}: ")))
@@ -235,7 +235,7 @@ def _read(assembly: Assembly, spec: Credential, fingerprinter: Fingerprinter) ->
     return held, troubles
 
 
-def _values(store: Store, publication: Publication) -> Iterator[tuple[Secret, str | None, PlaceKind]]:
+def values_of(store: Store, publication: Publication) -> Iterator[tuple[Secret, str | None, PlaceKind]]:
     """Raises `Failure`, and `ConfigError` for a document that is no rendering of the template."""
     stored = store.read(publication.place)
     if stored.fields and any(stored.fields.values()):

@@ -29,11 +29,15 @@ LONGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
-    """A key that lives at a provider and is no credential's. `console`: where a person ends it, if the driver says."""
+    """A key that lives at a provider and is no credential's. `console`: where a person ends it, if the driver says.
+
+    `sure`: not where some list could not be had, in which it might be ours.
+    """
 
     provider: str
     key_id: str
     console: str = ""
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +96,37 @@ class Leaks:
                 troubles.append(Trouble(f"provider {spec.provider}", self._without(failure.message, value)))
                 continue
             if key_id is not None:
-                told = whose(self.assembly, self._known, spec.provider, key_id)
+                told = self._whose(spec.provider, key_id, value, troubles)
                 if isinstance(told, Foreign):
                     return replace(leak, foreign=told, not_asked=tuple(dict.fromkeys(troubles)))
                 return replace(leak, matches=told)
         return replace(leak, not_asked=tuple(dict.fromkeys(troubles)))
+
+    def _whose(self, provider: str, key_id: str, value: Secret, troubles: list[Trouble]) -> tuple[Match, ...] | Foreign:
+        """Whose key an id is that a provider tells: the journal's word, an exclusive principal's, a mark; else foreign.
+
+        Raises nothing: a list that cannot be had shows no mark, and is among `troubles`.
+        """
+        ours = tuple(each for each in self._known.of_key_id(key_id) if each.provider == provider)
+        if ours:
+            return ours
+        console, sure = "", True
+        for spec in self.assembly.config.credentials.values():
+            if spec.provider != provider:
+                continue
+            try:
+                driver = PatientProvider(self.assembly.provider(provider))
+                console = driver.capabilities(spec.principal).console_url or console
+                listed = next((key for key in driver.keys(spec.principal) if key.id == key_id and key.live), None)
+            except (ConfigError, Failure) as error:
+                troubles.append(Trouble(f"provider {provider}", self._without(error.message, value)))
+                sure = False
+                continue
+            if listed is None:
+                continue
+            if spec.principal.exclusive or self.assembly.installation.marker().read(spec.name, listed.mark) is not None:
+                return (_found(spec, key_id),)
+        return Foreign(provider=provider, key_id=key_id, console=console, sure=sure)
 
     def _askable(
         self, leak: Leak, value: Secret, troubles: list[Trouble]
@@ -148,40 +178,16 @@ def _as_values(offers: Capabilities, value: Secret) -> Iterator[Secret]:
             yield Secret({"user": slot, offers.secret_part: text})
 
 
-def whose(assembly: Assembly, known: Known, provider: str, key_id: str) -> tuple[Match, ...] | Foreign:
-    """Whose key an id is that a provider tells: the journal's word, an exclusive principal's, a mark; else foreign.
-
-    Raises nothing: a list that cannot be had shows no mark.
-    """
-    ours = tuple(each for each in known.of_key_id(key_id) if each.provider == provider)
-    if ours:
-        return ours
-    console = ""
-    for spec in assembly.config.credentials.values():
-        if spec.provider != provider:
-            continue
-        try:
-            driver = PatientProvider(assembly.provider(provider))
-            console = driver.capabilities(spec.principal).console_url or console
-            listed = next((key for key in driver.keys(spec.principal) if key.id == key_id and key.live), None)
-        except (ConfigError, Failure):
-            continue
-        if listed is None:
-            continue
-        if spec.principal.exclusive or assembly.installation.marker().read(spec.name, listed.mark) is not None:
-            return (_found(spec, key_id),)
-    return Foreign(provider=provider, key_id=key_id, console=console)
-
-
 def _found(spec: Credential, key_id: str) -> Match:
     return Match(credential=spec.name, provider=spec.provider, key_id=key_id, standing=Standing.OLD, alive=True)
 
 
-def read_values(lines: Sequence[str]) -> tuple[Secret, ...]:
-    """Each line that is not blank as a value. Raises `ConfigError`, which repeats none."""
-    values = [Secret({TEXT: line.strip()}) for line in lines if line.strip()]
-    if not values:
-        raise ConfigError("no leaked value was given", "one a line on standard input, or at the prompt")
-    if any(len(value.reveal(TEXT)) > LONGEST for value in values):
-        raise ConfigError("a leaked value is longer than any key", "one a line; `rotator find -` takes whole files")
-    return tuple(dict.fromkeys(values))
+def read_values(lines: Sequence[str]) -> tuple[dict[int, Secret], tuple[int, ...]]:
+    """Each line that is not blank as a value, by its number among them, the same one once; and which are too long."""
+    texts = [line.strip() for line in lines if line.strip()]
+    values: dict[Secret, int] = {}
+    for number, text in enumerate(texts, 1):
+        if len(text) <= LONGEST:
+            values.setdefault(Secret({TEXT: text}), number)
+    too_long = tuple(number for number, text in enumerate(texts, 1) if len(text) > LONGEST)
+    return {number: value for value, number in values.items()}, too_long

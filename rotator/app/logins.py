@@ -56,7 +56,7 @@ def read_login(url: str) -> Login | None:
         parts = urlsplit(url.strip())
         port = parts.port or 5432
         query = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-    except ValueError:
+    except ValueError:  # no address; the caller says so, without repeating it
         return None
     user, password, host = parts.username or "", parts.password or "", parts.hostname or ""
     database = parts.path.removeprefix("/") or user

@@ -5,7 +5,6 @@ Whoever can run code here reads every new key, so a bad package in it comes befo
 
 from __future__ import annotations
 
-import site
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ from rotator.adapters.installed.distributions import read_environment
 from rotator.adapters.isolation.closures import OURS, NoClosure, versions_in
 from rotator.app.describing import PROVIDERS
 from rotator.app.drivers import STORES, find
+from rotator.app.own_environment import OWN, folders
 from rotator.config.errors import ConfigError
 from rotator.config.reading import Config
 from rotator.domain.findings import Judged, Unjudged
 from rotator.domain.packages import PYPI, Component, Inventory, Package
 
-OWN = "this rotator"
-"""What its own inventory is called; no consumer can be, by the blank in it."""
 CLOSURE = "closure"
 
 
@@ -81,13 +79,6 @@ def installed_in(folders: list[Path], *, consumer: str, at: datetime, origin: st
 
 def _version(inventory: Inventory, package: Package | None) -> str:
     return next((each.version for each in inventory.components if each.package == package), "")
-
-
-def folders() -> list[Path]:
-    """Where this Python finds distributions. What it finds beside scripts, in `sys.path[0]`, is no installation."""
-    known = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
-    paths = dict.fromkeys(Path(each) for each in (*known, *sys.path[1:]) if each)
-    return [each for each in paths if each.is_dir()]
 
 
 def _given(entry: EntryPoint) -> EntryPoint:

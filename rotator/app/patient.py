@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Transient
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.made import Made
 from rotator.domain.secret import Secret
 from rotator.engine.world import World
-from rotator.ports import Provider
+from rotator.ports import Provider, trail_of
 
 LONGEST = timedelta(minutes=2)
 """Of one look; the turns that a limit gives out lie at most a minute ahead."""
@@ -50,6 +51,10 @@ class PatientProvider:
     def check_admin(self, principal: Principal) -> None:
         """As the port says, when it is our turn."""
         self._wait(lambda: self._inner.check_admin(principal))
+
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        """As the port says, when it is our turn."""
+        return self._wait(lambda: trail_of(self._inner, principal, since))
 
     def mint(self, principal: Principal, request: MintRequest) -> Minted:
         """As the port says."""

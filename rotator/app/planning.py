@@ -111,29 +111,6 @@ def plan(assembly: Assembly, spec: Credential, mode: Mode, *, look: bool = True)
     )
 
 
-def foreign_keys(
-    assembly: Assembly, specs: Sequence[Credential], parallel: int
-) -> tuple[list[tuple[str, str, Key]], dict[str, Failure | ConfigError]]:
-    """Foreign keys beside these credentials now, as (provider, principal, key); and where nobody could tell, why."""
-    shared = [spec for spec in specs if not spec.principal.exclusive]
-    found: list[tuple[str, str, Key]] = []
-    untold: dict[str, Failure | ConfigError] = {}
-
-    def ask(spec: Credential) -> tuple[Key, ...]:
-        try:
-            listed = patient(assembly.world_of(spec)).provider.keys(spec.principal)
-        except (ConfigError, Failure) as failure:
-            untold[spec.name] = failure
-            return ()
-        return _foreign(assembly, spec, listed, assembly.journal.credential(spec.name).current)
-
-    if shared:
-        with ThreadPoolExecutor(min(parallel, len(shared)), thread_name_prefix="looking") as pool:
-            for spec, keys in zip(shared, pool.map(ask, shared), strict=True):
-                found += [(spec.provider, spec.principal.name, key) for key in keys]
-    return found, untold
-
-
 def _unreadable(spec: Credential, world: World, *, emergency: bool) -> tuple[str, ...]:
     """Which stores cannot be read. In an emergency one that can is enough, else the first failure is raised."""
     failures: list[tuple[str, Failure]] = []

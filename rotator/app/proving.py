@@ -11,7 +11,7 @@ from rotator.app.assembly import Assembly
 from rotator.app.patient import patient
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
-from rotator.domain.failures import Fenced
+from rotator.domain.failures import Failure, Fenced
 from rotator.domain.keys import KeyState, Verdict
 from rotator.domain.records import Event, EventKind, KnownKey, Verb
 from rotator.domain.rotation import Proof
@@ -44,7 +44,7 @@ def prove(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] =
         sleep(look.capabilities.list_lag.total_seconds())
     second = {key.id for key in world.provider.keys(spec.principal) if key.live}
     for key in sorted(old, key=lambda each: each.since):
-        value = places.find_value(look, key)
+        value = _kept(look, key)
         if value is not None:
             death = _asked(look, key, value, sleep)
             _wake(assembly, spec, death)
@@ -56,6 +56,16 @@ def prove(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] =
         else:
             earlier = " and was proven dead before" if not key.alive else ""
             yield Death(key_id=key.key_id, proof=Proof.ABSENT, text=f"two lists lack it{earlier}")
+
+
+def _kept(look: Recorded, key: KnownKey) -> Secret | None:
+    """Its value. A store that is away hides it, and not the key: where keys are listed, the lists tell of its death."""
+    try:
+        return places.find_value(look, key)
+    except Failure:
+        if not look.capabilities.lists:
+            raise
+        return None
 
 
 def _unlisted(look: Recorded, key: KnownKey) -> Death:

@@ -16,8 +16,9 @@ from rotator.domain.keys import Key
 from rotator.domain.marks import Mark
 from rotator.domain.records import Event, EventKind, KnownKey, Origin
 from rotator.domain.rotation import Mode, Phase, Problem, Rotation
-from rotator.engine.places import of_others
+from rotator.engine import places
 from rotator.engine.recorded import Recorded
+from rotator.engine.world import World
 from rotator.ports import Change
 
 
@@ -33,8 +34,9 @@ def rebuild(assembly: Assembly) -> Rebuilt:
     """For each credential: the key that stores hold becomes its current one; every key with our mark is known again.
 
     Rotations that only the world remembers are entered as superseded, so that their marks and pending places are
-    accounted for, and the reconciler may judge their keys after two sightings. Rotations that the journal believes open
-    end superseded too: what it knows of them is older than the world. Twice: nothing more.
+    accounted for, and the reconciler may judge their keys after two sightings; so are the keys whose values are still
+    kept. Rotations that the journal believes open end superseded too: what it knows of them is older than the world.
+    Twice: nothing more.
     """
     lines: list[tuple[str, str]] = []
     complete = True
@@ -61,12 +63,13 @@ def _rebuild_one(assembly: Assembly, spec: Credential) -> list[str]:
         place.of
         for publication in spec.publish
         for place in world.stores[publication.store].places(publication.ref)
-        if place.kind is PlaceKind.PENDING and not of_others(look, look.read(publication, place))
+        if place.kind is PlaceKind.PENDING and not places.of_others(look, look.read(publication, place))
     }
     lines = _end_open(assembly, spec, now)
     lines += _enter_lost(assembly, spec, marks.values(), pending, now)
     adopted = adopt(assembly, spec)
     _know_marked(assembly, spec, listed, marks, now)
+    _know_kept(assembly, spec, world, now)
     lines.append(f"the current key is {adopted.key_id or 'none'}")
     return [*lines, *(f"{key_id} has our mark; the reconciler looks at it" for key_id in marks), *adopted.remarks()]
 
@@ -151,3 +154,31 @@ def _know_marked(
         row = assembly.journal.credential(spec.name)
         event = Event(kind=EventKind.OPERATOR, action="rebuild", subject=spec.name)
         assembly.journal.save(row, now, Change(events=(event,), keys=learned))
+
+
+def _know_kept(assembly: Assembly, spec: Credential, world: World, now: datetime) -> None:
+    """The keys whose values lie where consumers cannot read: kept until their death is proven, which nobody remembers.
+
+    The next emergency proves it, and the sweep after it removes the values.
+    """
+    look = Recorded.looking(spec, world)
+    learned: dict[str, KnownKey] = {}
+    for publication in spec.publish:
+        for place in world.stores[publication.store].places(publication.ref):
+            stored = look.read(publication, place)
+            found = places.private_as(look, stored)
+            if found.key_id is None or found.fingerprint is None or places.of_others(look, stored):
+                continue
+            known = look.known.get(found.key_id) or KnownKey(
+                key_id=found.key_id,
+                credential=spec.name,
+                origin=Origin.FOUND,
+                since=now,
+                rotation=place.of if place.kind is PlaceKind.PENDING else None,
+            )
+            if known.fingerprint is None:
+                learned[found.key_id] = replace(known, fingerprint=found.fingerprint)
+    if learned:
+        row = assembly.journal.credential(spec.name)
+        event = Event(kind=EventKind.OPERATOR, action="rebuild", subject=spec.name)
+        assembly.journal.save(row, now, Change(events=(event,), keys=tuple(learned.values())))

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rotator.domain.keys import Key
+from rotator.domain.aftermath import ForeignKey
+from rotator.domain.records import ChainedEvent
 from rotator.domain.rotation import RULES, Mode, OldKey, Phase, Proof, Rotation
 from rotator.domain.times import format_time
 
@@ -24,17 +25,17 @@ def report(
     *,
     selected: int,
     incident: str | None = None,
-    foreign: Iterable[tuple[str, str, Key]] = (),
+    foreign: Iterable[ForeignKey] = (),
     errors: Mapping[str, tuple[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """The one object. `foreign`: (provider, principal, key). `errors`: credentials that could not be begun."""
+    """The one object. `errors`: credentials that could not be begun."""
     rotations = [rotation(row) for row in rows]
     emergency = incident is not None
     rotations += [_not_begun(name, *error, emergency=emergency) for name, error in (errors or {}).items()]
     return {
         "incident": incident,
         "rotations": rotations,
-        "foreign_keys": [_foreign(*each) for each in foreign],
+        "foreign_keys": [foreign_key(each) for each in foreign],
         "coverage": coverage(rows, selected, len(errors or {}), emergency=emergency),
     }
 
@@ -114,6 +115,22 @@ def time(instant: datetime | None) -> str | None:
     return format_time(instant) if instant is not None else None
 
 
+def event(each: ChainedEvent) -> dict[str, Any]:
+    """One event with everything that its digest is over, so that it can be checked without the journal."""
+    return {
+        "at": format_time(each.at),
+        "rotation": each.rotation,
+        "seq": each.seq,
+        "fence": each.fence,
+        "kind": each.event.kind.value,
+        "action": each.event.action,
+        "subject": each.event.subject,
+        "detail": dict(each.event.detail),
+        "previous": each.previous,
+        "digest": each.digest,
+    }
+
+
 def _waiting(row: Rotation) -> dict[str, Any] | None:
     if row.waiting is None or not row.open:
         return None
@@ -127,13 +144,19 @@ def _old_key(old: OldKey) -> dict[str, Any]:
     return {"key_id": old.key_id, "state": state, "proof": proof.value, "dead_at": time(old.dead_at)}
 
 
-def _foreign(provider: str, principal: str, key: Key) -> dict[str, Any]:
+def foreign_key(key: ForeignKey) -> dict[str, Any]:
+    """A key that no credential has, and what became of it."""
     return {
-        "provider": provider,
-        "principal": principal,
-        "key_id": key.id,
+        "provider": key.provider,
+        "principal": key.principal,
+        "key_id": key.key_id,
+        "name": key.name,
         "created_at": time(key.created_at),
+        "created_by": key.created_by,
         "last_used_at": time(key.last_used_at),
+        "in_window": key.in_window,
+        "state": key.state,
+        "why": key.why,
     }
 
 
@@ -150,7 +173,7 @@ def _not_begun(name: str, message: str, hint: str, *, emergency: bool) -> dict[s
     }
 
 
-def intended(plans: Sequence[Planned], mode: Mode) -> dict[str, Any]:
+def intended(plans: Sequence[Planned], mode: Mode, foreign: Iterable[ForeignKey] = ()) -> dict[str, Any]:
     """The same object for a plan: rotations without an id, in the phase that they would begin with."""
     good = [each for each in plans if each.problem is None]
     emergency = RULES[mode].emergency
@@ -159,7 +182,7 @@ def intended(plans: Sequence[Planned], mode: Mode) -> dict[str, Any]:
     return {
         "incident": None,
         "rotations": [_intended(each, mode) for each in plans],
-        "foreign_keys": [_foreign(each.provider, each.principal, key) for each in good for key in each.foreign],
+        "foreign_keys": [foreign_key(each) for each in foreign],
         "coverage": {
             "selected": len(plans),
             **counts,

@@ -56,14 +56,15 @@ def select(config: Config, selectors: Selectors) -> Selection:
     _must_exist("consumer", selectors.consumers, sorted({c for spec in everything for c in spec.consumers}))
     _must_exist("tag", selectors.tags, sorted({tag for spec in everything for tag in spec.tags}))
     _must_exist("owner", selectors.owners, sorted({spec.owner for spec in everything} - {""}))
-    wide = [spec for spec in everything if _exposed(spec, selectors)]
+    named = {*selectors.names, *selectors.exposed}
+    wide = [spec for spec in everything if spec.name in named or _exposed(spec, selectors)]
     kept = [spec for spec in wide if _within(spec, selectors)]
-    left_out = tuple(spec.name for spec in wide if spec not in kept)
+    left_out = tuple(spec.name for spec in wide if not _within(spec, selectors))
     broken = tuple(
         (name, why)
         for name, why in config.broken.items()
         if selectors.every
-        or name in {*selectors.names, *selectors.exposed}
+        or name in named
         or selectors.providers
         or selectors.stores
         or selectors.consumers  # nobody can say whether it would match
@@ -76,8 +77,6 @@ def _exposed(spec: Credential, selectors: Selectors) -> bool:
     return (
         not selectors.wide
         or selectors.every
-        or spec.name in selectors.names
-        or spec.name in selectors.exposed
         or spec.provider in selectors.providers
         or any(place.store in selectors.stores for place in spec.publish)
         or any(consumer in selectors.consumers for consumer in spec.consumers)
@@ -91,8 +90,9 @@ def _within(spec: Credential, selectors: Selectors) -> bool:
 
 
 def _must_exist(what: str, words: Sequence[str], known: Sequence[str]) -> None:
+    there = set(known)
     for word in words:
-        if word not in known:
+        if word not in there:
             near = nearest(word, known)
             listed = (
                 "`rotator status` lists the credentials" if what == "credential" else f"known: {', '.join(known[:8])}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -18,6 +19,17 @@ _PYPI = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(.*)", re.DO
 _LONGEST = 300
 _OTHERS = ("apk", "conan", "conda", "cran", "deb", "docker", "generic", "github", "oci", "rpm", "swift")
 """Types of package URLs that a bill of materials may have and that are called so here, too."""
+
+
+class Bad(Protocol):
+    """A package of which some versions are asked for, or known to be bad."""
+
+    @property
+    def package(self) -> Package: ...
+
+    def meets(self, component: Component) -> bool | None:
+        """Whether it is meant; None where nobody can say."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

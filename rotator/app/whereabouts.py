@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rotator.app.assembly import Assembly
 from rotator.app.inventories import Target, consumers_of, declared, inventories_of
+from rotator.app.own_environment import OWN
 from rotator.app.wanting import Wanted
 from rotator.config.reading import Config
 from rotator.domain.grants import Readable
@@ -86,7 +87,8 @@ def where(assembly: Assembly, wanted: Wanted, window: Window) -> Whereabouts:
     holding = [each for each in kept.holding([wanted.package]) if window.cut((each.since, each.until))]
     sure, perhaps = _split(holding, wanted)
     found = tuple(replace(each, readable=_readable(config, each.consumer)) for each in _merged(sure))
-    consumers = sorted({*consumers_of(config), *(each.consumer for each in ever)})
+    others = [each for each in ever if each.consumer != OWN]  # what this rotator had is told; what it lacks is no gap
+    consumers = sorted({*consumers_of(config), *(each.consumer for each in others)})
     asked = _Asked(wanted.package.ecosystem, window.start, now if window.end is None else window.end)
     unknown = [
         why
@@ -98,7 +100,7 @@ def where(assembly: Assembly, wanted: Wanted, window: Window) -> Whereabouts:
         )
     ]
     known_since: dict[str, datetime] = {}
-    for each in ever:
+    for each in others:
         known_since[each.consumer] = min(each.since, known_since.get(each.consumer, each.since))
     return Whereabouts(found=found, unknown=tuple(unknown), known_since=known_since)
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ CALLS: Mapping[str, tuple[Any, ...]] = {
     "identify": (Principal, Secret),
     "set_state": (Principal, str, KeyState),
     "check_admin": (Principal,),
+    "trail": (Principal, datetime),
 }
 """A provider's methods, and what each takes."""
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from rotator.app.auditing import Audit
-from rotator.app.own_installation import CLOSURE, OWN
+from rotator.app.own_environment import OWN
+from rotator.app.own_installation import CLOSURE
 from rotator.cli.terminal import Terminal, clean, count, table
 from rotator.domain.findings import Finding, Judged, Signal, State
 from rotator.domain.times import roughly

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rotator.app.audit_sources import feed_of, index_at, results_of
-from rotator.app.audited import from_files, of_consumers
+from rotator.app.audited import from_files, keep_own_of, of_consumers
 from rotator.app.auditing import Against, Audit, audit
 from rotator.app.own_installation import Audited, own_installation
 from rotator.cli import audit_json, audit_tables
@@ -86,6 +86,8 @@ def _audited(args: argparse.Namespace) -> Audit:
     index = index_at(args.index) if args.index else None
     feed = feed_of(args.osv, keep=Path(args.keep) if args.keep else None) if args.osv else None
     audited = own_installation(config, at=at) + files
+    if config is not None:
+        keep_own_of(config)
     if config is not None and not args.files:
         audited += of_consumers(config, at)
     if unusable and not args.files:

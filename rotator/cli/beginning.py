@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 
-from rotator.app.adopting import adopt
+from rotator.app import asked_for
+from rotator.app.adopting import Read, adopt
 from rotator.app.assembly import Assembly
 from rotator.app.planning import Planned
 from rotator.app.reporting import INCOMPLETE
+from rotator.app.running import Later, Started
 from rotator.cli import emergency
 from rotator.cli.errors import Told
 from rotator.config.errors import ConfigError
 from rotator.domain.credential import Credential
-from rotator.domain.failures import Failure, Fenced
-from rotator.domain.rotation import Mode, Phase, Rotation
+from rotator.domain.failures import Failure, Fenced, Transient
+from rotator.domain.rotation import Mode, Rotation
 from rotator.engine import starting
 from rotator.policy.reasons import Reason, worded
 
+PATIENCE = 4
+"""Attempts to begin an emergency that may fail before the others are told of it."""
 NOT_BEGUN = ("it was not begun", "the same command goes on")
-
-
-class Begun:
-    """What was begun so far, by credential; used by many threads."""
-
-    def __init__(self, number: int) -> None:
-        self.rows: dict[str, Rotation] = {}
-        self._left = number
-        self._lock = threading.Lock()
-
-    def one_less(self) -> None:
-        """One was begun, or could not be."""
-        with self._lock:
-            self._left -= 1
-
-    def under_way(self) -> bool:
-        """Whether there may be more."""
-        return self._left > 0
 
 
 class Beginning:
@@ -55,6 +39,9 @@ class Beginning:
         self.leaked: Mapping[str, frozenset[str]] = {}  # by credential, the keys of it that leaked
         self.exposure_end: datetime | None = None  # what was minted later is safe; None: now
         self.errors: dict[str, tuple[str, str]] = {}
+        self.rows: dict[str, Rotation] = {}  # of emergencies, as they were begun
+        self._tried: dict[str, int] = {}  # how often they could not be begun, by what may pass
+        self._read: dict[str, Read] = {}  # what adoption read a moment ago
 
     def possible(self, specs: Sequence[Credential], plans: Sequence[Planned]) -> list[Credential]:
         """Those without a problem. Raises `Told` for the first problem of what a person asked for."""
@@ -66,47 +53,48 @@ class Beginning:
                 self._cannot(spec, *plan.problem)
         return good
 
-    def begin(self, specs: Sequence[Credential]) -> list[Rotation]:
-        """A row for each."""
+    def begin(self, specs: Sequence[Credential], stop: Callable[[], bool] = lambda: False) -> list[Rotation]:
+        """A row for each; `stop` True begins no more of them, and then they are among `errors`."""
         for spec in specs if self._mode is Mode.MANUAL else ():
             self._refuse_stuck(spec)
         rows = []
         for spec in specs:
+            if stop():
+                self.errors[spec.name] = NOT_BEGUN
+                continue
             try:
                 rows.append(self._begin_one(spec))
             except (ConfigError, Failure) as error:
                 self._cannot(spec, error.message, error.hint)
         return rows
 
-    @contextmanager
-    def beside(self, specs: Sequence[Credential], parallel: int, stop: Callable[[], bool]) -> Iterator[Begun]:
-        """Begin an emergency of each while what is begun already runs; `stop` True begins no more of them.
-
-        Everybody's first request would otherwise wait for the last one's. What was not begun is among `errors`.
-        """
-        begun = Begun(len(specs))
-        pool = ThreadPoolExecutor(max(1, min(parallel, len(specs))), thread_name_prefix="beginning")
+    def emergency(self, spec: Credential) -> Started | Later | None:
+        """Begin an emergency of one, on any thread; None where it could not be, and then `errors` says why."""
         try:
-            for spec in specs:
-                pool.submit(self._begin_beside, spec, begun, stop)
-            yield begun
-        finally:
-            pool.shutdown(cancel_futures=True)
-            for spec in specs:
-                if spec.name not in begun.rows and spec.name not in self.errors:
-                    self._cannot(spec, *NOT_BEGUN)
-
-    def _begin_beside(self, spec: Credential, begun: Begun, stop: Callable[[], bool]) -> None:
-        try:
-            if not stop():
-                begun.rows[spec.name] = self._begin_one(spec)
+            if self._assembly.journal.older_than_world() is not None:
+                return None
+            row = self.rows[spec.name] = self._begin_one(spec)
+        except Transient as failure:
+            tried = self._tried[spec.name] = self._tried.get(spec.name, 0) + (not failure.throttled)
+            if tried < PATIENCE:
+                return Later(after=failure.retry_after or timedelta(seconds=2 ** max(0, tried - 1)))
+            self._cannot(spec, failure.message, failure.hint)
         except (ConfigError, Failure) as error:
             self._cannot(spec, error.message, error.hint)
         except Exception as error:  # noqa: BLE001 - it must stop no other; its text may hold anything
             what = f"an error of the rotator or a driver itself ({type(error).__name__})"
             self._cannot(spec, what, "report it; the same command goes on")
-        finally:
-            begun.one_less()
+            self._assembly.defect(spec.name, error)
+        else:
+            return Started(row=row, read=self._read.pop(spec.name, None))
+        return None
+
+    def begun(self, specs: Sequence[Credential]) -> list[Rotation]:
+        """What was begun of these emergencies; what was not is among `errors` from now on, if nothing said why."""
+        for spec in specs:
+            if spec.name not in self.rows and spec.name not in self.errors:
+                self._cannot(spec, *NOT_BEGUN)
+        return [self.rows[spec.name] for spec in specs if spec.name in self.rows]
 
     def _cannot(self, spec: Credential, message: str, hint: str) -> None:
         if self._mode is Mode.MANUAL:
@@ -115,12 +103,10 @@ class Beginning:
         self.errors[spec.name] = (message, hint)
 
     def _refuse_stuck(self, spec: Credential) -> None:
-        row = self._assembly.journal.open_rotation(spec.name)
-        asked = row is not None and row.next_at <= self._assembly.clock.now()  # by `resume`, and nobody has heeded it
-        if row is not None and row.phase is Phase.STUCK and not asked:
-            why = row.problem.message if row.problem else "see its history"
-            hint = row.problem.hint if row.problem else ""
-            raise Told(f"{spec.name} is stuck: {why}", hint or f"`rotator resume {spec.name}`", code=INCOMPLETE)
+        try:
+            asked_for.refuse_stuck(self._assembly, spec)
+        except asked_for.Stuck as stuck:
+            raise Told(stuck.message, stuck.hint, code=INCOMPLETE) from None
 
     def _begin_one(self, spec: Credential) -> Rotation:
         journal = self._assembly.journal
@@ -130,17 +116,16 @@ class Beginning:
 
     def _adopt(self, spec: Credential) -> None:
         with suppress(Fenced):  # somebody else adopted it meanwhile, or began: what he began is gone on with
-            for remark in adopt(self._assembly, spec, emergency=self._mode is not Mode.MANUAL).remarks():
+            adopted = adopt(self._assembly, spec, emergency=self._mode is not Mode.MANUAL)
+            self._read[spec.name] = adopted.read
+            for remark in adopted.remarks():
                 self._assembly.told.alert("adopted", spec.name, remark)
 
     def _manual(self, spec: Credential) -> Rotation:
-        journal, ids, clock = self._assembly.journal, self._assembly.ids, self._assembly.clock
-        reason = worded(Reason.ASKED, self._args.reason)
-        row = starting.start(spec, journal, ids, clock, mode=self._mode, reason=reason)
-        row = row or journal.open_rotation(spec.name)
-        if row is None:
-            raise Told(f"{spec.name} was rotated at this very moment", "`rotator status` shows it", code=INCOMPLETE)
-        return row
+        try:
+            return asked_for.start(self._assembly, spec, self._args.reason)
+        except Transient as gone:
+            raise Told(gone.message, gone.hint, code=INCOMPLETE) from None
 
     def _emergency(self, spec: Credential) -> Rotation:
         clean = emergency.already_clean(

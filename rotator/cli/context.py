@@ -15,17 +15,23 @@ from rotator.config.location import find
 from rotator.config.reading import Config
 from rotator.domain.credential import Credential
 
+in_force: Config | None = None
+"""The config of a daemon that has this command run: it counts, whatever the file says by now."""
+caller = ""
+"""For whom that daemon has it run, as the trail calls him."""
+
 
 def load(args: argparse.Namespace, *, lenient: bool = False) -> Config:
     """The config that counts. Raises `ConfigError`."""
-    path = find(args.config)
-    config = load_config(path, lenient=lenient)
+    if in_force is not None:
+        return in_force
+    config = load_config(find(args.config), lenient=lenient)
     return replace(config, state=args.state) if args.state else config
 
 
 def assemble(args: argparse.Namespace, *, lenient: bool = False) -> Assembly:
     """The config, put together. Raises `ConfigError`."""
-    return Assembly(config=load(args, lenient=lenient))
+    return Assembly(config=load(args, lenient=lenient), by=caller)
 
 
 @contextmanager

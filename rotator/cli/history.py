@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from rotator.app.assembly import Assembly
 from rotator.app.reporting import report
 from rotator.cli import words
 from rotator.cli.context import assembled, named
 from rotator.cli.errors import Told
 from rotator.cli.terminal import Terminal, table, terminal
 from rotator.domain.rotation import Rotation
+
+MOST = 10_000
+"""Rotations that are looked at for those of some owners."""
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -29,13 +33,21 @@ def run(args: argparse.Namespace) -> int:
         raise Told("--limit is out of range", "write a number from 1 on")
     with assembled(args, lenient=True) as assembly:
         name = named(assembly.config, args.name).name if args.name else None
-        rows = assembly.journal.rotations(name, limit=args.limit)
+        rows = _rows(assembly, name, args.limit, getattr(args, "owners", None))
         now = assembly.clock.now()
     if args.json:
         print(json.dumps(report(rows, selected=len({row.credential for row in rows})), indent=2, ensure_ascii=False))
     else:
         show(rows, now, terminal(sys.stdout, no_color=args.no_color))
     return 0
+
+
+def _rows(assembly: Assembly, name: str | None, limit: int, owners: Collection[str] | None) -> tuple[Rotation, ...]:
+    """The newest; `owners`: of a caller who sees only theirs."""
+    if owners is None or name is not None:
+        return assembly.journal.rotations(name, limit=limit)
+    seen = {name for name, spec in assembly.config.credentials.items() if spec.owner in owners}
+    return tuple(row for row in assembly.journal.rotations(limit=MOST) if row.credential in seen)[:limit]
 
 
 def show(rows: Sequence[Rotation], now: datetime, out: Terminal) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rotator.app.assembly import Assembly
-from rotator.app.key_ids import resolve
+from rotator.app.key_ids import Misspelt, resolve
 from rotator.app.knowing import Match, from_journal
-from rotator.app.leaking import LONGEST, Foreign, Leak, Leaks, read_values
+from rotator.app.leaking import Foreign, Leak, Leaks
+from rotator.cli import typed
 from rotator.cli.errors import Told
+from rotator.cli.pasted import Pasted, pasted
 from rotator.cli.terminal import clean
-from rotator.domain.secret import Secret
+from rotator.config.errors import ConfigError
+from rotator.domain.incidents import Incident
 
-MOST = 1000
-"""Values on standard input."""
 NOTHING = "nothing was changed"
 
 
@@ -38,15 +38,21 @@ class Exposed:
     unknown: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
     window: tuple[datetime, datetime] | None = None
+    incident: Incident | None = None  # as it was opened; then all of this is of it
+    planned: tuple[str, ...] = ()  # of the names those that it is about by itself
+    typed_back: bool = False  # there are so many more than a person knows that he types the number
 
     def __add__(self, other: Exposed) -> Exposed:
-        """Both, of which the other one is about packages."""
+        """Both, of which the other one is about packages or an incident."""
         return replace(
             other,
             names=tuple(dict.fromkeys((*self.names, *other.names))),
             said=(*self.said, *other.said),
             lost=self.lost or other.lost,
             keys=self.keys,
+            why={**self.why, **other.why},
+            packages=other.packages or self.packages,
+            window=other.window or self.window,
             unknown={**self.unknown, **other.unknown},
         )
 
@@ -54,30 +60,47 @@ class Exposed:
 def exposed(args: argparse.Namespace, assembly: Assembly) -> Exposed:
     """What the values and ids that were given expose: nothing where every one is of a key that is proven dead.
 
-    Raises `Told` where nothing of it is a credential's, and then nothing was changed.
+    In an emergency what cannot be used stops no other: it is lost. Raises `Told` and `ConfigError` where nothing that
+    was selected is a credential's, without an emergency for the first that cannot be used, and always for what is
+    misspelt; then nothing was changed.
     """
-    found: list[Match] = []
     lost: list[tuple[str, str]] = []
     said: list[str] = []
-    for text in args.key_id:
-        answer = resolve(assembly, from_journal(assembly, assembly.journal), text)
-        if isinstance(answer, Foreign):
-            lost.append(_foreign(answer))
-        else:
-            found += answer
-    for leak, message in _recognised(assembly) if args.leaked else ():
+    found = [each for text in args.key_id for each in _of_id(args, assembly, text, lost)]
+    given = pasted() if args.leaked else Pasted(values={}, given=0)
+    if given.refused and not args.assume_compromise:
+        raise Told(*given.refused[0])
+    lost += given.refused
+    for leak, message in _recognised(assembly, given):
         said += [clean(f"not asked: {each.what}: {each.why}") for each in leak.not_asked]
         found += leak.matches
         lost += [message] if not leak.matches else []
     return _judged(args, assembly, found, lost, said)
 
 
-def _recognised(assembly: Assembly) -> Iterator[tuple[Leak, tuple[str, str]]]:
+def _of_id(args: argparse.Namespace, assembly: Assembly, text: str, lost: list[tuple[str, str]]) -> tuple[Match, ...]:
+    try:
+        answer = resolve(assembly, from_journal(assembly, assembly.journal), text)
+    except Misspelt:
+        raise
+    except ConfigError as error:
+        if not args.assume_compromise:
+            raise
+        lost.append((error.message, error.hint))
+        return ()
+    if isinstance(answer, Foreign):
+        lost.append(_foreign(answer))
+        return ()
+    return answer
+
+
+def _recognised(assembly: Assembly, given: Pasted) -> Iterator[tuple[Leak, tuple[str, str]]]:
     """Each value, and what to say where it is nobody's here."""
-    leaks, values = Leaks(assembly), _values()
-    for number, value in enumerate(values, 1):
-        leak = leaks.recognise(number, value)
-        yield leak, _nobodys(leak, len(values))
+    if given.values:
+        leaks = Leaks(assembly)
+        for number, value in given.values.items():
+            leak = leaks.recognise(number, value)
+            yield leak, _nobodys(leak, given.given)
 
 
 def _judged(
@@ -96,14 +119,19 @@ def _judged(
     }
     said += [clean(f"{what}; {hint}") for what, hint in unproven.items()]
     living = [each for each in found if each.alive is not False or args.again]
-    if lost and not living:
+    known = [each for each in living if _in_config(assembly, each)]
+    removed = [_removed(each) for each in living if not _in_config(assembly, each)]
+    if removed and not args.assume_compromise:
+        raise Told(*removed[0])
+    living, lost = known, [*lost, *removed]
+    if lost and not living and not (args.assume_compromise and (args.package or typed.selectors(args).wide)):
         for line in (*said, *(clean(f"{message}; {hint}") for message, hint in lost[:-1])):
             print(line, file=sys.stderr)
         raise Told(*lost[-1])
     said += [clean(f"{message}; {hint.removesuffix(f'; {NOTHING}')}") for message, hint in lost]
     if living and not args.assume_compromise:
         said.append("note: without --assume-compromise the leaked key works until the overlap is over")
-    names = dict.fromkeys(_in_config(assembly, match) for match in living)
+    names = dict.fromkeys(match.credential for match in living)
     keys: dict[str, frozenset[str]] = {}
     for match in living:
         keys[match.credential] = keys.get(match.credential, frozenset()) | {match.key_id or ""}
@@ -121,11 +149,13 @@ def _unproven(match: Match) -> str:
     return f"key {match.key_id} of {match.credential} was deleted and never proven dead"
 
 
-def _in_config(assembly: Assembly, match: Match) -> str:
-    if match.credential in assembly.config.credentials or match.credential in assembly.config.broken:
-        return match.credential
+def _in_config(assembly: Assembly, match: Match) -> bool:
+    return match.credential in assembly.config.credentials or match.credential in assembly.config.broken
+
+
+def _removed(match: Match) -> tuple[str, str]:
     key = f"key {match.key_id} of {match.credential}" if match.key_id else f"a key of {match.credential}"
-    raise Told(f"{key} leaked, and the config has no such credential any more", "revoke it by hand; " + NOTHING)
+    return f"{key} leaked, and the config has no such credential any more", "revoke it by hand; " + NOTHING
 
 
 def _said(match: Match) -> str:
@@ -138,7 +168,9 @@ def _said(match: Match) -> str:
 
 def _foreign(found: Foreign) -> tuple[str, str]:
     where = f"revoke it at {found.console}" if found.console else f"revoke it in {found.provider}'s console"
-    return f"{found.key_id} at {found.provider} is a foreign key: no credential has it", f"{where}; {NOTHING}"
+    none = "no credential has it" if found.sure else "no credential is known to have it"
+    asked = "" if found.sure else ", as far as was asked"
+    return f"{found.key_id} at {found.provider} is a foreign key{asked}: {none}", f"{where}; {NOTHING}"
 
 
 def _nobodys(leak: Leak, values: int) -> tuple[str, str]:
@@ -153,16 +185,3 @@ def _nobodys(leak: Leak, values: int) -> tuple[str, str]:
     ends = f" ending in {leak.hint}" if leak.hint else ""
     where = leak.form.revoke or leak.form.admin
     return f"{whose}; it looks like a key of {leak.form.vendor}{ends}", f"revoke it: {where}; {NOTHING}"
-
-
-def _values() -> tuple[Secret, ...]:
-    """Without an echo on a terminal until an empty line, else one a line of standard input."""
-    if not sys.stdin.isatty():
-        lines = sys.stdin.read(LONGEST * 64).splitlines()
-        if len(lines) > MOST:
-            raise Told(f"standard input has more than {MOST} lines", "`rotator find -` takes whole files")
-        return read_values(lines)
-    typed = [getpass.getpass("leaked value (not shown): ")]
-    while typed[-1].strip():
-        typed.append(getpass.getpass("another one (not shown, empty for none): "))
-    return read_values(typed)

@@ -1,38 +1,40 @@
-"""`rotator log`: verify the trail, or export it."""
+"""`rotator log`: verify the trail, or export it (`exporting`)."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-from typing import Any
 
+from rotator.cli import exporting
 from rotator.cli.context import assembled
 from rotator.cli.errors import Told
 from rotator.cli.terminal import terminal
-from rotator.domain.records import ChainedEvent
-from rotator.domain.times import format_time
 
 _DIGEST = re.compile("[0-9a-f]{64}")
-BATCH = 1000
-"""Events read at a time: a trail may be longer than memory."""
 
 
 def options(parser: argparse.ArgumentParser, verb: str) -> None:
     """What to do."""
     parser.add_argument("action", choices=["verify", "export"], metavar="verify|export")
     parser.add_argument("--head", metavar="DIGEST", help="a checkpoint's digest from outside: also finds truncation")
+    exporting.options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify exits 3 when something was rewritten, removed or cut off."""
-    if args.action == "export" and args.head is not None:
-        raise Told("--head is for verify alone", "`rotator log export` writes everything")
+    if args.action == "export":
+        if args.head is not None:
+            raise Told("--head is for verify alone", "`rotator log export` writes everything")
+        return exporting.run(args)
+    for option in ("follow", "after", "since"):
+        given = getattr(args, option)
+        if given is not None and given is not False:
+            raise Told(f"--{option} is for export alone", "`rotator log verify` looks at everything")
     if args.head is not None and not _DIGEST.fullmatch(args.head):
         # else a slip of the pen would be told as a trail that somebody cut off
         raise Told("--head is no digest", "write the 64 characters that `rotator log verify` shows behind head")
-    return verify(args) if args.action == "verify" else export(args)
+    return verify(args)
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -51,30 +53,3 @@ def verify(args: argparse.Namespace) -> int:
             code=3,
         )
     return 0
-
-
-def export(args: argparse.Namespace) -> int:
-    """One JSON object a line, in the order of commits."""
-    with assembled(args, lenient=True) as assembly:
-        seen = 0
-        while events := assembly.journal.events(after=seen, limit=BATCH):
-            seen += len(events)
-            for each in events:
-                print(json.dumps(line(each), ensure_ascii=False, sort_keys=True))
-    return 0
-
-
-def line(each: ChainedEvent) -> dict[str, Any]:
-    """One event with everything that its digest is over, so that the export can be checked without the journal."""
-    return {
-        "at": format_time(each.at),
-        "rotation": each.rotation,
-        "seq": each.seq,
-        "fence": each.fence,
-        "kind": each.event.kind.value,
-        "action": each.event.action,
-        "subject": each.event.subject,
-        "detail": dict(each.event.detail),
-        "previous": each.previous,
-        "digest": each.digest,
-    }

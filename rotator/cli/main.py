@@ -8,9 +8,10 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from rotator.cli.errors import quiet_threads
 from rotator.cli.streams import settle
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -19,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "init": ("init", "write a config and the installation key, from a .env if there is one"),
     "check": ("check", "validate the config, drivers, reachability and permissions"),
     "doctor": ("doctor", "look at this machine"),
+    "config": ("config", "what of the config waits for an approval, and approve it"),
     "trust": ("trust", "accept a config in the working directory"),
     "status": ("status", "how every credential stands, or one of them in detail"),
     "why": ("why", "every reason to rotate a credential, and what stands in the way"),
@@ -37,8 +39,16 @@ VERBS: dict[str, tuple[str, str]] = {
     "reconcile": ("reconcile", "compare journal, stores and providers, and mend"),
     "plugins": ("plugins", "which drivers are installed, and what one of them offers"),
     "incident": ("incident", "the evidence of an incident: what was exposed, what is dead, what is left"),
+    "scan": ("scan", "take in a scanner's report of leaked keys: opens an incident, rotates nothing"),
     "audit": ("audit", "bad packages here and at consumers, who is behind them, and who had one when"),
-    "log": ("log", "verify or export the trail"),
+    "metrics": ("metrics", "how everything stands as metrics, once; a daemon shows them by itself"),
+    "notify": ("notify", "try who is told when a person is needed, and show of what"),
+    "log": ("log", "verify or export the trail, or follow it"),
+    "token": ("token", "who may use the API: make, list and revoke tokens"),
+    "daemon": ("daemon", "run as a service: begin what is due, advance what is open, watch over both"),
+    "alive": ("alive", "whether the daemon works: for health checks"),
+    "pause": ("pause", "begin no scheduled rotation for a while; emergencies go on"),
+    "completion": ("completion", "let bash, zsh or fish complete these words"),
     "demo": ("demo", "a rotation and a theft, in under a minute: no server, no network"),
 }
 
@@ -51,7 +61,7 @@ FIRST_STEPS = """first steps:
   rotate NAME                   do it
 
 """
-WITH_VALUE = ("--config", "--state")
+WITH_VALUE = ("--config", "--state", "--server")
 """Options of every command that take a value; they may also stand before the command."""
 
 
@@ -68,6 +78,10 @@ def rotator() -> NoReturn:
 def console(arguments: Sequence[str], prog: str) -> NoReturn:
     """Run one command as a process of its own."""
     settle()
+    if "--debug" not in arguments:
+        quiet_threads(prog)
+    # Process 1 of a container does not hear of a SIGTERM that it has no handler for.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     code = main(arguments, prog=prog)
     if signal.getsignal(signal.SIGINT) is at_once:
         sys.stdout.flush()
@@ -80,8 +94,10 @@ def at_once(*_: object) -> NoReturn:
     os._exit(3)
 
 
-def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
-    """Run one command; returns its exit code."""
+def main(
+    arguments: Sequence[str], *, prog: str = "rotator", before: Callable[[argparse.Namespace], None] | None = None
+) -> int:
+    """Run one command; returns its exit code. `before` may change what was typed, or refuse it by raising `Told`."""
     from rotator.cli.errors import Told, tell
 
     debug = "--debug" in arguments
@@ -93,13 +109,16 @@ def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
         if not getattr(args, "run", None):
             build(prog, []).print_help()
             return 0
-        code = int(args.run(args))
+        if before is not None:
+            before(args)
+        code = elsewhere(args, typed) if args.server is not None else int(args.run(args))
         sys.stdout.flush()  # what cannot be written is told, and not lost at the very end
         return code
     except Told as told:
         return tell(prog, told.message, told.hint, code=told.code)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, at_once)
+        signal.signal(signal.SIGTERM, at_once)
         return tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
     except Exception as error:
         if debug:
@@ -107,14 +126,21 @@ def main(arguments: Sequence[str], *, prog: str = "rotator") -> int:
         return unexpected(prog, error)
 
 
+def elsewhere(args: argparse.Namespace, typed: Sequence[str]) -> int:
+    """The same words, run by the daemon's API."""
+    from rotator.cli.remote import run
+
+    return run(args, typed)
+
+
 def unexpected(prog: str, error: Exception) -> int:
     """Two lines for whatever is wrong; known errors know their hint, the others are ours."""
     from rotator.cli.errors import tell
-    from rotator.domain.failures import JournalOlder
+    from rotator.domain.failures import JournalOlder, Overtaken
 
     message, hint = getattr(error, "message", None), getattr(error, "hint", None)
     if isinstance(message, str) and isinstance(hint, str):
-        code = 3 if isinstance(error, JournalOlder) else 2
+        code = 3 if isinstance(error, JournalOlder | Overtaken) else 2
         return tell(prog, message, hint or "`rotator check` looks at everything", code=code)
     name = type(error).__name__
     return tell(
@@ -206,15 +232,7 @@ def build(prog: str, arguments: Sequence[str]) -> Parser:
     verbs = parser.add_subparsers(metavar="COMMAND", title="commands", parser_class=Parser)
     for verb, (module, line) in VERBS.items():
         shown = "rotate" if prog == "rotate" and verb == "rotate" else f"rotator {verb}"
-        sub = verbs.add_parser(
-            verb,
-            help=line,
-            description=sentence(line),
-            prog=shown,
-            epilog=CODES,
-            allow_abbrev=False,
-            formatter_class=Layout,
-        )
+        sub: Parser = verb_of(verbs, verb, line, shown)
         if verb == wanted:
             command = importlib.import_module(f"rotator.cli.{module}")
             sub.typed = tuple(arguments[1:])
@@ -223,6 +241,19 @@ def build(prog: str, arguments: Sequence[str]) -> Parser:
             actions = sub._actions
             sub.set_defaults(run=command.run, verb=verb, prog=prog, shown=shown, actions=actions, help=sub.print_help)
     return parser
+
+
+def verb_of(verbs: Any, name: str, line: str, shown: str) -> Any:
+    """A parser of these for one verb; `line` is its help, `shown` how it is typed."""
+    return verbs.add_parser(
+        name,
+        help=line,
+        description=sentence(line),
+        prog=shown,
+        epilog=CODES,
+        allow_abbrev=False,
+        formatter_class=Layout,
+    )
 
 
 def no_such_command(prog: str, word: str) -> Exception:
@@ -243,5 +274,6 @@ def common(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("everywhere")
     group.add_argument("--config", metavar="FILE", help="the config to use")
     group.add_argument("--state", metavar="URL", help="the journal to use instead of the config's")
+    group.add_argument("--server", metavar="URL", help="have the daemon there run it")
     group.add_argument("--debug", action="store_true", help="show tracebacks")
     group.add_argument("--no-color", action="store_true", help="plain text")

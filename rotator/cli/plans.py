@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from math import ceil
 
+from rotator.app.bounds import bounds_of
 from rotator.app.planning import Planned
 from rotator.cli import consuming, words
 from rotator.cli.terminal import Terminal, clean, count
@@ -120,30 +120,16 @@ def _cannot(plans: Sequence[Planned], out: Terminal) -> Iterator[str]:
             yield line + (f" — {clean(hint)}" if hint else "")
         for cannot in each.cannot:
             yield f"note: {each.credential}: {cannot}"
-        for key in each.foreign:
-            yield f"foreign key, not touched: {clean(key.id)} at {each.provider}, beside {each.credential}"
 
 
 def bounds(plans: Sequence[Planned], parallel: int) -> Iterator[str]:
     """Both lower bounds without overlap and quiet: the longest path at 300 ms a request, and the providers' limits."""
-    good = [each for each in plans if each.problem is None]
-    if not good:
+    found = bounds_of(plans, parallel)
+    if found is None:
         yield "nothing can be done"
         return
-    path = max(each.critical_path for each in good)
-    mean = sum((each.critical_path for each in good), timedelta(0)) / len(good)
-    yield f"work, without waiting: not faster than {words.span(path)}, the longest path, at 300 ms a request"
-    waves = mean * ceil(len(good) / parallel)
-    if waves > path:
-        yield f"  nor than {words.span(waves)}: {parallel} at a time"
-    for provider, limit in sorted(_limits(good).items()):
+    yield f"work, without waiting: not faster than {words.span(found.path)}, the longest path, at 300 ms a request"
+    if found.waves > found.path:
+        yield f"  nor than {words.span(found.waves)}: {parallel} at a time"
+    for provider, limit in sorted(found.limits.items()):
         yield f"  nor than {words.span(limit)}: what {provider} allows"
-
-
-def _limits(good: Sequence[Planned]) -> dict[str, timedelta]:
-    """For each provider with a rate, how long its requests take at that rate."""
-    requests: dict[str, float] = {}
-    for each in good:
-        if each.rate is not None:
-            requests[each.provider] = requests.get(each.provider, 0.0) + each.requests / each.rate
-    return {provider: timedelta(seconds=seconds) for provider, seconds in requests.items()}

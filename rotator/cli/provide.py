@@ -81,7 +81,8 @@ def read(want: Wanted) -> Secret:
     """The value: without an echo on a terminal, else a line of standard input for each part."""
     if sys.stdin.isatty():
         return read_value({part: getpass.getpass(f"{part} (not shown): ") for part in want.parts})
-    lines = sys.stdin.read(LONGEST * len(want.parts)).removesuffix("\n").split("\n")
+    most = (LONGEST + 3) * len(want.parts)  # each with its line's end, and one more: what is too long is not cut
+    lines = sys.stdin.read(most).removesuffix("\n").split("\n")
     if len(want.parts) > 1 and len(lines) != len(want.parts):
         raise Told(f"standard input has {len(lines)} lines", f"one line each: {', '.join(want.parts)}")
     if len(want.parts) == 1:

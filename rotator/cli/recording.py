@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rotator.app.inventories import Recorded, chosen, record
+from rotator.app.own_environment import keep_own
 from rotator.cli.context import assembled
 from rotator.cli.terminal import Terminal, clean, table, terminal
 
@@ -27,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     with assembled(args) as assembly:
         targets = chosen(assembly.config, args.consumer, [Path(each) for each in args.files])
         show(list(record(assembly, targets, assembly.clock.now())), out)
+        keep_own(assembly)
         bare = [name for name, each in assembly.config.consumers.items() if not each.lockfiles]
         if not args.files and not args.consumer and bare:
             out.line(out.style(f"not recorded, because they name no lockfiles: {', '.join(bare)}", "yellow"))

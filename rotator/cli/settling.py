@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from types import FrameType
 
 from rotator.app.assembly import Assembly
-from rotator.app.reporting import INCOMPLETE
-from rotator.app.running import Run
+from rotator.app.chasing import Chase
+from rotator.app.deadline import Deadline
+from rotator.app.running import Later, Run, Started
+from rotator.cli.interrupts import Interrupts
 from rotator.cli.terminal import Terminal
+from rotator.domain.credential import Credential
 from rotator.domain.rotation import Phase, Rotation
 from rotator.engine import picked_up
 
@@ -23,36 +24,66 @@ PATIENCE = 3
 """Attempts that may fail before a command without `--wait` comes back."""
 
 
+def _cleans_up(row: Rotation) -> bool:
+    """Whether an emergency has a key that is still to be deleted, which waits for nothing but more urgent work."""
+    left = (old for old in row.old_keys if old.disabled_at is not None and not old.ending and old.proof is None)
+    return row.phase is Phase.RETIRING and row.rules.emergency and any(True for _ in left)
+
+
 class Settling:
     """Runs what was begun. `wait`: until the old keys are dead."""
 
     def __init__(self, assembly: Assembly, owner: str, err: Terminal, *, parallel: int, wait: bool) -> None:
         self._assembly = assembly
         self._owner = owner
-        self._err = err
         self._parallel = parallel
         self._wait = wait
-        self.interrupted = 0
-        self.over = False  # nothing that is begun from now on is run here
+        self.interrupts = Interrupts(err)
+        self.chase: Chase | None = None  # says which rotations would never end
+        self.deadline: Deadline | None = None
         self._failed: dict[tuple[str, Phase], int] = {}  # how often, before this run
 
-    def run(self, only: set[str] | None, *, more: Callable[[], bool] = lambda: False) -> dict[str, tuple[str, str]]:
+    def run(
+        self,
+        only: set[str] | None,
+        *,
+        coming: Sequence[Credential] = (),
+        begin: Callable[[Credential], Started | Later | None] = lambda spec: None,
+    ) -> dict[str, tuple[str, str]]:
         """Until settled; returns message and hint of what could not be run. `only` None: all that can move now.
 
-        `more`: whether there are others that are only being begun.
+        `coming`: what is begun meanwhile, by `begin`.
         """
         self._failed = {(row.credential, row.phase): row.attempts for row in self._assembly.journal.rotations()}
-        run = Run(assembly=self._assembly, owner=self._owner, parallel=self._parallel, only=only)
-        previous = signal.signal(signal.SIGINT, self._interrupt(run))
-        try:
-            run.until(self._settled(only, more))
-        finally:
-            self.over = True
-            signal.signal(signal.SIGINT, previous)
+        run = Run(
+            assembly=self._assembly,
+            owner=self._owner,
+            parallel=self._parallel,
+            only=only,
+            coming=coming,
+            begin=begin,
+        )
+        if self.chase is not None:
+            self.chase.leave = run.leave
+        with self.interrupts.stopping(run.stop), self._in_time(run.stop):
+            run.until(self._settled(only))
         return {
             name: (str(getattr(error, "message", error)), str(getattr(error, "hint", "")))
             for name, error in run.failures.items()
         }
+
+    def _in_time(self, stop: Callable[[], None]) -> AbstractContextManager[None]:
+        return self.deadline.stopping(stop) if self.deadline is not None else nullcontext()
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether nothing more may be begun, because the deadline is near."""
+        return self.deadline is not None and self.deadline.near()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody wants it to end."""
+        return self.interrupts.count > 0
 
     def strange(self, rows: Sequence[Rotation]) -> list[Rotation]:
         """Claims that end later than any lease does: whoever made them had a clock that ran ahead."""
@@ -62,26 +93,13 @@ class Settling:
         lasts = row.next_at - self._assembly.clock.now()
         return row.open and row.owner is not None and lasts > 2 * self._assembly.timing.lease
 
-    def _interrupt(self, run: Run) -> Callable[[int, FrameType | None], None]:
-        def handle(number: int, frame: FrameType | None) -> None:
-            self.interrupted += 1
-            if self.interrupted > 1:
-                os.write(2, b"interrupted again: what was in hand is found by the next run\n")
-                os._exit(INCOMPLETE)
-            run.stop()
-            self._err.line("interrupted: finishing the effects in hand; again: now")
-
-        return handle
-
-    def _settled(self, only: set[str] | None, more: Callable[[], bool]) -> Callable[[], bool]:
+    def _settled(self, only: set[str] | None) -> Callable[[], bool]:
         journal, clock = self._assembly.journal, self._assembly.clock
         configured = frozenset(self._assembly.specs())  # what is open of others is not ours to wait for
 
         def settled() -> bool:
             if journal.older_than_world() is not None:
                 return True
-            if more():
-                return False
             if only is None:
                 wake = journal.next_wake(configured)
                 return wake is None or wake > clock.now()
@@ -96,9 +114,12 @@ class Settling:
         return all(each.attempts >= PATIENCE for each in row.consumers if each.tell_at is not None)
 
     def _at_rest(self, row: Rotation) -> bool:
-        if row.phase is Phase.STUCK or self._claimed_strangely(row):
+        left = self.chase.left if self.chase is not None else ()
+        if row.phase is Phase.STUCK or row.credential in left or self._claimed_strangely(row):
             return True
         if self._wait or row.owner is not None or row.waiting is None:
+            return False
+        if row.problem is None and _cleans_up(row):
             return False
         telling = picked_up.next_telling(row)
         if telling is not None and telling - self._assembly.clock.now() <= LONG and not self._told_in_vain(row):

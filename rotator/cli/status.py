@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rotator.app.glance import Glance, glance
+from rotator.app.pausing import Pause
 from rotator.app.reporting import WRITTEN
 from rotator.cli import consuming, words
 from rotator.cli.errors import Told
@@ -27,7 +28,9 @@ def options(parser: argparse.ArgumentParser, verb: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what a person needs first: stuck, then open, then the rest by due time."""
-    seen = glance(args.config, args.state, args.name)
+    seen = glance(args.config, args.state, args.name, getattr(args, "in_force", None))
+    owners = getattr(args, "owners", None)  # of a caller who sees only theirs
+    seen = seen if owners is None else seen.of(owners)
     names = [args.name] if args.name else sorted(seen.names)
     if args.name and args.name not in seen.names:
         near = nearest(args.name, seen.names)
@@ -38,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     out = terminal(sys.stdout, no_color=args.no_color)
     if seen.older is not None:
         out.line(out.style(f"{clean(seen.older)}; nothing runs until `rotator reconcile --rebuild`", "red"))
+    if seen.pause is not None:
+        out.line(out.style(_paused(seen.pause), "yellow"))
     if not names:
         out.line("no credential in the config yet: `rotator init --from .env`, or write one beneath credentials:")
         return 0
@@ -48,6 +53,12 @@ def run(args: argparse.Namespace) -> int:
         out.line()
         out.line(_summary(seen, names))
     return 0
+
+
+def _paused(pause: Pause) -> str:
+    until = f"until {words.instant(pause.until)} UTC" if pause.until else "until `rotator pause --end`"
+    why = f" ({clean(pause.why)})" if pause.why else ""
+    return f"paused {until}{why}: no scheduled rotation begins"
 
 
 def _urgency(seen: Glance, name: str) -> tuple[int, datetime, str]:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rotator.cli.errors import Told
 
 LETTERS = "rotator.letters"
-_PLAIN = {"—": "-", "–": "-", "…": "...", "·": "|", "×": "x", "→": "->"}
+_PLAIN = {"—": "-", "–": "-", "…": "...", "·": "|", "×": "x", "→": "->", "█": "#", "▓": "=", "▒": "-", "░": "."}
 
 
 def settle() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +41,23 @@ class Terminal:
     @property
     def width(self) -> int:
         """Columns."""
-        return shutil.get_terminal_size((100, 24)).columns if self.live else 100
+        return self._size[0] if self.live else 100
+
+    @property
+    def height(self) -> int:
+        """Lines."""
+        return self._size[1]
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Columns and lines as they are now, of this very stream: standard output may go elsewhere."""
+        try:
+            real = os.get_terminal_size(self.stream.fileno())
+        except (OSError, ValueError):
+            real = os.terminal_size((0, 0))
+        told = [os.environ.get(name, "") for name in ("COLUMNS", "LINES")]
+        wide, high = (int(each) if each.isdecimal() else 0 for each in told)
+        return wide or real.columns or 100, high or real.lines or 24
 
     def line(self, text: str = "") -> None:
         """One line; on a terminal one that is too long goes on below, a little further in."""
@@ -128,16 +143,22 @@ class Region:
 
     def __init__(self, out: Terminal) -> None:
         self._out = out
-        self._height = 0
+        self._drawn: tuple[int, ...] = ()  # the columns of each line
+
+    @property
+    def _height(self) -> int:
+        """Lines that it takes: a terminal that has become narrower breaks those that were drawn."""
+        width = max(1, self._out.width)
+        return sum(max(1, -(-taken // width)) for taken in self._drawn)
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Replace what was drawn."""
+        """Replace what was drawn, in one write: half of it is never seen."""
         shown = [cut(line, self._out.width - 1) for line in lines]
-        up = f"\x1b[{self._height}A" if self._height else ""
+        up = f"\x1b[{self._height}A" if self._drawn else ""
         text = "".join(f"\x1b[2K{line}\n" for line in shown) + "\x1b[0J"
         self._out.stream.write(up + text)
         self._out.stream.flush()
-        self._height = len(shown)
+        self._drawn = tuple(columns(line) for line in shown)
 
     def above(self, line: str) -> None:
         """Print a line for good, above the region."""
@@ -150,9 +171,9 @@ class Region:
         print(line, file=self._out.stream, flush=True)
 
     def _wipe(self) -> None:
-        if self._height:
+        if self._drawn:
             self._out.stream.write(f"\x1b[{self._height}A\x1b[0J")
-            self._height = 0
+            self._drawn = ()
 
 
 def cut(text: str, width: int) -> str:

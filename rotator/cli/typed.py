@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from rotator.app.assembly import Assembly
+from rotator.app.deadline import Deadline
 from rotator.app.selecting import Selectors
 from rotator.cli.errors import Told
-from rotator.domain.times import UnreadableError, parse_duration, parse_time
+from rotator.domain.times import UnreadableError, format_duration, parse_duration, parse_time
 
 
 def selectors(args: argparse.Namespace, exposed: Sequence[str] = ()) -> Selectors:
@@ -49,6 +51,17 @@ def duration(text: str | None, option: str) -> timedelta | None:
         return parse_duration(text)
     except UnreadableError as error:
         raise Told(f"{option}: {error.message}", error.hint) from None
+
+
+def deadline(length: timedelta | None, assembly: Assembly) -> Deadline | None:
+    """By when a run has to be over, from now on. It must be longer than what is in hand may take."""
+    lease = assembly.timing.lease
+    if length is None:
+        return None
+    if length <= lease:
+        hint = f"write more than {format_duration(lease)}, the lease: what was begun is finished within it"
+        raise Told("--deadline leaves no time to begin anything", hint)
+    return Deadline(assembly.clock, length, lease)
 
 
 def instant(text: str | None, option: str) -> datetime | None:

@@ -12,6 +12,7 @@ SECTIONS = {
     "policies": "policy",
     "consumers": "consumer",
     "identities": "identity",
+    "notifications": "notification",
     "credentials": "credential",
 }
 

@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 from typing import Any
 
-from rotator.config import describing
-from rotator.config.document import Document, Where, read_document
+from rotator.config import describing, signers
+from rotator.config.document import Document, Included, Where, read_document
 from rotator.config.errors import ConfigError
 from rotator.config.permissions import checked
 from rotator.config.secrecy import shown
 
+OF_CREDENTIALS = ("include", "credentials", "consumers", "identities")
+"""What is about credentials, or names them."""
+
 
 def load_document(path: Path) -> Document:
-    """Read a config with what it includes, whose `credentials` are entered as if they stood in it, and descriptions.
+    """Read a config with what it includes, whose `credentials` are entered as if they stood in it, and what it names.
 
     Names and types are not judged. Raises `ConfigError`, also for an included file that others may write.
     """
+    document = _own(path)
+    for index, pattern in _patterns(document.value.get("include")):
+        place = document.where(("include", *index))
+        for name in _matching(path, pattern, place):
+            _merge(document, Included(checked(name)))
+    _enter(document, path)
+    return document
+
+
+def load_head(path: Path) -> Document:
+    """Read a config without what is `OF_CREDENTIALS`: as quick as its own file is short. Raises `ConfigError`."""
+    document = _own(path)
+    for name in OF_CREDENTIALS:
+        document.value.pop(name, None)
+    _enter(document, path)
+    return document
+
+
+def _own(path: Path) -> Document:
+    """The config's own file, which is a table."""
     document = read_document(path)
     if document.value is None:
         raise ConfigError(f"{path} is empty", "`rotator init` writes one")
     if not isinstance(document.value, dict):
         raise ConfigError(f"{document.where()}: this is no config", "write name: value, or let `rotator init` begin")
-    for index, pattern in _patterns(document.value.get("include")):
-        place = document.where(("include", *index))
-        for name in _matching(path, pattern, place):
-            _merge(document, read_document(checked(name)))
-    describing.enter(document, path.resolve().parent)
     return document
+
+
+def _enter(document: Document, path: Path) -> None:
+    describing.enter(document, path.resolve().parent)
+    signers.enter(document, path.resolve().parent)
 
 
 def digest(document: Document) -> str:
@@ -40,6 +64,11 @@ def digest(document: Document) -> str:
         name = str(path.resolve()).encode()
         total.update(b"%d:%d:" % (len(name), len(data)) + name + data)
     return total.hexdigest()
+
+
+def patterns(include: Any) -> list[str]:
+    """The patterns of an `include` as it is written."""
+    return [pattern for _, pattern in _patterns(include)]
 
 
 def _patterns(include: Any) -> list[tuple[tuple[int, ...], str]]:
@@ -55,7 +84,11 @@ def _matching(config: Path, pattern: str, place: Where) -> list[Path]:
         raise ConfigError(f"{place}: {shown(pattern)} leads out of the config's folder", hint)
     try:
         found = sorted(config.parent.glob(pattern))
-    except (ValueError, NotImplementedError, OSError):
+        _check_folders(config.parent, pattern)
+    except OSError as error:
+        message = f"{place}: a folder of {shown(pattern)} cannot be read: {error.strerror}"
+        raise ConfigError(message, f"check its permissions: {error.filename}") from None
+    except (ValueError, NotImplementedError):
         raise ConfigError(f"{place}: {shown(pattern)} is no pattern", "write it like credentials/*.yaml") from None
     if not found and not glob.has_magic(pattern):
         raise ConfigError(f"{place}: {shown(pattern)} does not exist", "mend the path, which begins at the config")
@@ -67,8 +100,19 @@ def _matching(config: Path, pattern: str, place: Where) -> list[Path]:
     return found
 
 
-def _merge(document: Document, other: Document) -> None:
-    document.read.extend(other.read)
+def _check_folders(base: Path, pattern: str) -> None:
+    """Raises `OSError`: to a pattern a folder that cannot be read looks empty, as if all in it had been removed."""
+    parts = Path(pattern).parts
+    first = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    for index in range(first, len(parts)):
+        for folder in base.glob(str(Path(*parts[:index]))) if index else [base]:
+            if folder.is_dir():
+                with os.scandir(folder) as entries:
+                    next(entries, None)
+
+
+def _merge(document: Document, other: Included) -> None:
+    document.read.append((other.path, other.data))
     if other.value is None:
         return
     if not isinstance(other.value, dict):
@@ -87,5 +131,6 @@ def _merge(document: Document, other: Document) -> None:
             place = other.where(("credentials", name))
             raise ConfigError(f"{place}: {shown(name)} stands in {first} already", "remove one of the two")
         credentials[name] = entry
+        document.entered["credentials", name] = other
     document.value["credentials"] = credentials
-    document.places.update({at: place for at, place in other.places.items() if len(at) > 1})
+    other.value = None  # whoever has the document decides how long they are needed

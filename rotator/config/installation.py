@@ -40,6 +40,10 @@ class Installation:
         """Protects what is kept of the drivers' code from one run to the next."""
         return self._derived(b"copies")
 
+    def approvals_key(self) -> bytes:
+        """Shows that a config was approved by somebody who has this installation's key."""
+        return self._derived(b"approved config")
+
     def sign(self, data: bytes) -> bytes:
         """The Ed25519 signature of data."""
         return self._private().sign(data)

@@ -71,7 +71,12 @@ def _trusted(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _book(environment: Mapping[str, str]) -> Path:
-    return _folder(environment, "XDG_STATE_HOME", ".local/state") / "trusted.json"
+    return state_folder(environment) / "trusted.json"
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Where what this user has said is kept. Raises `ConfigError` for one without a home."""
+    return _folder(environment, "XDG_STATE_HOME", ".local/state")
 
 
 def _folder(environment: Mapping[str, str], variable: str, beneath_home: str) -> Path:

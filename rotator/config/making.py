@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rotator.config.describing import SETTING, Places, is_file, read_description
-from rotator.config.document import Document, Step
+from rotator.config.document import Document, Step, Where
 from rotator.config.errors import ConfigError, nearest
 from rotator.config.faults import SECTIONS, Faults
 from rotator.config.identities import make_identities
+from rotator.config.listening import loopback, read_address, read_hosts
+from rotator.config.notifications import make_github_leaks, make_notification
 from rotator.config.references import BUILT_IN, Reference, read_reference
 from rotator.config.secrecy import dotted, masked, secret_settings, shown
 from rotator.config.templates import complaint
-from rotator.config.values import ConsumerConfig, DriverConfig
+from rotator.config.values import ConsumerConfig, DriverConfig, GithubLeaks, MetricsConfig, NotificationConfig
 from rotator.domain.credential import Credential, Principal, Publication
+from rotator.domain.pairs import Pairs
 from rotator.domain.policy import STANDARD, Policy, PolicyError
 from rotator.domain.times import UnreadableError, format_duration, parse_duration
 from rotator.policy.checks import check
@@ -27,13 +30,15 @@ from rotator.policy.reading import read_policy
 from rotator.ports import Calendar
 
 if TYPE_CHECKING:
-    from rotator.config.models import ConfigFile, CredentialEntry
+    from rotator.config.models import ConfigFile, CredentialEntry, NotificationEntry
 
 _RATE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)/(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 HOW_RATE = "write it like 5/s or 100/m"
 NO_ADMIN = "none"
 """What the config says of a provider whose keys a person makes and deletes."""
+OWN, DEFAULT = "own", "default"
+"""Instead of a policy's name: one that is written out where it is used, and the one of who names none."""
 T = TypeVar("T")
 
 
@@ -50,10 +55,14 @@ class Maker:
         self.providers = self._each("providers", file.providers, self._provider)
         self._policies = self._each("policies", file.policies, self._named_policy)
         self.consumers = self._each("consumers", file.consumers, self._consumer)
+        self.policies: dict[str, str] = {}
         self._taken: dict[tuple[str, str, str], str] = {}
         self._principals: dict[tuple[str, Principal], str] = {}
+        self._fields_once: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self.credentials = self._each("credentials", file.credentials, self._credential)
         self.identities = make_identities(document, file, faults)
+        self.notifications = self._each("notifications", file.notifications, self._notification)
+        self.github_leaks = self._lenient("leaks", "github", self._github_leaks)
 
     def reference(self, text: str, path: tuple[Step, ...], *, private: bool = False) -> Reference:
         """The reference at a path."""
@@ -131,6 +140,23 @@ class Maker:
             where=self._document.where(path if entry.reload else path[:2]),
         )
 
+    def _notification(self, name: str, entry: NotificationEntry) -> NotificationConfig:
+        return make_notification(self, name, entry)
+
+    def _github_leaks(self) -> GithubLeaks | None:
+        return make_github_leaks(self, self._file.leaks.github)
+
+    def _lenient(self, section: str, name: str, make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except ConfigError as fault:
+            self._faults.add(section, name, fault)
+            return None
+
+    def where(self, path: tuple[Step, ...]) -> Where:
+        """The file and line of a path."""
+        return self._document.where(path)
+
     def _secrets_are_references(self, settings: Any, path: tuple[Step, ...]) -> None:
         for at, text in secret_settings(settings, path):
             if not isinstance(text, str):
@@ -174,6 +200,19 @@ class Maker:
         """The places of everything at a path, by what follows it."""
         return {at[len(path) :]: place for at, place in self._document.places.items() if at[: len(path)] == path}
 
+    def metrics(self) -> MetricsConfig | None:
+        """Where a daemon shows its metrics."""
+        entry = self._file.metrics
+        if entry is None:
+            return None
+        path: tuple[Step, ...] = ("metrics", "listen")
+        address, port = read_address(entry.listen, f"{self._document.where(path)}: {dotted(path)}")
+        if not loopback(address) and not entry.unencrypted:
+            message = f"{dotted(path)} is reached from other machines, and nothing there is encrypted"
+            raise self.error(path, message, "listen on 127.0.0.1, or write unencrypted: true beside it")
+        hosts = read_hosts(entry.hosts, f"{self._document.where(('metrics', 'hosts'))}: metrics.hosts")
+        return MetricsConfig(address=address, port=port, hosts=hosts)
+
     # -- policies --------------------------------------------------------------------------------------------------
 
     def _named_policy(self, name: str, entry: Any) -> Policy:
@@ -194,6 +233,7 @@ class Maker:
         wanted = entry.policy
         if wanted is None:
             path, wanted = ("defaults", "policy"), self._file.defaults.policy
+        self.policies[name] = wanted if isinstance(wanted, str) else OWN if wanted is not None else DEFAULT
         if wanted is None:
             return STANDARD
         if not isinstance(wanted, str):
@@ -250,7 +290,8 @@ class Maker:
             wrong = complaint(template)
             if wrong is not None:
                 raise self.error((*path, "fields", each), f"the field {shown(each)} {wrong[0]}", wrong[1])
-        return Publication(store=place.store, ref=place.ref, fields=dict(place.fields))
+        fields = self._fields_once.setdefault(tuple(place.fields.items()), place.fields)
+        return Publication(store=place.store, ref=place.ref, fields=fields)
 
     def _shares_nothing(self, credential: Credential) -> None:
         """No two credentials write one field, and an exclusive principal is one credential's."""
@@ -300,7 +341,7 @@ def make_principal(settings: Mapping[str, Any], exclusive: bool) -> Principal:
     """The principal of these settings; its name is made of their values, so that people recognise it."""
     values = {key: _plain(each) for key, each in settings.items()}
     name = ",".join("+".join(each) if isinstance(each, tuple) else each for _, each in sorted(values.items()))
-    return Principal(name=name or "default", exclusive=exclusive, settings=values)
+    return Principal(name=name or "default", exclusive=exclusive, settings=Pairs(values))
 
 
 def _plain(value: Any) -> str | tuple[str, ...]:

@@ -109,6 +109,17 @@ class Defaults(Strict):
     """The policy of credentials that name none."""
 
 
+class MetricsEntry(Strict):
+    """Where a daemon shows its metrics."""
+
+    listen: Text = "127.0.0.1:9464"
+    """An address of this machine, and a port."""
+    unencrypted: StrictBool = False
+    """true: on another address than loopback, too, whose network then reads the names of credentials."""
+    hosts: list[Text] = []
+    """By which names it may be asked, besides localhost and any address."""
+
+
 class ProviderEntry(WithSettings):
     """One account at a provider; what else it takes, its driver says."""
 
@@ -208,6 +219,146 @@ class IdentityEntry(Strict):
     """Credentials by name, places as STORE:REF where * stands for anything, or tag:TAG."""
 
 
+class Approvals(Strict):
+    """Whose word puts a sensitive change of this file in force, besides a person's on the machine."""
+
+    signers: Annotated[
+        list[Text],
+        BeforeValidator(_as_list, json_schema_input_type=Text | list[Text]),
+        Field(min_length=1),
+    ]
+    """An OpenSSH allowed-signers file, relative to this one, or its lines: who may sign commits of this."""
+
+
+class SmtpEntry(Strict):
+    """A mail server that takes our mails."""
+
+    host: Text
+    """Its name, which its certificate must have."""
+    port: StrictInt | None = None
+    """587 for starttls, 465 for implicit, 25 for none."""
+    tls: Literal["starttls", "implicit", "none-on-loopback-only"] = "starttls"
+    """How it is encrypted; a server that does not offer it gets nothing."""
+    ca: Text | None = None
+    """A file of certificates that are believed instead of the machine's, relative to this file."""
+    user: Text | None = None
+    """Who we are there."""
+    password: Text | None = None
+    """A reference to the password: file:PATH, env:NAME or STORE:REF#FIELD."""
+    sender: Annotated[Text, Field(alias="from")]
+    """The address that mails come from."""
+    to: Annotated[list[Text], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=Text | list[Text])]
+    """Who gets them."""
+
+
+class NotificationEntry(Strict):
+    """Who is told outside of any command, and of what. One of webhook, smtp and apprise."""
+
+    webhook: Text | None = None
+    """A URL that gets one JSON object for each notice."""
+    secret: Text | None = None
+    """A reference to the webhook's secret, by which it is signed as Standard Webhooks says: whsec_…"""
+    ca: Text | None = None
+    """A file of certificates that are believed for the webhook instead of the machine's, relative to this file."""
+    smtp: SmtpEntry | None = None
+    """A mail for each notice."""
+    apprise: Text | None = None
+    """A reference to URLs of Apprise, one a line; they hold secrets. Needs the extra notify."""
+    severity: Literal["info", "warning", "critical"] = "warning"
+    """The least that is told."""
+    owners: list[Text] = []
+    """Only what is theirs, by the credential's owner, and what is everybody's."""
+    kinds: list[Text] = []
+    """Only these: `rotator notify list --kinds` shows them."""
+    again: Text = "24h"
+    """What goes on unchanged is told again after so long; before that it is told once."""
+    resolved: StrictBool = True
+    """Whether it is also told when it is over."""
+
+
+class GithubLeaksEntry(Strict):
+    """What GitHub may tell of leaked keys, by webhook."""
+
+    secret: Text | None = None
+    """A reference to the secret of a repository's or an organisation's webhook (X-Hub-Signature-256)."""
+    keys: Text | None = None
+    """Where the partner programme's public keys are: https://api.github.com/meta/public_keys/secret_scanning."""
+
+
+class LeaksEntry(Strict):
+    """Who may tell that a key is public."""
+
+    github: GithubLeaksEntry | None = None
+
+
+class TlsEntry(Strict):
+    """A certificate for the API."""
+
+    cert: Text
+    """A file with the certificate and its chain, in PEM."""
+    key: Text
+    """A file with its key, in PEM."""
+
+
+class RolesEntry(Strict):
+    """Who may what, by the words of a claim."""
+
+    claim: Text = "groups"
+    """The claim that holds them."""
+    viewer: list[Text] = []
+    """Who looks."""
+    operator: list[Text] = []
+    """Who rotates, holds and releases."""
+    responder: list[Text] = []
+    """Who handles emergencies."""
+
+
+class OidcSignInEntry(Strict):
+    """How people sign in at the identity provider (OpenID Connect, code flow)."""
+
+    client_id: Text
+    """What the provider calls the dashboard."""
+    client_secret: Text | None = None
+    """A reference to what it shows the provider; left out for a public client."""
+    authorization_endpoint: Text
+    """Where people are sent, as the provider's discovery document says."""
+    token_endpoint: Text
+    """Where the daemon asks who came back."""
+    redirect_uri: Text
+    """https://NAME/sign-in/back: where people come back to, as the provider has it."""
+    scopes: list[Text] = ["openid", "profile", "email"]
+    """What is asked for; openid must be among them."""
+
+
+class OidcEntry(Strict):
+    """Whose JWTs the API believes."""
+
+    issuer: Text
+    """Exactly as the provider writes it."""
+    audience: Text
+    """Whom its tokens must be for."""
+    jwks: Text
+    """Where its public keys are."""
+    roles: RolesEntry
+    owners: Text | None = None
+    """The claim that holds the owners whose credentials are seen; left out, everybody with a role sees all."""
+    everything: list[Text] = []
+    """Words of the roles' claim whose holders see all, whatever owners they have."""
+    sign_in: OidcSignInEntry | None = None
+    """Left out, people paste a token into the dashboard."""
+
+
+class ApiEntry(Strict):
+    """The HTTP API of the daemon."""
+
+    listen: Text | None = None
+    """127.0.0.1:8750; another address than this machine's own needs tls."""
+    tls: TlsEntry | None = None
+    hosts: list[Text] = []
+    """The names by which it may be called, beside its own address."""
+    oidc: OidcEntry | None = None
+
+
 class ConfigFile(Strict):
     """The config of the rotator. Secrets are referred to, never written here."""
 
@@ -217,6 +368,10 @@ class ConfigFile(Strict):
     include: Annotated[list[Text], BeforeValidator(_as_list, json_schema_input_type=Text | list[Text])] = []
     """Files beneath this one's folder that hold more credentials: credentials/*.yaml."""
     defaults: Defaults = Defaults()
+    approvals: Approvals | None = None
+    """Who may approve a change by signing a commit."""
+    metrics: MetricsEntry | None = None
+    """Where a daemon shows its metrics; left out, nowhere."""
     providers: dict[Name, ProviderEntry] = {}
     """Who issues keys."""
     stores: dict[Name, StoreEntry] = {}
@@ -227,8 +382,15 @@ class ConfigFile(Strict):
     """When, by name: {every: 30d, window: "Mon-Fri 09:00-16:00 Europe/Berlin", overlap: 24h, quiet_for: 1h}."""
     consumers: dict[Name, ConsumerEntry] = {}
     """Who reads the stores."""
+    listen: Text | None = None
+    """Where the daemon's API listens: 127.0.0.1:8750. The same as api: {listen: …}."""
+    api: ApiEntry | None = None
     identities: dict[Name, IdentityEntry] = {}
     """Roles and service accounts, and what they may read beyond what their consumers are known to need."""
+    notifications: dict[Name, NotificationEntry] = {}
+    """Who is told of what needs a person: {webhook: URL, secret: REFERENCE}, {smtp: {…}} or {apprise: REFERENCE}."""
+    leaks: LeaksEntry = LeaksEntry()
+    """Who may tell that a key is public."""
 
 
 class Environment(BaseSettings):

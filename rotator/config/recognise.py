@@ -16,7 +16,8 @@ class Form:
     """A vendor's form of key. `driver`: the name of the driver that rotates it; `admin`: what that takes, in words.
 
     `revoke`: where a person ends such a key, and `source`, where the vendor says so; both empty where nobody can say.
-    `hintable`: its last characters tell nothing of what is secret, and people know it by them.
+    `is_id`: it is the key's id, which its vendor shows, and no secret. `hintable`: its last characters tell nothing of
+    what is secret, and people know it by them.
     """
 
     vendor: str
@@ -26,6 +27,7 @@ class Form:
     revoke: str = ""
     source: str = ""
     hintable: bool = True
+    is_id: bool = False
 
     def hint(self, text: str) -> str:
         """What may be shown of a key of this form: a few last characters of a long one, as vendors do; else nothing."""
@@ -43,6 +45,18 @@ def _form(vendor: str, pattern: str, admin: str, driver: str | None = None, **mo
 
 def _login(vendor: str, scheme: str, driver: str | None, admin: str, revoke: str) -> Form:
     return _form(vendor, scheme + "://" + _LOGIN, admin, driver, revoke=revoke, hintable=False)
+
+
+def _langfuse(kind: str, **more: Any) -> Form:
+    return _form(
+        "Langfuse",
+        kind + r"-lf-[0-9a-f-]{20,}",
+        "an organisation's API key",
+        "langfuse",
+        revoke="the project's Settings, API Keys",
+        source="https://langfuse.com/faq/all/where-are-langfuse-api-keys",
+        **more,
+    )
 
 
 _LOGIN = r"[^\s:@/]*:(?!\{[a-z_]+\}@)[^\s@/]+@\S+"  # a template's {password} is no password
@@ -87,14 +101,8 @@ FORMS: tuple[Form, ...] = (
         revoke="https://platform.openai.com/api-keys",
         source="https://platform.openai.com/docs/api-reference/authentication",
     ),
-    _form(
-        "Langfuse",
-        r"(?:sk|pk)-lf-[0-9a-f-]{20,}",
-        "an organisation's API key",
-        "langfuse",
-        revoke="the project's Settings, API Keys",
-        source="https://langfuse.com/faq/all/where-are-langfuse-api-keys",
-    ),
+    _langfuse("sk"),
+    _langfuse("pk", is_id=True),
     _form(
         "AWS",
         r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
@@ -102,6 +110,7 @@ FORMS: tuple[Form, ...] = (
         "aws_iam",
         revoke="https://console.aws.amazon.com/iam/home#/users",
         source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
+        is_id=True,
     ),
     _form(
         "Bedrock",
@@ -258,6 +267,13 @@ FORMS: tuple[Form, ...] = (
         revoke="`rotator init` elsewhere: whoever has it can write marks and sign",
         hintable=False,
     ),
+    _form(
+        "this rotator's API",
+        r"rotk_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])",
+        "nothing: `rotator token new` makes another one",
+        revoke="`rotator token revoke NAME`",
+        hintable=False,
+    ),
     _form("OpenAI-like", r"sk-[A-Za-z0-9_-]{20,}", "depends on who issued it", revoke="at whoever issued it"),
 )
 
@@ -272,8 +288,20 @@ def contains_key(text: str) -> Form | None:
     return next((form for form in FORMS if form.pattern.search(text)), None)
 
 
+def value_form(text: str) -> Form | None:
+    """As `contains_key`, without those that are ids and no secrets."""
+    return next((form for form in FORMS if not form.is_id and form.pattern.search(text)), None)
+
+
 def hidden(text: str) -> str:
     """The text without the keys in it."""
     for form in FORMS:
         text = form.pattern.sub("…", text)
+    return text
+
+
+def secrets_hidden(text: str) -> str:
+    """The same where ids may be told: they are what a person looks for."""
+    for form in FORMS:
+        text = text if form.is_id else form.pattern.sub("…", text)
     return text

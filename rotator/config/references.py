@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rotator.config.errors import ConfigError, nearest
+from rotator.domain.held import HELD
 
 _REFERENCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*):(.+)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -64,6 +65,11 @@ class Resolver:
 
     def __call__(self, reference: Reference) -> str:
         """The text at a reference, without its last newline. Raises `ConfigError`."""
+        text = self._text(reference)
+        HELD.document(text)
+        return text
+
+    def _text(self, reference: Reference) -> str:
         if reference.scheme == "env":
             return self._variable(reference.target)
         if reference.scheme == "file":
@@ -110,4 +116,5 @@ def from_prompt(name: str) -> str:
     text = sys.stdin.readline().rstrip("\r\n")
     if not text:
         raise ConfigError(f"no admin credential for {name} on standard input", "pipe it in, or use file:PATH")
+    HELD.document(text)
     return text

@@ -56,11 +56,16 @@ def validated(document: Document, faults: Faults) -> ConfigFile:
 def _misplaced_secrets(document: Document) -> list[tuple[tuple[Step, ...], ConfigError]]:
     """Every secret of a known form, wherever it stands, also as a name."""
     found = []
+    harmless: set[str] = set()  # of 100,000 entries most words are the same
     for path, text in _texts(document.value, ()):
+        if text in harmless:
+            continue
         form = contains_key(text)
         if form is not None:
             message = f"{document.where(path)}: {_around(path, text)} a secret ({form.vendor})"
             found.append((path, ConfigError(message, f"{HOW} instead, and consider it leaked if others saw this file")))
+        else:
+            harmless.add(text)
     return found
 
 
@@ -125,7 +130,7 @@ def _known(model: Any, path: tuple[Step, ...]) -> list[str]:
         fields = getattr(model, "model_fields", None)
         annotation = fields[step].annotation if fields is not None and step in fields else model
         model = next(_models(annotation), annotation)
-    return list(getattr(model, "model_fields", {}))
+    return [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
 
 
 def _models(annotation: Any) -> Iterator[Any]:

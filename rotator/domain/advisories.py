@@ -46,6 +46,7 @@ class Advisory:
     """One record. `aliases`: ids of the same thing elsewhere, its `upstream` among them.
 
     `malicious`: whether the record itself says that somebody put bad code there, rather than made a mistake.
+    `published`: when it was first told of, None where it does not say; what it is about was there before.
     `modified`: when it was last written. `withdrawn`: since when it does not count any more.
     """
 
@@ -56,6 +57,7 @@ class Advisory:
     malicious: bool = False
     withdrawn: datetime | None = None
     affected: tuple[Affected, ...] = ()
+    published: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

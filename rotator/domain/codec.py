@@ -119,8 +119,8 @@ def _decoder(kind: Any) -> Decoder:
     if origin in (Union, UnionType):
         # None first, so that a complaint is about the type that was meant
         return _any_of(tuple(_decoder(each) for each in sorted(args, key=lambda each: each is not NoneType)))
-    if origin is tuple and args[1:] == (Ellipsis,):
-        return _list_of(_decoder(args[0]))
+    if origin is tuple:
+        return _tuple_of(args)
     if origin is frozenset:
         return _set_of(_decoder(args[0]))
     if origin is not None and issubclass(origin, Mapping) and args[0] is str:
@@ -177,11 +177,28 @@ def _any_of(decoders: tuple[Decoder, ...]) -> Decoder:
     return read
 
 
+def _tuple_of(args: tuple[Any, ...]) -> Decoder:
+    """Of any length and one type, or of a type for each place."""
+    if args[1:] == (Ellipsis,):
+        return _list_of(_decoder(args[0]))
+    return _row_of(tuple(_decoder(each) for each in args))
+
+
 def _list_of(decoder: Decoder) -> Decoder:
     def read(data: Any, where: str) -> tuple[Any, ...]:
         if not isinstance(data, list):
             raise CodecError(where, "is no list")
         return tuple(decoder(each, f"{where}[{index}]") for index, each in enumerate(scalars.few(data, where)))
+
+    return read
+
+
+def _row_of(decoders: tuple[Decoder, ...]) -> Decoder:
+    def read(data: Any, where: str) -> tuple[Any, ...]:
+        if not isinstance(data, list) or len(data) != len(decoders):
+            raise CodecError(where, f"is no list of {len(decoders)}")
+        pairs = enumerate(zip(decoders, data, strict=True))
+        return tuple(decoder(each, f"{where}[{index}]") for index, (decoder, each) in pairs)
 
     return read
 

@@ -6,9 +6,12 @@ Plain values without a secret, for people and machines; how they are gathered is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from rotator.domain.aftermath import AdminState, Aftermath
+from rotator.domain.incidents import LEFT_OUT, NOT_THERE, WAS_IN_IT, Closed
+from rotator.domain.made import MadeKind
 from rotator.domain.rotation import OldKey, Phase, Proof, StoreState
 
 SURE = (Proof.REFUSED, Proof.ABSENT)
@@ -76,8 +79,9 @@ class Evidence:
 
     `window`: from when to when the thief could read, None where nobody said. `contained`: whether a person said so.
     `detected_at`: the first command of this incident. `unknown`: credentials that nobody can call safe, with the
-    reason. `checkpoint`: number and digest of the signed checkpoint that closes the trail behind this evidence, None
-    where there is none.
+    reason. `after`: foreign keys, trails and admin credentials; None where no command came so far. `checkpoint`: number
+    and digest of the signed checkpoint that closes the trail behind this evidence, None where there is none. `closed`:
+    when and how a person ended it, None while it is open.
     """
 
     incident: str
@@ -89,7 +93,9 @@ class Evidence:
     contained: bool = False
     replaced: tuple[Replaced, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
+    after: Aftermath | None = None
     checkpoint: tuple[int, str] | None = None
+    closed: Closed | None = None
 
     @property
     def proven(self) -> int:
@@ -103,14 +109,16 @@ class Evidence:
 
     @property
     def complete(self) -> bool:
-        """Whether there is something, and all of it is proven and nothing left behind."""
-        return bool(self.replaced) and not self.left
+        """Whether all of it is proven, nothing left behind, and nobody gave it up; of nothing, that was closed."""
+        if self.left or (self.closed is not None and self.closed.gave_up):
+            return False
+        return bool(self.replaced) or self.closed is not None
 
     @property
     def percent(self) -> float:
         """Coverage: proven dead over exposed and unknown, from 0 to 100. Below 100 it is never rounded up to it."""
         if not self.concerned:
-            return 0.0
+            return 100.0 if self.complete else 0.0
         share = 100 * self.proven / self.concerned
         return share if self.proven == self.concerned else min(share, 99.9)
 
@@ -118,16 +126,25 @@ class Evidence:
     def left(self) -> tuple[Left, ...]:
         """What is left to do, credential by credential."""
         found = [left for each in self.replaced for left in _left_of(each)]
-        found += [
-            Left(credential=name, what=f"nobody knows whether it is exposed: {why}", hint=_hint(name))
-            for name, why in self.unknown.items()
-        ]
-        return tuple(found)
+        found += [unsafe(name, why) for name, why in self.unknown.items()]
+        begun = any(each.rotation for each in self.replaced)
+        return (*found, *(left_after(self.incident, self.after) if begun or self.after is not None else ()))
+
+    @property
+    def by_hand(self) -> tuple[Left, ...]:
+        """What keeps it from nothing, and is for a person to look at."""
+        return by_hand(self.after)
 
 
-def _hint(unknown: str) -> str:
-    """What helps where nobody knows: a name with a blank is no credential's."""
-    return "close the gap, then the same command" if " " in unknown else f"close the gap, or rotate {unknown} too"
+def unsafe(name: str, why: str) -> Left:
+    """What nobody can call safe: a name with a blank is no credential's."""
+    if why == LEFT_OUT:
+        return Left(credential=name, what=why, hint="the same command without --tag and --owner")
+    if why.startswith((WAS_IN_IT, NOT_THERE)):
+        hint = "put it back into the config, or rotate it too; or `incident close … --incomplete --reason TEXT`"
+        return Left(credential=name, what=f"nobody knows whether it is exposed: {why}", hint=hint)
+    hint = "close the gap, then the same command" if " " in name else f"close the gap, or rotate {name} too"
+    return Left(credential=name, what=f"nobody knows whether it is exposed: {why}", hint=hint)
 
 
 def _left_of(each: Replaced) -> list[Left]:
@@ -143,3 +160,69 @@ def _left_of(each: Replaced) -> list[Left]:
         what = f"{place.store}:{place.ref} was left behind: {place.left_behind}"
         found.append(Left(credential=name, what=what, hint="rotator reconcile"))
     return found
+
+
+WHOSE = "if nobody knows it: the same command with --revoke-foreign"
+AGAIN = "the same command looks again"
+JUDGE = "look for yourself, and undo what nobody knows"
+LOOK = "the same command, without --no-wait, looks"
+NOT_SINCE = "nobody looked for foreign keys since the last command of it"
+
+
+def left_after(incident: str, after: Aftermath | None) -> list[Left]:
+    """Of the keys that nobody here made, and of who can make more. `after` None: nobody so much as began to look."""
+    if after is None or after.swept_at is None:
+        return [Left(credential=incident, what="nobody looked for foreign keys afterwards", hint=LOOK)]
+    urls = {trail.provider: trail.url for trail in after.trails}
+    found = [Left(credential=incident, what=NOT_SINCE, hint=LOOK)] if after.stale else []
+    found += [
+        Left(
+            credential=key.beside,
+            what=f"foreign key {key.key_id} at {key.provider} {_lives(key.state, key.why)}",
+            hint=WHOSE,
+            url=urls.get(key.provider, ""),
+        )
+        for key in after.living
+    ]
+    found += [
+        Left(credential=provider, what=f"key {made.id} of {made.where or 'nobody knows whom'} was made in the window")
+        for provider, made in after.keys_elsewhere
+    ]
+    found += [
+        Left(credential=trail.provider, what=f"its trail tells of {trail.cut} more things that are not kept here")
+        for trail in after.cut
+    ]
+    found += [
+        Left(credential=name, what=f"foreign keys beside it are not known: {why}", hint=AGAIN)
+        for name, why in after.untold.items()
+    ]
+    if not after.settled and not after.untold:
+        found.append(Left(credential=after.incident, what="keys that nobody here made still came and went", hint=AGAIN))
+    for admin in after.minting_goes_on:
+        dead = "is not proven dead" if admin.state is AdminState.ALIVE else "was not replaced"
+        what = f"its admin key {dead}: whoever has it can still mint"
+        hint = f"rotate {admin.credential} --assume-compromise" if admin.credential else f"replace it, then {AGAIN}"
+        found.append(Left(credential=admin.provider, what=what, hint=hint))
+    return [replace(each, url=each.url or urls.get(each.credential, "")) for each in found]
+
+
+def by_hand(after: Aftermath | None) -> tuple[Left, ...]:
+    """What the trails tell of besides keys, and those that could not be read."""
+    if after is None:
+        return ()
+    urls = {trail.provider: trail.url for trail in after.trails}
+    found = [
+        Left(credential=trail.provider, what=f"its trail was not read, so nobody knows what was made: {trail.untold}")
+        for trail in after.unread
+    ]
+    found += [
+        Left(credential=provider, what=f"{made.kind.value} {made.id} {made.name}".rstrip() + ", in the window")
+        for provider, made in after.made
+        if made.kind is not MadeKind.KEY
+    ]
+    return tuple(replace(each, hint=JUDGE, url=urls.get(each.credential, "")) for each in found)
+
+
+def _lives(state: str, why: str) -> str:
+    lives = "is deleted, and not proven dead" if state == "deleted" else "may be the thief's, and lives"
+    return f"{lives}: {why}" if why else lives

@@ -6,6 +6,8 @@ Failure
 ├── Denied         the admin credential may not: neither direction works, so park and keep the phase
 ├── Permanent      never, by itself: go back, or park
 │   ├── CapFull        there is no room for another key
+│   ├── Closed         this journal was closed; of a daemon, another one takes its place
+│   ├── Overtaken      a newer rotator migrated the journal while this process had it open
 │   └── Undecidable    a person must look: park, never go back
 └── Ambiguous      a mint whose answer was lost: anything else is simply done again
 Fenced             somebody else owns the row: forget the secret, do nothing more
@@ -56,6 +58,14 @@ class Permanent(Failure):
 
 class CapFull(Permanent):
     """The provider has no room for another key of this principal."""
+
+
+class Closed(Permanent):
+    """The journal was closed, and nothing was written; who asks for the one in force may find another."""
+
+
+class Overtaken(Permanent):
+    """A newer rotator migrated the journal meanwhile, and nothing was written: this process ends, the newer goes on."""
 
 
 class Undecidable(Permanent):

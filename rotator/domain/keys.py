@@ -106,6 +106,7 @@ class Capabilities:
     scopes: bool = False
     usage: bool = False  # the list tells when a key was last used
     identifies: bool = False  # `identify` answers
+    trail: bool = False  # `trail` answers: who made what since
     reveals: bool = False  # the admin credential can read the values of keys that exist
     propagation: timedelta = timedelta(seconds=60)  # until a new key is accepted everywhere
     death_window: timedelta = timedelta(seconds=120)  # until a deleted key is refused everywhere
@@ -124,6 +125,7 @@ class Key:
     mark: str | None = None
     slot: str | None = None
     created_at: datetime | None = None
+    created_by: str = ""  # as far as the provider tells
     last_used_at: datetime | None = None
     last_used_by: str = ""  # as far as the provider tells
     expires_at: datetime | None = None

@@ -23,6 +23,12 @@ class Mark:
     fence: int
 
 
+def installation_of(text: str | None) -> str | None:
+    """The installation that a text of the form of a mark names, whoever wrote it; None for every other text."""
+    found = _FORM.fullmatch(text or "")
+    return found[1] if found is not None else None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Marker:
     """Writes and reads the marks of one installation. `key` is derived from the installation's key."""

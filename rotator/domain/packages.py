@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from rotator.domain.times import quoted
+
 PYPI, NPM = "PyPI", "npm"
 """Ecosystems are called as OSV calls them (https://ossf.github.io/osv-schema/#defined-ecosystems)."""
 ECOSYSTEM_OF = {
@@ -34,6 +36,22 @@ ECOSYSTEMS = {
 }
 """The same by the type that a package URL gives them; all others are called by their type. So is `deb`: its URLs name
 Debian's binaries, and OSV its sources, under which a binary of another name would never be found."""
+
+EGGS = (".egg", ".egg-info", ".egg-link")
+"""How the names of eggs end, which are installed packages of long ago."""
+SEES_BENEATH = "it also sees the packages of the Python beneath it, which are not here"
+"""What an environment does not tell whose `pyvenv.cfg` `sees_beneath`."""
+_BENEATH = re.compile(r"^\s*include-system-site-packages\s*=\s*true\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+def egg_gap(name: str) -> str:
+    """What an egg of this name does not tell: it may hold others, and says of what it needs nothing that is certain."""
+    return f"{quoted(name)} is an egg: what is in it is not told for certain"
+
+
+def sees_beneath(pyvenv_cfg: str | None) -> bool:
+    """Whether packages of another Python are seen as well, by the text of `pyvenv.cfg`. None cannot be read: it may."""
+    return pyvenv_cfg is None or _BENEATH.search(pyvenv_cfg) is not None
 
 
 def installed_from(direct_url: str) -> str:

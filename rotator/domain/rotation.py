@@ -102,6 +102,10 @@ class WaitFor(StrEnum):
     WINDOW = "window"
 
 
+ON_HOLD = "held; `rotator release` lets it go on"
+"""What one says that waits because its credential is on hold."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A step's word that there is nothing to do before `until`, and what for. `note` is for people."""
@@ -277,6 +281,13 @@ class Rotation:
     def minted_since(self) -> datetime | None:
         """From when on a key of this rotation may exist: a mint counts from its intent, a person's from the asking."""
         return self.minted_at or self.first_mint_at
+
+    @property
+    def usable(self) -> bool:
+        """Whether an old key may still be used by whoever has it, as far as this row tells."""
+        return not self.fixed or any(
+            each.disabled_at is None and each.deleted_at is None and each.proof is None for each in self.old_keys
+        )
 
     @property
     def promotion_intended(self) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-HIDDEN = "<secret>"
+from rotator.domain import held
+
+HIDDEN = held.HIDDEN
 SECRET_TEXT = MappingProxyType({"rotator.secret": True})
 """Metadata of a dataclass's field that holds plain text and a secret in it: the codec treats it as a `Secret`."""
 
@@ -26,6 +28,7 @@ class Secret:
         if not parts or not all(isinstance(text, str) for part in parts.items() for text in part):
             raise TypeError("a secret is a non-empty mapping of names to text")
         self._parts = dict(parts)
+        held.HELD.parts(self._parts)
 
     def reveal(self, part: str) -> str:
         """The text of one part; KeyError when there is no such part."""

@@ -6,19 +6,23 @@ from dataclasses import replace
 
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.domain.keys import Disabling, KeyState
-from rotator.domain.rotation import OldKey
+from rotator.domain.rotation import OldKey, Waiting
+from rotator.engine.killing import others_first
 from rotator.engine.planning import secured
 from rotator.engine.recorded import Recorded
 
 
-def contain(rotation: Recorded) -> None:
+def contain(rotation: Recorded) -> Waiting | None:
     """Disable each old key, then secure the values that no store would keep before."""
+    before = rotation.row.old_keys
     if rotation.capabilities.disabling is Disabling.NONE:
         rotation.note("cannot contain", rotation.spec.provider)
     else:
         disable_all(rotation)
+    disabled = rotation.row.old_keys != before
     for old in rotation.row.old_keys:
         rotation.row = rotation.row.with_old_key(secured_in_time(rotation, old))
+    return others_first(rotation, "disabled; its successor is made in its turn") if disabled else None
 
 
 def secured_in_time(rotation: Recorded, old: OldKey) -> OldKey:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from rotator.domain.credential import Publication
 from rotator.domain.failures import Permanent
 from rotator.domain.keys import KeyState
+from rotator.domain.rotation import Waiting
 from rotator.engine import by_hand, places, unread
 from rotator.engine.recorded import Recorded
 
@@ -36,7 +37,7 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
 
         failure = places.on_one_place(rotation, publication, look)
         if failure is not None:
-            raise failure
+            places.raise_first(rotation, (failure,))
         for each in found:
             if each.unread and each.foreign and rotation.row.rules.emergency:
                 places.leave_behind(rotation, publication, places.FOREIGN)
@@ -96,3 +97,8 @@ def bury(rotation: Recorded, key_id: str) -> None:
         rotation.row = rotation.row.with_old_key(replace(old, deleted_at=rotation.now()))
     elif key_id in rotation.known:
         rotation.learn(replace(rotation.known[key_id], dead_at=rotation.now()))
+
+
+def others_first(rotation: Recorded, note: str) -> Waiting:
+    """Nothing can be done with the key any more; what others still do with theirs is more urgent than to clean up."""
+    return rotation.wait(rotation.world.timing.poll / 50, note=note)

@@ -16,6 +16,9 @@ from rotator.engine.recorded import Recorded
 from rotator.engine.requests import Course
 from rotator.policy.windows import Closed, may_act
 
+MOMENT = timedelta(seconds=5)
+"""So long a look at the new key counts as one that was just made, for whoever made it himself."""
+
 
 def watch(rotation: Recorded) -> Waiting | None:
     """Tell consumers; wait for overlap, quiet and window; in the last minute look at every store once more."""
@@ -98,9 +101,14 @@ def check_stores_hold_new_key(rotation: Recorded) -> None:
 def check_new_key_works(rotation: Recorded) -> None:
     """The provider accepts it, by the very request that proofs rest on: right before the pivot, and right behind it.
 
-    A new admin credential has been used by then, from where it will be read next time.
+    Where nothing lies in between that is one moment, and asked once. A new admin credential has been used by then, from
+    where it will be read next time.
     """
+    now = rotation.world.clock.boottime()
+    if rotation.worked_at is not None and now - rotation.worked_at < MOMENT.total_seconds():
+        return
     if rotation.probe(places.new_value(rotation)).authentic:
+        rotation.worked_at = now
         if rotation.world.admins is not None:
             rotation.world.admins.use_what_is_published()
         return

@@ -67,7 +67,7 @@ def adopt_saved(rotation: Recorded) -> bool:
     for publication in places.keepers(rotation):
         try:
             found = places.private(rotation, publication, publication.pending(rotation.row.id))
-        except (Transient, Denied):
+        except (Transient, Denied):  # another store may hold it, and none: then it is not called alive
             continue
         if found.value is not None and found.key_id == new_key and _lives(rotation, new_key, found.value):
             return True

@@ -280,7 +280,7 @@ def find_value(rotation: Recorded, key: KnownKey) -> Secret | None:
                 if found.value is not None and key.fingerprint in (None, found.fingerprint):
                     rotation.values[key.key_id] = found.value
                     return found.value
-        except (Transient, Denied) as problem:
+        except (Transient, Denied, Permanent) as problem:
             failure = failure or (problem if publication in reachable else None)
     if failure is not None:
         raise failure

@@ -59,7 +59,7 @@ def rewrite_superseded(rotation: Recorded) -> None:
             publication = _still_published(rotation, state.store, state.ref)
             failure = publication and places.on_one_place(rotation, publication, lambda each: _rewrite(rotation, each))
             if failure:
-                raise failure
+                places.raise_first(rotation, (failure,))
 
 
 def _still_published(rotation: Recorded, store: str, ref: str) -> Publication | None:

@@ -20,7 +20,7 @@ from rotator.domain.failures import Ambiguous, Failure, LeaseOver
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict, unlisted_id
 from rotator.domain.marks import Mark
 from rotator.domain.records import CredentialRow, Event, EventKind, KnownKey, Origin, Request
-from rotator.domain.rotation import Mode, Phase, Rotation, WaitFor, Waiting
+from rotator.domain.rotation import ON_HOLD, Mode, Phase, Rotation, WaitFor, Waiting
 from rotator.domain.secret import HIDDEN, Secret
 from rotator.engine.requests import Read, Write
 from rotator.engine.world import World
@@ -66,6 +66,7 @@ class Recorded:
         self.row = row
         self.capabilities: Capabilities = world.provider.capabilities(spec.principal)
         self.values: dict[str, Secret] = {}  # by key id, as seen in stores under this claim; in memory alone
+        self.worked_at: float | None = None  # when the new key was last seen to work under this claim, in boot time
         self._minted: list[Secret] = []
         self._committed = row
         self._events: list[Event] = []
@@ -170,7 +171,10 @@ class Recorded:
         """
         before = self.row.phase
         if row.phase is not before:
-            detail = {"from": before.value, **({"why": row.problem.message} if row.problem else {})}
+            seconds = (row.since - self.row.since).total_seconds()
+            detail = {"from": before.value, "seconds": f"{seconds:.3f}"}
+            if row.problem:
+                detail["why"] = row.problem.message
             self._events.append(Event(kind=EventKind.PHASE, action="phase", subject=row.phase.value, detail=detail))
         done = row.phase.terminal or row.phase is Phase.STUCK or row.next_at > self.now()
         self.row = replace(row, owner=None) if done else row
@@ -363,7 +367,7 @@ class Recorded:
         """Commit intents, with what the row says of these writes; between this and the effect stands nothing."""
         self._within_lease()
         if heed and self.credential.held and not self.row.rules.emergency:
-            raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, "held; `rotator release` lets it go on"))
+            raise Pause(self.wait(self.world.timing.hold_poll, WaitFor.PERSON, ON_HOLD))
         self._mean(writes)
         self.commit(*intents, heed=heed)
         self._within_lease()

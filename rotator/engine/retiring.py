@@ -11,7 +11,7 @@ from rotator.domain.keys import Disabling, KeyState, Verdict
 from rotator.domain.rotation import OldKey, Phase, Proof, WaitFor, Waiting
 from rotator.domain.secret import Secret
 from rotator.engine import by_hand, places
-from rotator.engine.killing import bury, kill
+from rotator.engine.killing import bury, kill, others_first
 from rotator.engine.live import check_new_key_works, check_stores_hold_new_key, failing_for
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
@@ -43,7 +43,9 @@ def soonest(waits: Sequence[Waiting]) -> Waiting | None:
 
 def kill_key(rotation: Recorded, old: OldKey) -> Waiting | None:
     """Disable one old key where that exists, wait, delete it. None when that is done, or a person was asked to."""
-    old = _disabled(rotation, old)
+    before, old = old, _disabled(rotation, old)
+    if old is not before and rotation.row.rules.emergency:
+        return others_first(rotation, "disabled; deleted in its turn")
     settled = _settled(rotation, old)
     if settled is not None:
         return settled

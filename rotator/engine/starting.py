@@ -66,7 +66,7 @@ def assume_compromise(
             continue
         try:
             return _take_over(taken, fresh, journal, now)
-        except Fenced:
+        except Fenced:  # another emergency took it meanwhile: judged anew
             continue
 
 

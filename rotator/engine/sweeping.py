@@ -99,9 +99,12 @@ def _needless(rotation: Recorded, publication: Publication, place: Place) -> boo
 
 
 def _landed_late(rotation: Recorded, publication: Publication, place: Place) -> bool:
-    """What a stalled owner wrote when its rotation was over: no value, or that of a key that is dead or current."""
+    """What a stalled owner wrote when its rotation was over: no value, or that of a key that is dead or current.
+
+    Or what lay in a store that was left behind when the successor swept.
+    """
     ended = rotation.world.journal.rotation(place.of)
-    if ended is None or ended.phase not in (Phase.DONE, Phase.ROLLED_BACK):
+    if ended is None or ended.open:
         return False
     found = places.private(rotation, publication, place)
     key = found.key

@@ -39,13 +39,20 @@ class Worker:
         )
         return tuple((row, claimed_at) for row in rows)
 
-    def run(self, row: Rotation, claimed_at: float, *, stop: Callable[[], bool] = lambda: False) -> Rotation:
+    def run(
+        self,
+        row: Rotation,
+        claimed_at: float,
+        *,
+        world: World | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Rotation:
         """Advance a claimed row until it waits, ends or is lost to another; returns it as last committed.
 
-        `stop`: asked between steps; True gives the row back.
+        `world`: the credential's, where it is not `world_of`'s. `stop`: asked between steps; True gives the row back.
         """
         spec = self.specs[row.credential]
-        recorded = Recorded(row, spec, self.world_of(spec), claimed_at=claimed_at)
+        recorded = Recorded(row, spec, world or self.world_of(spec), claimed_at=claimed_at)
         try:
             while recorded.row.owner is not None and not stop():
                 advance(recorded)

@@ -82,6 +82,8 @@ def _ends(obstacle: Obstacle, facts: Facts) -> datetime | None:
     match obstacle:
         case Obstacle.BACKING_OFF:
             return facts.not_before
+        case Obstacle.PAUSED:
+            return facts.paused_until
         case Obstacle.BLACKOUT | Obstacle.OUTSIDE_WINDOW:
             return next_open(facts.policy, facts.now)
     return None

@@ -27,6 +27,19 @@ class Calendar(Protocol):
         """
 
 
+CATCH_UP = timedelta(hours=1)
+LEAST_LEEWAY, MOST_LEEWAY = timedelta(hours=1), timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """When a key is due, when a person should hear that it still is the current one, and when it is too old."""
+
+    due: datetime
+    warn: datetime
+    latest: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
     """When a credential came under management, and when its key was made; None: nobody knows."""
@@ -51,7 +64,8 @@ def first_due(policy: Policy, credential: str, adoption: Adoption, *, now: datet
 
     With `every` it is due when its key reaches that age. Keys that were as old already when they were adopted, or whose
     age nobody knows, are spread over the jitter's share of the period from then on, so that many adopted at once do not
-    come due at once. With cron the first of its times after the adoption counts.
+    come due at once; none that was young enough gets too old by that. With cron the first of its times after the
+    adoption counts.
     """
     adopted = believable(min(adoption.at, now))
     scheduled = adopted
@@ -61,15 +75,44 @@ def first_due(policy: Policy, credential: str, adoption: Adoption, *, now: datet
         scheduled = _scheduled(policy, credential, min(adoption.key_created_at, adopted), calendar)
     if policy.every is not None and scheduled <= adopted:
         scheduled = adopted + _share(policy, credential, policy.every)
+        if adoption.key_created_at is not None and (oldest := adoption.key_created_at + policy.every) > adopted:
+            scheduled = min(scheduled, oldest)
     return next_open(policy, max(scheduled, now))
 
 
 def mended(policy: Policy, credential: str, *, due_at: datetime, now: datetime, calendar: Calendar) -> datetime:
     """Correct a due time kept from a clock that ran ahead: it cannot lie later than after a rotation right now.
 
-    One that can be right stays as it is, so this may be asked at every start and as often as one likes.
+    One that can be right stays as it is, so this may be asked at every start and as often as one likes. With cron the
+    time after the next one can be: a clock that was set back makes a time come again that was met already.
     """
-    return min(due_at, next_due(policy, credential, rotated_at=now, now=now, calendar=calendar))
+    again = next_due(policy, credential, rotated_at=now, now=now, calendar=calendar)
+    if policy.cron is not None and due_at > again:
+        following = next_due(policy, credential, rotated_at=again, now=again, calendar=calendar)
+        return due_at if due_at <= following else again
+    return min(due_at, again)
+
+
+def caught_up(policy: Policy, credential: str, *, due_at: datetime, now: datetime) -> datetime:
+    """When one is due that became due long ago, while nobody was there: spread over an hour, so that not all are now.
+
+    One that became due within that hour stays as it is, so that being away again and again puts nothing off for ever.
+    """
+    if now - due_at < CATCH_UP:
+        return due_at
+    return next_open(policy, now + CATCH_UP * place_in_spread(credential) // _SECOND * _SECOND)
+
+
+def deadline(policy: Policy, credential: str, *, rotated_at: datetime, calendar: Calendar) -> Deadline:
+    """Until when a key has to be replaced: a twentieth of its period after it is due, an hour at least, three days at
+
+    most. When it is due counts as `next_due` says, windows and blackouts included.
+    """
+    due = next_due(policy, credential, rotated_at=rotated_at, now=rotated_at, calendar=calendar)
+    scheduled = _scheduled(policy, credential, rotated_at, calendar)  # what a blackout puts off has no shorter period
+    period = policy.every or _scheduled(policy, credential, scheduled, calendar) - scheduled
+    leeway = min(max(period / 20, LEAST_LEEWAY), MOST_LEEWAY)
+    return Deadline(due=due, warn=due + leeway / 2, latest=due + leeway)
 
 
 def place_in_spread(credential: str) -> float:

@@ -15,6 +15,7 @@ from rotator.domain.grants import Grant
 from rotator.domain.packages import Component, Inventory
 from rotator.domain.times import format_time
 
+NAMED = "named by a person"
 NOTHING_SAYS = "it had it, and nothing says what it could read then"
 
 
@@ -36,8 +37,8 @@ class Estate:
     has, as inventories call them. `mints`: by credential, the providers whose admin credential it is;
     `unlocks`: by credential, the stores that it opens. `published`: by store, the credentials that are in it; `issued`:
     by provider, the credentials whose keys it issues. `revealing`: providers that show their keys' values to an admin.
-    `publishers`: credentials with which packages, images or pipelines are published. `privilege`: the greater, the
-    sooner among equals.
+    `publishers`: credentials with which packages, images or pipelines are published. `privilege`: what is
+    compared among equals, the first number first; the greater, the sooner.
     """
 
     credentials: tuple[str, ...]
@@ -51,7 +52,7 @@ class Estate:
     issued: Mapping[str, Collection[str]] = field(default_factory=dict)
     revealing: frozenset[str] = frozenset()
     publishers: frozenset[str] = frozenset()
-    privilege: Mapping[str, int] = field(default_factory=dict)
+    privilege: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def rank(self, credential: str) -> Rank:
         """What a thief can do with it."""
@@ -60,6 +61,10 @@ class Estate:
         if self.unlocks.get(credential):
             return Rank.UNLOCKS
         return Rank.PUBLISHES if credential in self.publishers else Rank.LEAF
+
+    def urgency(self, credential: str) -> tuple[int, ...]:
+        """The lower, the sooner it is replaced: by rank, then by privilege."""
+        return self.rank(credential), *(-number for number in self.privilege.get(credential, ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +109,15 @@ class Suspect:
     end: datetime
 
 
-def exposure(estate: Estate, inventories: Sequence[Inventory], suspect: Suspect) -> Exposure:
-    """The closure: from who had the package over what they read to what that opens."""
-    had, unknown = _consumers(estate, inventories, suspect)
-    ways: dict[str, list[tuple[str, ...]]] = {}
+def exposure(
+    estate: Estate, inventories: Sequence[Inventory], suspect: Suspect | None, named: Collection[str] = ()
+) -> Exposure:
+    """The closure: from who had the package over what they read to what that opens, and what the `named` ones open.
+
+    `suspect` None: no package is bad, so of nobody anything is unknown.
+    """
+    had, unknown = _consumers(estate, inventories, suspect) if suspect is not None else ({}, {})
+    ways: dict[str, list[tuple[str, ...]]] = {name: [(NAMED,)] for name in named}
     for grant in estate.grants:
         consumer, *path = grant.path
         for evidence in had.get(consumer, ()):
@@ -118,12 +128,12 @@ def exposure(estate: Estate, inventories: Sequence[Inventory], suspect: Suspect)
         for name in estate.credentials
         if name in ways
     ]
-    exposed.sort(key=lambda each: (each.rank, -estate.privilege.get(each.credential, 0)))
+    exposed.sort(key=lambda each: estate.urgency(each.credential))
     return Exposure(
         exposed=tuple(exposed),
         consumers=had,
         unknown_consumers=unknown,
-        unknown=_not_covered(estate, ways.keys(), had, unknown),
+        unknown=_not_covered(estate, ways.keys(), had, unknown) if suspect is not None else {},
     )
 
 
@@ -177,14 +187,15 @@ def _evidence(held: Sequence[Inventory], suspect: Suspect) -> tuple[list[str], l
             verdict = suspect.matches(component)
             what = f"{component.package.name} {component.version or 'in some version'}"
             if verdict:
-                seen.append(f"had {what} {_during(each)} ({each.origin})")
+                seen.append(f"had {what} {during(each)} ({each.origin})")
             elif verdict is None:
                 doubts.append(f"{what} in {each.origin} cannot be judged")
         doubts += [f"{each.origin}: {gap}" for gap in each.gaps]
     return list(dict.fromkeys(seen)), list(dict.fromkeys(doubts))
 
 
-def _during(each: Inventory) -> str:
+def during(each: Inventory) -> str:
+    """From when to when it holds, in words."""
     end = f"until {format_time(each.until)}" if each.until is not None else "to this day"
     return f"from {format_time(each.since)} {end}"
 

@@ -41,6 +41,10 @@ class Facts:
     """None: nobody did."""
     held_by: str | None = None
     """Who put the credential on hold; None: nobody."""
+    paused: str | None = None
+    """Why all that is new is paused, possibly an empty text; None: it is not."""
+    paused_until: datetime | None = None
+    """None: until somebody ends it."""
     open_rotation: str | None = None
     """Id of a rotation that has not ended; None: there is none."""
     foreign_in: tuple[str, ...] = ()

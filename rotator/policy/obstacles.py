@@ -15,6 +15,8 @@ class Obstacle(StrEnum):
     """One is on its way."""
     HELD = "held"
     """Somebody put it on hold."""
+    PAUSED = "paused"
+    """Somebody paused all that is new."""
     FOREIGN_CURRENT = "foreign_current"
     """A store's current value is not ours: publishing would be refused."""
     BACKING_OFF = "backing_off"
@@ -33,6 +35,13 @@ def open_rotation(facts: Facts) -> Yes | No:
 
 def held(facts: Facts) -> Yes | No:
     return No("nobody holds it") if facts.held_by is None else Yes(f"{quoted(facts.held_by)} holds it")
+
+
+def paused(facts: Facts) -> Yes | No:
+    if facts.paused is None or (facts.paused_until is not None and facts.paused_until <= facts.now):
+        return No("nothing is paused")
+    until = f"until {format_time(facts.paused_until)}" if facts.paused_until else "until somebody ends it"
+    return Yes(f"all that is new is paused {until}" + (f": {quoted(facts.paused)}" if facts.paused else ""))
 
 
 def foreign_current(facts: Facts) -> Yes | No:
@@ -59,6 +68,7 @@ def outside_window(facts: Facts) -> Yes | No:
 OBSTACLES: dict[Obstacle, Predicate] = {
     Obstacle.OPEN_ROTATION: open_rotation,
     Obstacle.HELD: held,
+    Obstacle.PAUSED: paused,
     Obstacle.FOREIGN_CURRENT: foreign_current,
     Obstacle.BACKING_OFF: backing_off,
     Obstacle.BLACKOUT: blackout,
@@ -67,7 +77,7 @@ OBSTACLES: dict[Obstacle, Predicate] = {
 
 OVERRIDES: dict[Reason, frozenset[Obstacle]] = {
     Reason.COMPROMISE: frozenset(Obstacle),
-    Reason.ASKED: frozenset({Obstacle.BACKING_OFF, Obstacle.BLACKOUT, Obstacle.OUTSIDE_WINDOW}),
+    Reason.ASKED: frozenset({Obstacle.PAUSED, Obstacle.BACKING_OFF, Obstacle.BLACKOUT, Obstacle.OUTSIDE_WINDOW}),
 }
 """Which obstacles do not stop which reason; a reason that is not named here is stopped by all."""
 

@@ -41,6 +41,7 @@ from rotator.domain.keys import (
     Verdict,
     slot_of,
 )
+from rotator.domain.made import Made, MadeKind
 from rotator.domain.reach import Reach
 from rotator.domain.secret import Secret
 from rotator.domain.settings import Settings, SettingsError
@@ -52,6 +53,7 @@ from rotator.ports import (
     StoreCapabilities,
     Stored,
     TellsLeastPolicy,
+    TellsTrail,
     TellsWorthKnowing,
 )
 
@@ -74,6 +76,8 @@ __all__ = [
     "Failure",
     "Key",
     "KeyState",
+    "Made",
+    "MadeKind",
     "MintRequest",
     "Minted",
     "Minter",
@@ -93,6 +97,7 @@ __all__ = [
     "Stored",
     "Strategy",
     "TellsLeastPolicy",
+    "TellsTrail",
     "TellsWorthKnowing",
     "Transient",
     "UnreadableError",

@@ -5,9 +5,10 @@ It keeps the very values it is given and chains events only when somebody reads 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from threading import RLock
 
 from rotator.domain.changes import (
@@ -20,6 +21,8 @@ from rotator.domain.changes import (
     check_save,
 )
 from rotator.domain.failures import Fenced
+from rotator.domain.figures import Census, Counted, Figures, Group, Head
+from rotator.domain.outline import Outline
 from rotator.domain.records import (
     ChainedEvent,
     Checkpoint,
@@ -30,9 +33,10 @@ from rotator.domain.records import (
     Sighting,
     Verb,
 )
-from rotator.domain.rotation import Rotation
+from rotator.domain.rotation import Proof, Rotation
 from rotator.domain.trail import START, Signer, chained, close, credential_chain
 from rotator.ports import Change
+from rotator.testing.figures import in_short, tally
 
 
 class MemoryJournal:
@@ -121,6 +125,17 @@ class MemoryJournal:
         with self._lock:
             return self._rows.get(rotation_id)
 
+    def open_rotations(self, only: Collection[str] | None = None) -> tuple[Rotation, ...]:
+        """All that are open, the oldest first; or those of these credentials."""
+        with self._lock:
+            found = [row for row in self._rows.values() if row.open]  # in the order in which they were begun
+            return tuple(row for row in found if only is None or row.credential in only)
+
+    def rotating(self) -> tuple[str, ...]:
+        """The names of the credentials of which one is open, sorted."""
+        with self._lock:
+            return tuple(sorted(self._open))
+
     def open_rotation(self, credential: str) -> Rotation | None:
         """The credential's one open rotation."""
         with self._lock:
@@ -132,6 +147,14 @@ class MemoryJournal:
         with self._lock:
             rows = [row for row in reversed(self._rows.values()) if credential in (None, row.credential)]
             return tuple(rows[: max(limit, 0)])
+
+    def emergencies(self, reason: str = "") -> tuple[Rotation, ...]:
+        """Rotations of emergencies whose reason begins so, the one opened last first."""
+        return tuple(
+            row
+            for row in self.rotations(limit=len(self._rows))
+            if row.rules.emergency and row.reason.startswith(reason)
+        )
 
     def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
         """The earliest `next_at` of an open row that is not parked; one that a request woke is not."""
@@ -145,10 +168,16 @@ class MemoryJournal:
         with self._lock:
             return self._credentials.get(name) or CredentialRow(name=name)
 
-    def credentials(self) -> tuple[CredentialRow, ...]:
-        """All rows, by name."""
+    def credentials(self, after: str = "", limit: int | None = None) -> tuple[CredentialRow, ...]:
+        """All rows, or a page of them, by name."""
         with self._lock:
-            return tuple(self._credentials[name] for name in sorted(self._credentials))
+            names = [name for name in sorted(self._credentials) if name > after]
+            return tuple(self._credentials[name] for name in names[:limit])
+
+    def credentials_among(self, names: Collection[str]) -> tuple[CredentialRow, ...]:
+        """The rows of these names, by name."""
+        with self._lock:
+            return tuple(self._credentials[name] for name in sorted(set(names)) if name in self._credentials)
 
     def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
         """Credentials to rotate, the longest due first."""
@@ -173,6 +202,11 @@ class MemoryJournal:
             self._write(row.name, change)
             self._note(credential_chain(row.name), now, saved.fence, change.events)
             return saved
+
+    def note(self, credential: str, events: Sequence[Event], now: datetime) -> None:
+        """Add to a credential's own trail. Twice: it is there twice."""
+        with self._lock:
+            self._note(credential_chain(credential), now, self.credential(credential).fence, tuple(events))
 
     def keys(self, credential: str) -> tuple[KnownKey, ...]:
         """The keys that belong to a credential, the one first known first."""
@@ -256,6 +290,18 @@ class MemoryJournal:
             if text is not None:
                 self._remembered[name] = text
 
+    def replace(self, name: str, text: str, *, expected: str | None) -> bool:
+        """Remember a text in the place of another one. Twice: True again."""
+        with self._lock:
+            if self._remembered.get(name) == expected:
+                self._remembered[name] = text
+            return self._remembered.get(name) == text
+
+    def remembered(self, prefix: str) -> tuple[str, ...]:
+        """The names that begin so, sorted."""
+        with self._lock:
+            return tuple(sorted(each for each in self._remembered if each.startswith(prefix)))
+
     def restore(self, row: Rotation, now: datetime) -> None:
         """Enter or overwrite a row that is over. Twice: the same. Raises `Fenced` for one that is open here."""
         check_restore(row)
@@ -276,6 +322,77 @@ class MemoryJournal:
         """Remember it. Twice: the later word counts."""
         with self._lock:
             self._older = why
+
+    # -- in numbers --------------------------------------------------------------------------------------------
+
+    def figures(self) -> Figures:
+        """What is open and what is wrong."""
+        with self._lock:
+            seen = {name: list(each.values()) for name, each in self._sightings.items() if each}
+            dead: dict[str, list[datetime | None]] = {}
+            for row in self._rows.values():
+                for old in row.old_keys:
+                    if old.proof is Proof.UNPROVEN:
+                        dead.setdefault(row.credential, []).append(old.dead_at)
+            return Figures(
+                open=tuple(in_short(row) for row in self._open_rows(None)),
+                orphans={
+                    name: Counted(number=len(each), at=min(one.first_seen for one in each))
+                    for name, each in seen.items()
+                },
+                unproven={
+                    name: Counted(number=len(each), at=max((at for at in each if at is not None), default=None))
+                    for name, each in dead.items()
+                },
+                head=self._head(),
+                older=self._older is not None,
+            )
+
+    def _head(self) -> Head:
+        unclosed = len(self._log) - self._closed
+        if not self._checkpoints:
+            return Head(unclosed=unclosed)
+        last = self._checkpoints[-1]
+        return Head(number=last.number, at=last.at, digest=last.digest, unclosed=unclosed)
+
+    def census(self, groups: Sequence[Group], now: datetime) -> Census:
+        """Every credential counted in its group."""
+        with self._lock:
+            mine = [[row for row in self._credentials.values() if row.name in group.names] for group in groups]
+            counted = tuple(tally(rows, group, self._open, now) for rows, group in zip(mine, groups, strict=True))
+            credentials = sum(" " not in name for name in self._credentials)
+            return Census(groups=counted, strangers=credentials - sum(map(len, mine)))
+
+    # -- for people who look -----------------------------------------------------------------------------------
+
+    def outline(self, after: str = "", limit: int = 1000) -> tuple[Outline, ...]:
+        """Credentials in short, by name."""
+        with self._lock:
+            found = (row for name, row in sorted(self._credentials.items()) if name > after)
+            return tuple(
+                Outline(
+                    row.name,
+                    row.current is not None,
+                    row.current_since,
+                    row.next_due,
+                    row.held,
+                    bool(row.drift),
+                    row.name in self._open,
+                )
+                for row in islice(found, max(limit, 0))
+            )
+
+    def amiss(self, limit: int) -> tuple[CredentialRow, ...]:
+        """Those that drift, then those that are held, each by name."""
+        with self._lock:
+            rows = sorted(self._credentials.values(), key=lambda row: (not row.drift, row.name))
+            found = [row for row in rows if row.held or row.drift]
+            return tuple(found[: max(limit, 0)])
+
+    def last_event(self) -> int:
+        """How many events there are."""
+        with self._lock:
+            return len(self._log)
 
     # -- inside ------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from rotator.domain.codec import decode, encode
 from rotator.domain.credential import Place, Principal
 from rotator.domain.failures import Failure
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.made import Made
 from rotator.domain.secret import Secret
-from rotator.ports import Provider, Store, StoreCapabilities, Stored
+from rotator.ports import Provider, Store, StoreCapabilities, Stored, trail_of
 
 T = TypeVar("T")
 
@@ -69,6 +71,10 @@ class WiredProvider:
     def check_admin(self, principal: Principal) -> None:
         sent = through(Principal, principal)
         _answered(type(None), lambda: self._inner.check_admin(sent))
+
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        sent, when = through(Principal, principal), through(datetime, since)
+        return _answered(tuple[Made, ...], lambda: trail_of(self._inner, sent, when))
 
 
 class WiredStore:

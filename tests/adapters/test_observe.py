@@ -169,3 +169,79 @@ def test_what_was_asked_does_not_fail_because_the_journal_cannot_be_read_for_the
         journal.ask("c", Verb.HOLD, "no", NOW)
     (claimed,) = inner.claim(owner="me", now=NOW, lease=LEASE, limit=1)
     assert inner.commit(claimed, NOW, Change(), heed=True) == ()
+
+
+def test_what_the_net_holds_back_never_reaches_the_log_and_is_an_alert_to_everybody() -> None:
+    heard: list[tuple[str, str, str]] = []
+    text: list[str] = []
+    log = Log(
+        "info",
+        text.append,
+        net=lambda line: line.replace("hunter2", "<secret>"),
+        caught=lambda *alert: heard.append(alert),
+    )
+    event = Event(kind=EventKind.OUTCOME, action="mint", subject="a hunter2", detail={"note": "x=hunter2"})
+    log.wrote("c", 1, (event,), "r1")
+    alert, line = (json.loads(each) for each in text)
+    assert (line["action"], line["subject"], line["detail_note"]) == ("mint", "a <secret>", "x=<secret>")
+    assert (alert["action"], alert["kind"], alert["level"], alert["subject"]) == (
+        "redacted",
+        "alert",
+        "warning",
+        "mint",
+    )
+    assert [each[:2] for each in heard] == [("redacted", "mint")]
+    assert "hunter2" not in "".join(text)
+
+
+def test_what_the_net_lets_through_is_the_line_as_it_was() -> None:
+    one = Written()
+    two: list[str] = []
+    log = Log("debug", two.append, net=lambda line: line)
+    for each in SAMPLES.values():
+        one.log.wrote("c", 1, (each,), "r1")
+        log.wrote("c", 1, (each,), "r1")
+    without_time = [{**json.loads(line), "timestamp": ""} for line in two]
+    assert without_time == [{**line, "timestamp": ""} for line in one.lines]
+
+
+def broken(secret: str) -> None:
+    key = secret
+    try:
+        raise KeyError(key)
+    except KeyError:
+        raise ValueError(f"no such key: {secret}") from None
+
+
+def test_a_defect_is_told_by_its_places_and_types_and_never_by_its_text_or_variables() -> None:
+    written = Written("error")
+    secret = "sk-" + "a1b2c3d4e5" * 4
+    with pytest.raises(ValueError) as found:
+        broken(secret)
+    found.value.add_note(secret)
+    written.log.defect("c", found.value)
+    (line,) = written.lines
+    assert (line["action"], line["level"], line["subject"]) == ("defect", "error", "c")
+    assert [each["type"] for each in line["exceptions"]] == ["ValueError", "KeyError"]
+    assert line["exceptions"][0]["frames"][-1].endswith(" broken")
+    assert line["exceptions"][0]["frames"][-1].startswith("tests/adapters/test_observe.py:")
+    assert line["message"].startswith("ValueError at tests/adapters/test_observe.py:")
+    assert secret[:8] not in written.text[0]
+
+
+def test_a_defect_without_end_is_told_within_bounds() -> None:
+    def deeper(left: int) -> None:
+        if not left:
+            raise RecursionError("x" * 10_000)
+        deeper(left - 1)
+
+    error: BaseException | None = None
+    for _ in range(10):
+        with pytest.raises(RecursionError) as found:
+            deeper(100)
+        found.value.__cause__, error = error, found.value
+    assert error is not None
+    written = Written()
+    written.log.defect("c", error)
+    assert len(written.lines[0]["exceptions"]) == 5
+    assert len(written.text[0]) < 20_000

@@ -12,7 +12,8 @@ from rotator.adapters.advisories.records import record
 from rotator.adapters.advisories.sources import read_feed
 from rotator.adapters.index.asking import Index
 from rotator.app.auditing import Against, Audit, audit
-from rotator.app.own_installation import OWN, Audited, own_installation
+from rotator.app.own_environment import OWN
+from rotator.app.own_installation import Audited, own_installation
 from rotator.domain.advisories import Feed
 from rotator.domain.findings import Imported, Judged, Match, Signal, State, Unjudged
 from rotator.domain.packages import NPM, PYPI, Component, Inventory, Package

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 
-from tests.bench import emergency, idle, isolation, journal, rotations, startup, stores
+from tests.bench import daemon, dashboard, emergency, idle, isolation, journal, rotations, startup, stores
 from tests.bench.figures import Figure
 
 BENCHES: dict[str, Callable[[], Iterable[Figure]]] = {
@@ -16,6 +16,8 @@ BENCHES: dict[str, Callable[[], Iterable[Figure]]] = {
     "journal": journal.run,
     "isolation": isolation.run,
     "idle": idle.run,
+    "daemon": daemon.run,
+    "dashboard": dashboard.run,
     "startup": startup.run,
 }
 

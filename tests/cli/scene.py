@@ -55,8 +55,15 @@ class Scene:
         data.update(changes)
         self.config.write_text(json.dumps(data))
 
-    def run(self, *arguments: str, script: str = "rotator", stdin: str = "", timeout: float = 60) -> Answer:
-        """Run a command with this config, as a process of its own."""
+    def run(
+        self,
+        *arguments: str,
+        script: str = "rotator",
+        stdin: str = "",
+        timeout: float = 60,
+        more: dict[str, str] | None = None,
+    ) -> Answer:
+        """Run a command with this config, as a process of its own. `more`: of its environment."""
         done = subprocess.run(
             [str(SCRIPTS / script), *self.with_config(arguments)],
             input=stdin,
@@ -64,7 +71,7 @@ class Scene:
             text=True,
             timeout=timeout,
             cwd=self.folder,
-            env=self.environment(),
+            env={**self.environment(), **(more or {})},
             check=False,
         )
         return Answer(code=done.returncode, out=done.stdout, err=done.stderr)
@@ -88,8 +95,8 @@ class Scene:
         return found
 
     def with_config(self, arguments: Sequence[str]) -> list[str]:
-        """The words with `--config`, unless they name one."""
-        return [*arguments] if "--config" in arguments else [*arguments, "--config", str(self.config)]
+        """The words with `--config`, unless they name one, or a server, which has its own."""
+        return [*arguments] if {"--config", "--server"} & {*arguments} else [*arguments, "--config", str(self.config)]
 
     def environment(self) -> dict[str, str]:
         """Nothing of the environment of whoever runs the tests but its path."""

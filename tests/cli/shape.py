@@ -68,7 +68,18 @@ PHASES = (
 _coverage = _object(
     **dict.fromkeys(("selected", "done", "rolled_back", "stuck", "waiting", "proven", "exposed", "unknown"), _number)
 )
-_foreign = _object(provider=_text, principal=_text, key_id=_text, created_at=_maybe(_time), last_used_at=_maybe(_time))
+_foreign = _object(
+    provider=_text,
+    principal=_text,
+    key_id=_text,
+    name=_text,
+    created_at=_maybe(_time),
+    created_by=_text,
+    last_used_at=_maybe(_time),
+    in_window=_flag,
+    state=_one_of("alive", "deleted", "absent"),
+    why=_text,
+)
 _rotation = _object(
     credential=_text,
     rotation=_maybe(_text),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from rotator.testing.keyserver import FaultKind, Operation
-from tests.cli.scene import NAME, Scene
+from rotator.app.assembly import Assembly
+from rotator.app.configs import load_config
+from rotator.app.housekeeping import tidy
+from rotator.testing.keyserver import FaultKind, Keyserver, Operation
+from tests.cli.scene import NAME, Scene, make
 from tests.cli.shape import check_report
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
@@ -19,6 +25,16 @@ def make_due(scene: Scene) -> None:
     with sqlite3.connect(scene.folder / "rotator.db") as connection:
         connection.execute("UPDATE credential SET next_due = next_due - 1000 * 86400 * 1000000")
     connection.close()
+
+
+@contextmanager
+def assembled(scene: Scene) -> Iterator[Assembly]:
+    """Its config, put together in this process."""
+    assembly = Assembly(config=load_config(scene.config))
+    try:
+        yield assembly
+    finally:
+        assembly.close()
 
 
 def test_the_first_pass_adopts_and_rotates_nothing(scene: Scene) -> None:
@@ -114,3 +130,81 @@ def test_a_journal_older_than_the_world_ends_a_pass_with_3(scene: Scene) -> None
     assert answer.code == 3
     assert answer.lines[-1] == "hint: `rotator reconcile --rebuild` makes it again"
     assert scene.alive == {"key-2"}
+
+
+def test_a_deadline_that_is_far_away_changes_nothing(scene: Scene) -> None:
+    scene.policy(overlap="1h", max_overlap="2h")
+    scene.say("rotate", "--due")
+    make_due(scene)
+    answer = scene.say("rotate", "--due", "--deadline", "10m")
+    assert (answer.code, scene.mints) == (0, 1)
+    assert "the deadline is near" not in answer.err
+
+
+def test_near_its_deadline_it_begins_no_further_step_and_the_next_pass_goes_on(
+    tmp_path: Path, keyserver: Keyserver
+) -> None:
+    names = tuple(f"c{number}" for number in range(4))
+    scene = make(tmp_path, keyserver, names)
+    scene.policy(overlap="0s")
+    scene.say("rotate", "--due")
+    make_due(scene)
+    scene.rewrite(defaults={"lease": "4s", "isolation": "off", "parallel": 1})
+    keyserver.fail(Operation.LIST, FaultKind.SLOW, seconds=0.4, calls=None)
+    answer = scene.say("rotate", "--due", "--deadline", "5s")
+    assert answer.code == 0, answer.err
+    assert answer.lines[-1] == "the deadline is near: what is left goes on with the next pass"
+    rows = scene.json("status")["rotations"]
+    assert len(rows) == 4
+    assert {row["phase"] for row in rows} != {"done"}
+    with scene.journal() as journal:
+        assert not [row.credential for row in journal.rotations() if row.owner], "nobody holds what nobody works on"
+    keyserver.tell(faults=())
+    for _ in range(5):
+        assert scene.say("rotate", "--due").code == 0
+    assert scene.mints == 4
+    assert all(len(keyserver.live(name)) == 1 for name in names)
+
+
+def test_a_pass_of_the_reconciler_that_ends_early_is_gone_on_with_behind_its_last(
+    tmp_path: Path, keyserver: Keyserver
+) -> None:
+    scene = make(tmp_path, keyserver, ("a", "b", "c"))
+    scene.say("rotate", "--due")
+    with assembled(scene) as assembly:
+        assembly.journal.remember("reconciled at", None)
+        calls = iter([False, False, True, True])
+        tidy(assembly, stop=lambda: next(calls))  # two of them, and time is up
+        assert assembly.journal.recall("reconciled up to") == "b"
+        assert assembly.journal.recall("reconciled at") is None
+        before = keyserver.log.calls()[Operation.LIST]
+        tidy(assembly)
+        assert keyserver.log.calls()[Operation.LIST] - before == 1
+        assert assembly.journal.recall("reconciled up to") is None
+        assert assembly.journal.recall("reconciled at") is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--deadline", "2s"), "--deadline leaves no time to begin anything"),
+        (("--deadline", "0s"), "--deadline leaves no time to begin anything"),
+        (("--deadline", "soon"), "--deadline: 'soon' is not a duration"),
+        (("--deadline", "5"), "--deadline: '5' is not a duration"),
+        (("--deadline", ""), "an empty word is given as --deadline"),
+    ],
+    ids=str,
+)
+def test_a_deadline_that_makes_no_sense_is_refused_and_nothing_is_done(
+    scene: Scene, words: tuple[str, ...], message: str
+) -> None:
+    answer = scene.say("rotate", "--due", *words)
+    assert (answer.code, answer.lines[0]) == (2, f"rotate: {message}")
+    assert len(answer.lines) == 2
+    assert not scene.keyserver.log.calls()
+
+
+def test_a_deadline_is_for_what_is_due_alone(scene: Scene) -> None:
+    answer = scene.say("rotate", NAME, "--deadline", "10m")
+    assert (answer.code, answer.lines[0]) == (2, "rotate: --deadline is for --due alone")
+    assert scene.mints == 0

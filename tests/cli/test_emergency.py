@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from rotator.testing.keyserver import Behaviour, Keyserver
-from tests.cli.scene import NAME, SCRIPTS, Answer, Scene, make
+from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
+from tests.cli.scene import NAME, Scene, make
 from tests.cli.shape import check_report
+from tests.cli.typing_back import in_terminal
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 GO = ("--assume-compromise", "--contained", "--yes")
-
-
-def in_terminal(scene: Scene, typed: str, *words: str) -> Answer:
-    """A command whose standard input is a terminal at which this is typed."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, typed.encode())
-        done = subprocess.run(
-            [str(SCRIPTS / "rotate"), *scene.with_config(words)],
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            cwd=scene.folder,
-            env=scene.environment(),
-            check=False,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return Answer(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
 def test_the_incident_is_the_first_and_the_last_thing_said(scene: Scene) -> None:
@@ -56,6 +33,35 @@ def test_the_object_has_the_fixed_shape(scene: Scene) -> None:
     assert report["coverage"]["exposed"] == 0
 
 
+@pytest.mark.parametrize(("failures", "code"), [(6, 0), (60, 3)])
+def test_what_fails_for_a_moment_while_it_begins_is_tried_again_and_what_goes_on_failing_is_told(
+    scene: Scene, failures: int, code: int
+) -> None:
+    scene.keyserver.fail(Operation.LIST, FaultKind.ERROR_BEFORE, calls=failures)
+    answer = scene.say("rotate", NAME, *GO)
+    assert answer.code == code, answer.out + answer.err
+    assert len(scene.alive) == 1
+    if code:
+        assert "the same command goes on" in answer.out
+        assert "foreign" not in answer.out + answer.err
+        assert scene.mints == 0
+
+
+def test_a_throttle_while_they_begin_holds_them_back_and_drops_none(tmp_path: Path, keyserver: Keyserver) -> None:
+    scene = make(tmp_path, keyserver, names=("a", "b", "c"))
+    keyserver.fail(Operation.LIST, FaultKind.THROTTLED, calls=1, seconds=3)
+    answer = scene.say("rotate", "--all", *GO)
+    assert answer.code == 0, answer.out + answer.err
+    assert scene.mints == 3
+
+
+def test_who_does_not_wait_leaves_no_old_key_that_is_only_disabled(scene: Scene) -> None:
+    scene.policy(compromise_grace="0s")
+    scene.say("rotate", NAME, *GO, "--no-wait")
+    (old,) = scene.json("status", NAME)["rotations"][0]["old_keys"]
+    assert old["state"] == "deleted"
+
+
 def test_a_refusal_to_go_on_changes_nothing(scene: Scene) -> None:
     answer = in_terminal(scene, "yes\nno\n", NAME, "--assume-compromise")
     assert answer.code == 2
@@ -65,7 +71,8 @@ def test_a_refusal_to_go_on_changes_nothing(scene: Scene) -> None:
 
 def test_not_knowing_whether_it_is_contained_counts_as_not_contained(scene: Scene) -> None:
     answer = in_terminal(scene, "unknown\nyes\n", NAME, "--assume-compromise")
-    assert answer.code == 0, answer.err
+    assert answer.code == 3, answer.err
+    assert "the admin key of ks was not replaced in this incident" in answer.out
     assert "not contained: whoever reads the stores now reads the new keys too" in answer.err
     assert scene.alive == {"key-2"}
 
@@ -111,22 +118,6 @@ def test_contain_first_says_where_nothing_can_be_disabled(tmp_path: Path) -> Non
         assert scene.alive == {"key-2"}
 
 
-@pytest.fixture
-def two_stores(tmp_path: Path, keyserver: Keyserver) -> Scene:
-    """Published to two stores, one of which will be away."""
-    scene = make(tmp_path, keyserver)
-    data = json.loads(scene.config.read_text())
-    data["stores"]["more"] = {**data["stores"]["files"], "root": "more"}
-    data["credentials"][NAME]["publish"].append({**data["credentials"][NAME]["publish"][0], "store": "more"})
-    scene.rewrite(**data)
-    (scene.folder / "more").mkdir(mode=0o700)
-    copy = scene.folder / "more" / f"{NAME}.json"
-    copy.touch(mode=0o600)
-    copy.write_text((scene.folder / "store" / f"{NAME}.json").read_text())
-    scene.say("adopt", NAME)
-    return scene
-
-
 def _down(scene: Scene) -> None:
     """A folder stands where the document was."""
     document = scene.folder / "more" / f"{NAME}.json"
@@ -162,7 +153,51 @@ def test_a_store_left_behind_is_a_finding(two_stores: Scene) -> None:
     _down(two_stores)
     answer = two_stores.say("rotate", NAME, *GO, "--store-wait", "1s")
     assert answer.code == 1
-    assert f"left behind: more:{NAME}.json, which `rotator reconcile` mends" in answer.out.splitlines()[-1]
+    assert (
+        f"left behind: more:{NAME}.json, which the same command mends, or `rotator reconcile`"
+        in answer.out.splitlines()[-1]
+    )
+
+
+def test_the_same_command_mends_a_store_that_is_back_and_the_evidence_is_complete(two_stores: Scene) -> None:
+    scene = two_stores
+    scene.policy(overlap="1h")
+    assert scene.say("rotate", NAME).code == 0  # in mid-overlap: what it keeps in the store that goes away stays there
+    _down(scene)
+    words = ("rotate", NAME, *GO, "--store-wait", "1s")
+    first = scene.say(*words)
+    (incident,) = re.findall(r"inc-\d{8}-[0-9a-f]{6}", first.lines[0])
+    report = scene.say("incident", "report", incident)
+    assert report.code == 3
+    assert f"left: {NAME}: more:{NAME}.json was left behind" in report.out
+    assert scene.say(*words).code == 1, "it is still away"
+    mints = scene.mints
+    _up(scene)
+    answer = scene.say(*words)
+    assert answer.code == 0, answer.out
+    assert f"! {NAME}: reconciled: mended more:{NAME}.json, which was behind" in answer.err
+    assert "left behind" not in answer.out
+    assert json.loads((scene.folder / "more" / f"{NAME}.json").read_text())["API_KEY"] == scene.published()
+    assert scene.mints == mints
+    report = scene.say("incident", "report", incident)
+    assert report.code == 0, report.out
+    scene.policy(overlap="0s")
+    assert scene.say("rotate", NAME, "--wait").code == 0
+    assert not [path for path in (scene.folder / "more" / ".rotator" / "pending").rglob("*") if path.is_file()]
+
+
+def test_what_was_left_behind_and_reconciled_is_not_left_any_more(two_stores: Scene) -> None:
+    scene = two_stores
+    _down(scene)
+    first = scene.say("rotate", NAME, *GO, "--store-wait", "1s")
+    (incident,) = re.findall(r"inc-\d{8}-[0-9a-f]{6}", first.lines[0])
+    _up(scene)
+    assert scene.say("incident", "report", incident).code == 3
+    scene.say("reconcile")
+    report = scene.say("incident", "report", incident)
+    assert report.code == 0, report.out
+    answer = scene.say("rotate", NAME, *GO)
+    assert (answer.code, "left behind" in answer.out) == (0, False)
 
 
 def test_a_store_whose_driver_cannot_be_made_is_left_behind_too(two_stores: Scene) -> None:
@@ -228,7 +263,7 @@ def test_an_admin_option_that_is_not_understood_is_not_repeated(scene: Scene, gi
 
 def test_what_was_replaced_before_the_breach_was_contained_is_replaced_again_afterwards(scene: Scene) -> None:
     words = ("rotate", NAME, "--assume-compromise", "--yes")
-    assert scene.say(*words, "--not-contained").code == 0
+    assert scene.say(*words, "--not-contained").code == 3  # whoever reads on may have the admin key, too
     assert scene.alive == {"key-2"}
     answer = scene.say(*words, "--contained")
     assert answer.code == 0, answer.err

@@ -430,3 +430,10 @@ def test_a_real_process_says_the_same(known: Scene) -> None:
     assert answer.code == 1
     assert "-:1  " in answer.out
     unsaid(known, answer)
+
+
+def test_standard_input_is_read_to_its_end_however_long_it_is(known: Scene) -> None:
+    answer = known.run("find", "-", stdin="x y z\n" * 1_000_000 + known.published() + "\n", timeout=120)
+    assert answer.code == 1, answer.err
+    assert "-:1000001" in answer.out
+    unsaid(known, answer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.cli.scene import NAME, Answer, Scene, make
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 GO = ("--assume-compromise", "--contained", "--yes")
 TWO = ("llm-prod", "llm-test")
+WORDS = {"mode": "scheduled", "reason": "age"}
 
 
 def incident_of(answer: Answer) -> str:
@@ -40,6 +43,34 @@ def test_what_is_proven_is_told_with_the_reason(two: Scene) -> None:
     answer = two.say("incident")
     assert answer.out.splitlines()[1].split()[0] == incident
     assert re.search(r"2 of 2 +complete +litellm 1\.82\.8", answer.out)
+
+
+def test_an_incident_is_told_in_full_however_many_rotations_came_after_it(two: Scene, tmp_path: Path) -> None:
+    incident = incident_of(two.say("rotate", "--all", *GO))
+    with closing(sqlite3.connect(tmp_path / "rotator.db")) as database, database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(rotation)") if row[1] not in ("number", "id")]
+        chosen = ", ".join(f"'{value}'" if (value := WORDS.get(name)) else f'"{name}"' for name in columns)
+        into = ", ".join(f'"{name}"' for name in columns)
+        many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)"
+        one = "(SELECT * FROM rotation LIMIT 1)"
+        database.execute(f"{many} INSERT INTO rotation (id, {into}) SELECT 'later-' || i, {chosen} FROM n, {one}")
+    assert re.search(rf"{incident} .* 2 of 2 +complete", two.say("incident").out)
+    assert two.say("incident", "report", incident).out.startswith(f"incident {incident}: 100 % proven clean\n")
+
+
+def test_an_id_that_no_incident_can_have_is_answered_with_the_nearest(two: Scene) -> None:
+    incident = incident_of(two.say("rotate", "--all", *GO))
+    for word in (incident[:-1], f"{incident}0", f"{incident}: ", "inc-", "%"):
+        answer = two.say("incident", "report", word)
+        assert (answer.code, answer.lines[0]) == (2, f"rotator: there is no incident {word!r}")
+
+
+def test_an_id_whose_bytes_are_no_text_is_one_that_no_incident_has(two: Scene) -> None:
+    answer = two.say("incident", "report", "inc-\udcff")
+    assert (answer.code, answer.lines) == (
+        2,
+        ["rotator: there is no incident 'inc-\\udcff'", "hint: there was none yet"],
+    )
 
 
 def test_the_evidence_names_each_key_and_how_its_death_is_known(two: Scene, tmp_path: Path) -> None:

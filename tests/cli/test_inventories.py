@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rotator.app.own_environment import OWN
 from rotator.app.whereabouts import Sighting, Whereabouts
 from rotator.domain.grants import Readable
 from rotator.testing.keyserver import Keyserver
@@ -56,12 +57,12 @@ def write(scene: Scene, path: str, text: str) -> None:
 
 
 def records(scene: Scene) -> int:
-    """How many inventories the journal holds."""
+    """How many inventories of consumers the journal holds."""
     path = scene.folder / "rotator.db"
     if not path.exists():
         return 0
     connection = sqlite3.connect(path)
-    (count,) = connection.execute("SELECT count(*) FROM inventory").fetchone()
+    (count,) = connection.execute("SELECT count(*) FROM inventory WHERE consumer <> ?", (OWN,)).fetchone()
     connection.close()
     return int(count)
 

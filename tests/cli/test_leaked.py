@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,17 @@ def test_a_key_that_the_provider_knows_and_no_credential_has_is_foreign(scene: S
         "hint: revoke it in ks's console; nothing was changed",
     ]
     assert scene.mints == 0
+
+
+def test_a_key_is_called_foreign_only_as_far_as_the_provider_lists(scene: Scene) -> None:
+    scene.keyserver.seed_key(NAME, secret=OURS)
+    scene.keyserver.fail(Operation.LIST, FaultKind.HTML, calls=None)
+    answer = scene.say("rotate", "--leaked", *GO, stdin=OURS)
+    assert answer.code == 2
+    assert answer.lines[0].startswith("not asked: provider ks: ")
+    assert answer.lines[-2] == (
+        "rotate: the leaked value: key-2 at ks is a foreign key, as far as was asked: no credential is known to have it"
+    )
 
 
 def test_a_provider_that_is_down_is_named_and_the_value_is_nobodys_only_as_far_as_was_asked(scene: Scene) -> None:
@@ -342,3 +354,116 @@ def test_a_key_that_was_deleted_and_never_proven_dead_is_not_called_dead(two: Sc
     assert answer.code == 3, answer.err
     assert "was deleted and never proven dead; `rotator prove b`" in answer.out
     assert answer.out.splitlines()[-1] == "nothing was changed: its death was never proven"
+
+
+# -- several at once, of which some are bad ----------------------------------------------------------------------------
+
+
+def test_in_an_emergency_a_value_that_is_too_long_stops_no_other(two: Scene) -> None:
+    answer = two.say("rotate", "--leaked", *GO, stdin=f"{'x' * 70_000}\n{two.published('b')}\n")
+    assert answer.code == 3, answer.err
+    assert "leaked value 1 is longer than any key; one a line; `rotator find -` takes whole files" in answer.lines
+    assert {key.id for key in two.keyserver.live("b")} == {"key-3"}
+    assert "1 unknown, not called safe: leaked 1" in answer.out.splitlines()[-1]
+
+
+def test_without_an_emergency_a_value_that_is_too_long_is_refused_before_anything(two: Scene) -> None:
+    answer = two.say("rotate", "--leaked", stdin=f"{two.published('b')}\n{'x' * 70_000}\n")
+    assert (answer.code, answer.lines[-2]) == (2, "rotate: leaked value 2 is longer than any key")
+    assert two.mints == 0
+
+
+def test_in_an_emergency_an_id_whose_provider_is_down_stops_no_other(two: Scene) -> None:
+    config = json.loads(two.config.read_text())
+    nowhere = {**config["providers"]["ks"], "base_url": "http://127.0.0.1:9"}
+    place = {"store": "files", "ref": "c.json", "fields": {"API_KEY": "{secret}"}}
+    third = {"provider": "down", "principal": {"principal": "c"}, "publish": [place], "policy": "quick"}
+    two.rewrite(providers={**config["providers"], "down": nowhere}, credentials={**config["credentials"], "c": third})
+    answer = two.say("rotate", "--key-id", "down/…abcd", "--key-id", "ks/key-2", "--key-id", "ks/none", *GO)
+    assert answer.code == 3, answer.err
+    assert any(line.startswith("down could not be asked about …abcd: ") for line in answer.lines), answer.err
+    assert any(line.startswith("ks lists no key none, and no credential had one; ") for line in answer.lines)
+    assert {key.id for key in two.keyserver.live("b")} == {"key-3"}
+
+
+def test_in_an_emergency_a_misspelt_provider_is_told_before_anything_is_done(two: Scene) -> None:
+    answer = two.say("rotate", "--key-id", "ks/key-2", "--key-id", "kss/key-1", *GO)
+    assert (answer.code, answer.lines[-1]) == (2, "hint: did you mean ks?")
+    assert two.mints == 0
+
+
+def test_a_value_that_is_nobodys_stops_none_that_was_named_beside_it(two: Scene) -> None:
+    answer = two.say("rotate", "a", "--leaked", *GO, stdin=STRANGE)
+    assert answer.code == 3, answer.err
+    assert any(line.startswith("the leaked value is of no credential here; it looks like") for line in answer.lines)
+    assert {key.id for key in two.keyserver.live("a")} == {"key-3"}
+
+
+def test_a_key_of_a_credential_that_the_config_lost_stops_no_other(two: Scene) -> None:
+    lost = two.published("a")
+    credentials = json.loads(two.config.read_text())["credentials"]
+    two.rewrite(credentials={"b": credentials["b"]})
+    answer = two.say("rotate", "--leaked", *GO, stdin=f"{lost}\n{two.published('b')}\n")
+    assert answer.code == 3, answer.err
+    assert any("key key-1 of a leaked, and the config has no such credential any more" in line for line in answer.lines)
+    assert {key.id for key in two.keyserver.live("b")} == {"key-3"}
+
+
+def test_standard_input_beyond_what_is_read_is_told_and_what_was_read_goes(two: Scene) -> None:
+    filler = "x" * 60_000
+    answer = two.say(
+        "rotate", "--leaked", *GO, stdin="\n".join([two.published("b"), *[filler] * 80, two.published("a")])
+    )
+    assert answer.code == 3, answer.err
+    assert any(line.startswith("standard input is longer than 4,194,304 characters") for line in answer.lines)
+    assert {key.id for key in two.keyserver.live("b")} == {"key-3"}
+    assert {key.id for key in two.keyserver.live("a")} == {"key-1"}
+
+
+def test_more_lines_than_are_read_are_told_and_those_that_were_read_go(two: Scene) -> None:
+    answer = two.say("rotate", "--leaked", *GO, stdin=two.published("b") + "\n" * 1001 + two.published("a"))
+    assert answer.code == 3, answer.err
+    assert any(line.startswith("standard input has more than 1000 lines") for line in answer.lines)
+    assert {key.id for key in two.keyserver.live("b")} == {"key-3"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        lambda two: f"ks/{STRANGE}",
+        lambda two: STRANGE,
+        lambda two: f"{STRANGE}/x",
+        lambda two: f"ks/{two.published('b')}",
+        lambda two: "postgresql://app:hunter2hunter2@db/x",
+    ],
+    ids=["value", "no-provider", "as-provider", "ours", "login"],
+)
+def test_a_value_given_as_an_id_is_refused_and_not_repeated(typed: Callable[[Scene], str], two: Scene) -> None:
+    answer = two.say("rotate", "--key-id", typed(two), *GO)
+    assert answer.code == 2
+    assert answer.lines[-2].startswith("rotate: --key-id holds a value, not an id: it looks like a key of ")
+    assert answer.lines[-1].startswith("hint: `rotate --leaked` takes values")
+    assert typed(two).removeprefix("ks/") not in answer.out + answer.err
+    assert "hunter2" not in answer.err
+    assert two.mints == 0
+
+
+def test_a_value_of_no_known_form_is_known_by_its_fingerprint_and_not_repeated(two: Scene) -> None:
+    value = "correct-horse-battery-staple"
+    two.keyserver.seed_key("b", secret=value)
+    two.publish(value, "b")
+    assert two.say("adopt", "b").code == 1, "now the journal knows its fingerprint"
+    answer = two.say("rotate", "--key-id", f"ks/{value}", *GO)
+    assert (answer.code, answer.lines[-2]) == (2, "rotate: --key-id holds a value, not an id: it is one of b")
+    assert value not in answer.out + answer.err
+
+
+def test_an_access_keys_id_is_an_id_though_it_has_a_form(two: Scene) -> None:
+    answer = two.say("rotate", "--key-id", "ks/AKIAIOSFODNN7EXAMPLE", *GO)
+    assert answer.lines[-2] == "rotate: ks lists no key AKIAIOSFODNN7EXAMPLE, and no credential had one"
+
+
+def test_a_value_typed_where_a_name_belongs_is_not_repeated(two: Scene) -> None:
+    answer = two.say("rotate", STRANGE)
+    assert answer.code == 2
+    assert STRANGE not in answer.err

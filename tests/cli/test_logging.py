@@ -7,6 +7,7 @@ import logging
 import os
 import pty
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,11 @@ import pytest
 from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
 from rotator.app.hardening import WIRES
+from rotator.domain.secret import Secret
 from rotator.domain.vocabulary import ACTIONS
 from rotator.policy.reasons import Reason
 from rotator.testing.keyserver import Keyserver
+from tests.adapters.test_observe import Ear
 from tests.cli.scene import NAME, SCRIPTS, Answer, Scene, make
 from tests.cli.test_due import make_due
 
@@ -100,6 +103,8 @@ def test_an_emergency_says_compromise_and_which_incident(logging_scene: Talkativ
 )
 def test_every_command_that_commits_is_heard(words: list[str], action: str, logging_scene: Talkative) -> None:
     logging_scene.say("adopt", NAME)
+    if action == "release":
+        logging_scene.say("hold", NAME)
     assert action in {line["action"] for line in lines(logging_scene.say(*words))}
 
 
@@ -198,3 +203,48 @@ def test_a_log_of_two_credentials_at_once_has_whole_lines(tmp_path: Any, keyserv
     answer = scene.say("rotate", "--all", "--wait")
     assert answer.code == 0
     assert {line["credential"] for line in lines(answer) if line["action"] == "promote"} == set(names)
+
+
+def test_a_value_that_gets_as_far_as_the_log_is_cut_out_there_and_everybody_hears_of_it(
+    logging_scene: Talkative, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear = Ear()
+    monkeypatch.setenv("ROTATOR_LOG", "info")
+    assembly = Assembly(config=load_config(logging_scene.config), observer=ear)
+    value, stranger = Secret({"secret": logging_scene.published()}).reveal("secret"), "sk-proj-" + "a1B2c3D4" * 4
+    admin = assembly.admin_at_reference("ks")
+    for each in (value, stranger, admin):
+        assembly.told.alert("adopted", NAME, f"it is {each}, they say")
+    found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["action"] for line in found] == ["redacted", "adopted"] * 3
+    assert [line["message"] for line in found[1::2]] == [
+        "it is <secret>, they say",
+        "it is …, they say",
+        "it is <secret>, they say",
+    ]
+    assert [each[1] for each in ear.heard].count("redacted") == 3
+
+
+def test_a_defect_in_a_step_is_in_the_log_with_its_place(
+    logging_scene: Talkative, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear = Ear()
+    monkeypatch.setenv("ROTATOR_LOG", "info")
+    assembly = Assembly(config=load_config(logging_scene.config), observer=ear)
+    with pytest.raises(ZeroDivisionError) as broken:
+        _ = 1 / 0
+    assembly.defect(NAME, broken.value)
+    (line,) = (json.loads(each) for each in capsys.readouterr().err.splitlines())
+    assert (line["action"], line["subject"]) == ("defect", NAME)
+    assert line["exceptions"][0]["type"] == "ZeroDivisionError"
+    assert [each[1:3] for each in ear.heard] == [("defect", NAME)]
+
+
+def test_a_thread_that_ends_by_a_defect_says_where_and_not_what() -> None:
+    program = (
+        "import threading; from rotator.cli.errors import quiet_threads; quiet_threads('rotator')\n"
+        "def end(): raise ValueError('hunter2')\n"
+        "thread = threading.Thread(target=end); thread.start(); thread.join()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == "rotator: an error of the rotator itself (ValueError at <string>:2) ended a thread\n"

@@ -153,6 +153,13 @@ def test_what_can_be_no_key_is_refused(byhand: Scene, text: str, what: str) -> N
     assert what in _refused(byhand, text).lines[0]
 
 
+def test_a_value_longer_than_any_key_is_refused_and_never_cut(byhand: Scene) -> None:
+    _asked(byhand)
+    for length in (64 * 1024 + 1, 10**6):
+        answer = _refused(byhand, "k" * length)
+        assert "or no end" in answer.lines[0]
+
+
 def test_a_value_on_the_command_line_is_refused_and_not_repeated(byhand: Scene) -> None:
     _asked(byhand)
     value = _made(byhand)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ def at_a_terminal(scene: Scene, *typed: bytes) -> tuple[str, int]:
     child, screen = pty.fork()
     if child == 0:
         os.chdir(scene.folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background has had it ignored
         os.execve(str(SCRIPTS / "rotator"), ["rotator", *scene.with_config(["provide", "--next"])], scene.environment())  # noqa: S606 - a terminal of its own
     seen, answered, deadline = b"", 0, time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -156,3 +156,27 @@ def test_a_credential_that_cannot_be_read_keeps_the_journal_marked(rotated: Scen
     assert rotated.say("rotate", NAME).code == 3
     assert rotated.say("reconcile", "--rebuild").code == 0
     assert rotated.say("rotate", NAME, "--wait").code == 0
+
+
+def test_a_value_that_is_kept_for_a_proof_outlives_the_journal_and_the_next_emergency_proves_it(scene: Scene) -> None:
+    scene.policy(overlap="1h")
+    assert scene.say("rotate", NAME).code == 0
+    previous = scene.folder / "store" / ".rotator" / "previous" / f"{NAME}.json"
+    previous.mkdir(exist_ok=True)
+    [pending] = [path for path in (previous.parent.parent / "pending").rglob("*") if path.is_file()]
+    said = json.loads(pending.read_text())
+    key, value = scene.keyserver.seed_key(NAME)
+    kept = previous / key
+    kept.touch(mode=0o600)
+    kept.write_text(json.dumps({**said, "key_id": key, "value.secret": value}))
+    scene.keyserver.delete_key(NAME, key)  # by a rotation that only the lost journal knew
+    _forget(scene)
+    assert scene.say("reconcile", "--rebuild").code == 0
+    report = scene.json("rotate", NAME, "--assume-compromise", "--contained", "--yes")
+    [row] = report["rotations"]
+    assert {old["key_id"]: old["proof"] for old in row["old_keys"]} == {
+        "key-1": "refused",
+        "key-2": "refused",
+        key: "refused",
+    }
+    assert not kept.exists()

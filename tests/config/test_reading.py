@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rotator.config.references import Reference
 from rotator.domain.credential import Principal, Publication
 from rotator.domain.policy import STANDARD
-from tests.config.folder import GOOD, Folder, changed
+from tests.config.folder import GOOD, Folder, assert_two_lines, changed
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "rotator.example.yaml"
 
@@ -143,6 +146,35 @@ def test_a_fault_in_an_included_file_names_that_file(folder: Folder) -> None:
 def test_an_included_file_holds_credentials_alone(text: str, message: str, folder: Folder) -> None:
     folder.write(text, "credentials/a.yaml")
     assert message in folder.refusal("include: [credentials/*.yaml]\n" + GOOD).message
+
+
+@pytest.mark.parametrize("pattern", ["more/*.yaml", "m*/*.yaml", "m*/o*.yaml", "more/**/*.yaml"])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_an_include_folder_that_cannot_be_read_is_not_an_empty_one(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, pattern: str, number: int
+) -> None:
+    inside = folder.path / "inside"
+    inside.mkdir()
+    there = Folder(inside)
+    there.write("", "more/one.yaml")
+    there.write("", "more/below/one.yaml")
+    there.load(f'include: "{pattern}"\n{GOOD}')
+    listed = os.scandir
+
+    def refused(path: str | Path) -> Any:
+        if Path(path).name == "more":
+            raise OSError(number, os.strerror(number), str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refused)  # root, who may run this, reads every folder
+    error = there.refusal()
+    assert_two_lines(error)
+    assert f"cannot be read: {os.strerror(number)}" in error.message
+    assert error.hint.endswith(str(inside / "more"))
+
+
+def test_an_include_folder_that_is_not_there_holds_nothing(folder: Folder) -> None:
+    assert set(folder.load('include: ["more/*.yaml", "m*/*/x.yaml"]\n' + GOOD).credentials) == {"one", "two"}
 
 
 def test_an_included_file_that_others_may_write_is_refused(folder: Folder) -> None:

@@ -203,9 +203,10 @@ def test_a_new_phase_is_an_event_and_waiting_in_the_old_one_is_none(small: Small
     rotation = small.begin()
     rotation.save(replace(rotation.row, waiting=Waiting(until=START)))
     assert told(small) == []
-    rotation.save(replace(rotation.row, phase=P.MINTING))
+    rotation.save(replace(rotation.row, phase=P.MINTING, since=rotation.row.since + timedelta(seconds=1.5)))
     (event,) = (each.event for each in small.journal.events())
-    assert (event.kind, event.subject, event.detail) == (EventKind.PHASE, "minting", {"from": "planned"})
+    assert (event.kind, event.subject) == (EventKind.PHASE, "minting")
+    assert event.detail == {"from": "planned", "seconds": "1.500"}
 
 
 # -- whose row it is -------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def _fill(commit: Callable[[int], object]) -> tuple[Failure, int]:
 
 
 def test_no_journal_is_made_on_a_full_disk_and_the_next_try_makes_it(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path, "256k") as disk:
+    with tiny_disk(tmp_path, "512k") as disk:
         ballast = disk / "ballast"
         with pytest.raises(OSError), ballast.open("wb") as file:
             file.write(bytes(1_000_000))

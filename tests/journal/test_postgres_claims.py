@@ -16,10 +16,12 @@ import psycopg
 import pytest
 
 from rotator.adapters.journal import locks
+from rotator.adapters.journal.postgres import journal as on_postgresql
 from rotator.adapters.journal.postgres.address import address_of
 from rotator.adapters.journal.postgres.clock import DatabaseClock
 from rotator.adapters.journal.postgres.connecting import connect
 from rotator.adapters.journal.postgres.journal import PostgresJournal
+from rotator.adapters.journal.rows import micros
 from rotator.adapters.journal.verifying import ConsistentOnly, verify_log
 from rotator.adapters.machine import MachineClock
 from rotator.domain.failures import Fenced
@@ -134,6 +136,19 @@ def test_an_engine_has_the_databases_clock_as_soon_as_its_journal_is_open(journa
     clock = DatabaseClock(Wrong())
     assert clock.now() - now() > HOUR - SLACK
     with opened(journal_database, clock=clock):
+        assert abs(clock.now() - now()) < SLACK
+
+
+def test_an_idle_replica_learns_that_the_databases_clock_was_set(
+    journal_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = DatabaseClock(MachineClock())
+    with opened(journal_database, clock=clock) as journal:
+        clock.learn(micros(now() - HOUR), clock.boottime())  # as it was before
+        journal.next_wake()
+        assert now() - clock.now() > HOUR - SLACK
+        monkeypatch.setattr(on_postgresql, "HEARD", 0.0)
+        journal.next_wake()
         assert abs(clock.now() - now()) < SLACK
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from rotator.adapters.journal import locks
 from rotator.adapters.journal.errors import CannotOpen, InUse, Newer, NoJournalYet, NotAJournal, NotWritable, Older
 from rotator.adapters.journal.migrating import upgrade_postgres
+from rotator.adapters.journal.postgres import journal as on_postgresql
 from rotator.adapters.journal.postgres.address import address_of
 from rotator.adapters.journal.postgres.clock import DatabaseClock
 from rotator.adapters.journal.postgres.connecting import connect
@@ -21,7 +23,7 @@ from rotator.adapters.journal.postgres.opening import look_at, open_journal
 from rotator.adapters.journal.version import HEAD
 from rotator.adapters.machine import MachineClock
 from rotator.app import journals
-from rotator.domain.failures import Failure, Permanent, Transient
+from rotator.domain.failures import Failure, Overtaken, Permanent, Transient
 from rotator.testing.journal_contract.values import NOTHING, NOW, at_once, begun, noting, rotation
 from tests.journal.older import CREDENTIALS, KEYS, ROLLBACK, ROTATIONS, first_rows
 from tests.journal.on_postgres import REQUEST, opened, url_of
@@ -196,8 +198,38 @@ def test_a_running_replica_that_lost_its_connection_does_not_write_into_a_newer_
         begun(journal)
         journal_database.execute("update alembic_version set version_num = '9999'")
         _end_sessions(journal_database)
-        with pytest.raises(Newer):
+        with pytest.raises(Overtaken):
             journal.remember("a", "b")
+
+
+def test_an_idle_replica_that_lost_its_connections_keeps_others_from_migrating_again(
+    journal_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_postgresql, "HEARD", 0.0)
+    with opened(journal_database) as journal:
+        assert _running(journal_database) == 1
+        _end_sessions(journal_database)
+        assert _running(journal_database) == 0
+        journal.next_wake()
+        assert _running(journal_database) == 1
+
+
+def test_an_idle_replica_sees_that_a_newer_rotator_has_the_journal(
+    journal_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_postgresql, "HEARD", 0.0)
+    with opened(journal_database) as journal:
+        journal_database.execute("update alembic_version set version_num = '9999'")
+        _end_sessions(journal_database)
+        with pytest.raises(Overtaken):
+            journal.next_wake()
+
+
+def _running(database: Database) -> int:
+    """How many say that they work with the journal."""
+    of_this = "database = (select oid from pg_database where datname = current_database())"
+    shared = f"classid = {locks.RUNNING} and mode = 'ShareLock' and locktype = 'advisory'"
+    return len(database.execute(f"select 1 from pg_locks where {shared} and {of_this}"))
 
 
 def _end_sessions(database: Database) -> None:

@@ -25,12 +25,13 @@ from tests.servers.postgres import Database
 
 HOT = {
     "DUE": "ix_rotation_claim",
-    "SOONEST_WITH_PRIORITY": "ix_rotation_claim",
+    "SOONEST_OF_EACH_PRIORITY": "ix_rotation_claim",
     "DUE_CREDENTIALS": "ix_credential_due",
     "OPEN_OF_CREDENTIAL": "ux_rotation_open",
     "SAVE_UNASKED_ROTATION": "rotation_id_key",
     "HEAD_OF": "event_rotation_seq_key",
     "WAITING_REQUESTS": "ix_request_waiting",
+    "EMERGENCIES": "ix_rotation_emergency",
     "HOLDERS": "ix_credential_current",
 }
 

@@ -18,6 +18,7 @@ from rotator.testing.journal_contract.full import filled
 from rotator.testing.journal_contract.values import NOW, rotation
 
 PLAIN = [rows.CREDENTIAL, rows.KEY, rows.OLD_KEY, rows.PLACE_STATE, rows.REQUEST, rows.SIGHTING, rows.CHECKPOINT]
+PLAIN += [rows.TOKEN]
 SECRET = Secret({"secret": "sk-live-1"})
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 OPTIONAL = st.one_of(st.none(), INSTANTS)

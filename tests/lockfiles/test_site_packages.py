@@ -13,6 +13,7 @@ import pytest
 from rotator.adapters.lockfiles.form import Found, Unreadable
 from rotator.adapters.lockfiles.reading import lockfiles_in, read_path
 from rotator.domain.packages import Package
+from tests.journal.places import as_nobody, open_directory
 
 
 @pytest.fixture
@@ -90,6 +91,27 @@ def test_an_environment_that_sees_the_systems_packages_says_so(site: Path) -> No
     install(site, "a-1.dist-info", "Name: a\nVersion: 1\n")
     (site.parents[2] / "pyvenv.cfg").write_text("include-system-site-packages = true\n")
     assert read(site).gaps == ("site-packages: it also sees the packages of the Python beneath it, which are not here",)
+
+
+@pytest.mark.parametrize("written", ["include-system-site-packages=TRUE", "\tInclude-System-Site-Packages  =  True"])
+def test_so_it_does_however_that_is_written(site: Path, written: str) -> None:
+    install(site, "a-1.dist-info", "Name: a\nVersion: 1\n")
+    (site.parents[2] / "pyvenv.cfg").write_text(f"home = /usr/bin\n{written}\n")
+    assert any("beneath it" in gap for gap in read(site).gaps)
+
+
+def test_what_may_not_be_read_is_not_taken_for_the_best() -> None:
+    with open_directory() as top:
+        site = top / "lib" / "python3.11" / "site-packages"
+        site.mkdir(parents=True)
+        install(site, "a-1.dist-info", "Name: a\nVersion: 1\n", direct_url={"url": "git+https://x"})
+        (top / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
+        for path in (top / "pyvenv.cfg", site / "a-1.dist-info" / "direct_url.json"):
+            path.chmod(0)
+        with as_nobody():
+            found = read(site)
+    assert [each.elsewhere for each in found.components] == ["url"]
+    assert any("beneath it" in gap for gap in found.gaps)
 
 
 def test_an_environment_is_its_site_packages_and_a_folder_its_lockfiles(site: Path, tmp_path: Path) -> None:

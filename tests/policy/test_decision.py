@@ -45,6 +45,7 @@ REASON_FACTS: Mapping[Reason, Mapping[str, object]] = {
 OBSTACLE_FACTS: Mapping[Obstacle, Mapping[str, object]] = {
     Obstacle.OPEN_ROTATION: {"open_rotation": "r1"},
     Obstacle.HELD: {"held_by": "ben"},
+    Obstacle.PAUSED: {"paused": "holidays", "paused_until": NOW + DAY},
     Obstacle.FOREIGN_CURRENT: {"foreign_in": ("vault", "aws")},
     Obstacle.BACKING_OFF: {"not_before": NOW + DAY},
     Obstacle.BLACKOUT: {"policy": read_policy({"every": "30d", "blackout": ["2026-11-23/2026-11-24"]})},
@@ -61,6 +62,7 @@ SENTENCES = {
     Reason.CRON: 'its policy says cron "0 10 * * 1", due since 2026-11-22T10:00:00Z',
     Obstacle.OPEN_ROTATION: "rotation 'r1' is open",
     Obstacle.HELD: "'ben' holds it",
+    Obstacle.PAUSED: "all that is new is paused until 2026-11-24T10:00:00Z: 'holidays'",
     Obstacle.FOREIGN_CURRENT: "a value that nobody here made is current in 'vault', 'aws'",
     Obstacle.BACKING_OFF: "its last rotation was rolled back; not before 2026-11-24T10:00:00Z",
     Obstacle.BLACKOUT: "in the blackout 2026-11-23/2026-11-24 until 2026-11-25T00:00:00Z",
@@ -86,7 +88,7 @@ def test_the_words_are_those_that_dashboards_know() -> None:
     assert " ".join(Reason) == (
         "compromise asked key_missing expires_soon spec_changed never_rotated age cron"
     )  # fmt: skip
-    assert " ".join(Obstacle) == "open_rotation held foreign_current backing_off blackout outside_window"
+    assert " ".join(Obstacle) == "open_rotation held paused foreign_current backing_off blackout outside_window"
 
 
 def test_a_fresh_credential_is_left_alone_and_says_until_when() -> None:
@@ -156,6 +158,7 @@ def test_an_emergency_stops_at_nothing_and_names_what_it_ignores() -> None:
     assert [each.word for each in decision.ignored] == [
         Obstacle.OPEN_ROTATION,
         Obstacle.HELD,
+        Obstacle.PAUSED,
         Obstacle.FOREIGN_CURRENT,
         Obstacle.BACKING_OFF,
         Obstacle.OUTSIDE_WINDOW,

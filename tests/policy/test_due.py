@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from rotator.adapters.calendar import CronCalendar
 from rotator.domain.policy import Policy
 from rotator.domain.wallclock import LATEST
-from rotator.policy.due import Adoption, first_due, mended, next_due, place_in_spread
+from rotator.policy.due import (
+    CATCH_UP,
+    LEAST_LEEWAY,
+    MOST_LEEWAY,
+    Adoption,
+    caught_up,
+    deadline,
+    first_due,
+    mended,
+    next_due,
+    place_in_spread,
+)
 from rotator.policy.reading import read_policy, read_window
 from rotator.policy.windows import Allowed, may_act, next_open
 from tests.policy.strategies import EXTREMES, any_instants, calm, crons, instants, periods, policies
@@ -176,6 +187,14 @@ def test_many_old_keys_adopted_at_once_do_not_come_due_at_once(created: datetime
     assert max(by_hour.values()) < 30
 
 
+def test_a_key_that_is_adopted_young_enough_does_not_get_too_old_by_being_spread() -> None:
+    spread = policy(every="30d", jitter="50%")
+    adoption = Adoption(at=NOW, key_created_at=NOW - 29 * DAY)
+    dues = [first_due(spread, f"credential-{n}", adoption, now=NOW, calendar=CALENDAR) for n in range(100)]
+    assert all(NOW <= each <= NOW + DAY for each in dues)
+    assert min(dues) < max(dues) == NOW + DAY
+
+
 def test_asking_again_later_does_not_put_the_first_rotation_off() -> None:
     spread = policy(every="30d", jitter="10%")
     adoption = Adoption(at=NOW)
@@ -209,6 +228,23 @@ def test_a_due_time_from_a_clock_that_ran_ahead_is_brought_back_once_and_then_ke
     assert once == NOW + 30 * DAY
     assert mended(every, "a", due_at=once, now=NOW + 5 * DAY, calendar=CALENDAR) == once
     assert mended(every, "a", due_at=once, now=NOW + 50 * DAY, calendar=CALENDAR) == once
+
+
+def test_a_blackout_that_puts_a_cron_off_makes_its_leeway_no_shorter() -> None:
+    weekly = policy(cron="0 10 * * 1", blackout=["2027-12-18/2028-01-02"])
+    found = deadline(weekly, "a", rotated_at=at("2027-12-13T10:05Z"), calendar=CALENDAR)
+    assert found.due == at("2028-01-03T00:00Z")
+    assert found.latest - found.due == 7 * DAY / 20
+
+
+def test_a_clock_that_is_set_back_a_day_lets_no_time_of_a_cron_be_met_twice() -> None:
+    weekly = policy(cron="30 2 * * 0")
+    met, following = at("2027-02-14T02:30Z"), at("2027-02-21T02:30Z")
+    for hours in range(24):
+        now = met - timedelta(hours=hours, minutes=1)
+        assert mended(weekly, "a", due_at=following, now=now, calendar=CALENDAR) == following
+    ahead = at("2029-02-18T02:30Z")
+    assert mended(weekly, "a", due_at=ahead, now=met - DAY, calendar=CALENDAR) == met
 
 
 @calm
@@ -286,3 +322,44 @@ def test_whatever_the_clocks_say_there_is_an_answer(
     assert first <= latest
     assert following <= latest
     assert min(first, following) >= min(now, LATEST)
+
+
+@given(any_policies(), names(), instants(), st.timedeltas(CATCH_UP, timedelta(days=400)))
+def test_what_was_missed_long_ago_is_due_within_an_hour_of_being_open(
+    policy: Policy, credential: str, now: datetime, late: timedelta
+) -> None:
+    due_at = caught_up(policy, credential, due_at=now - late, now=now)
+    assert next_open(policy, now) <= due_at <= next_open(policy, now + CATCH_UP)
+    assert isinstance(may_act(policy, due_at), Allowed)
+
+
+@given(any_policies(), names(), instants(), st.timedeltas(SECOND, CATCH_UP - SECOND))
+def test_what_was_missed_just_now_is_not_put_off(
+    policy: Policy, credential: str, now: datetime, late: timedelta
+) -> None:
+    assert caught_up(policy, credential, due_at=now - late, now=now) == now - late
+
+
+def test_many_that_were_missed_together_are_not_due_together() -> None:
+    minutes = {
+        (caught_up(policy(every="30d"), f"key-{each}", due_at=NOW - DAY, now=NOW) - NOW) // timedelta(minutes=1)
+        for each in range(600)
+    }
+    assert minutes == set(range(60))
+
+
+@given(any_policies(), names(), instants())
+def test_a_deadline_comes_behind_the_warning_and_the_warning_behind_the_due_time(
+    policy: Policy, credential: str, start: datetime
+) -> None:
+    until = deadline(policy, credential, rotated_at=start, calendar=CALENDAR)
+    assert until.due == next_due(policy, credential, rotated_at=start, now=start, calendar=CALENDAR)
+    assert until.due < until.warn < until.latest
+    assert LEAST_LEEWAY <= until.latest - until.due <= MOST_LEEWAY
+
+
+def test_a_deadline_leaves_a_twentieth_of_the_period() -> None:
+    until = deadline(policy(every="20d", jitter="0%"), "a", rotated_at=NOW, calendar=CALENDAR)
+    assert until.due == NOW + 20 * DAY
+    assert until.warn == NOW + 20.5 * DAY
+    assert until.latest == NOW + 21 * DAY

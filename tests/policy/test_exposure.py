@@ -142,7 +142,7 @@ def test_what_mints_comes_first_then_what_opens_stores_then_what_publishes_then_
     there = estate(
         mints={"admin": ["openai"]},
         unlocks={"vault-login": ["vault"]},
-        privilege={"orphan": 1, "db": 2},
+        privilege={"orphan": (1,), "db": (0, 2), "openai": (0, 1, 9)},
         publishers=frozenset({"orphan"}),
         published={"vault": ["orphan", "db", "openai"]},
     )
@@ -252,3 +252,32 @@ def test_without_the_records_of_a_consumer_nothing_that_was_in_doubt_becomes_cle
     after = exposure(estate(), [each for each in records if each.consumer != consumer], SUSPECT)
     assert {*after.names, *after.unknown} >= {*before.names, *before.unknown}
     assert consumer in after.unknown_consumers
+
+
+def test_among_equals_the_first_number_that_differs_counts_and_the_greater_comes_sooner() -> None:
+    there = estate(privilege={"db": (0, 9, 9), "openai": (1, 0, 0), "admin": (1, 0, 2), "vault-login": (1, 1, 0)})
+    result = found(held("agents", "1.82.7"), held("web", "1.82.7"), there=there)
+    assert result.names == ("vault-login", "admin", "openai", "db")
+
+
+def test_what_a_person_named_is_exposed_and_so_is_what_it_opens() -> None:
+    there = estate(unlocks={"vault-login": ["vault"]}, published={"vault": ["db"]})
+    result = exposure(there, (), None, named=["vault-login"])
+    assert [(each.credential, each.why) for each in result.exposed] == [
+        ("vault-login", (("named by a person",),)),
+        ("db", (("named by a person", "vault-login opens the store vault, which holds it"),)),
+    ]
+
+
+def test_without_a_bad_package_nobody_is_unknown() -> None:
+    result = exposure(estate(), (held("agents", "1.82.7", gaps=("a gap",)),), None, named=["db"])
+    assert (result.consumers, result.unknown_consumers, result.unknown) == ({}, {}, {})
+
+
+def test_what_was_named_and_read_by_who_had_it_has_both_ways() -> None:
+    result = exposure(estate(), (held("web", "1.82.7"), held("agents", None)), SUSPECT, named=["db"])
+    [db] = (each for each in result.exposed if each.credential == "db")
+    assert [way[0] for way in db.why] == [
+        "named by a person",
+        "web had litellm 1.82.7 from 2026-02-22T10:39:00Z to this day (web/uv.lock)",
+    ]

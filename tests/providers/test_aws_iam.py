@@ -364,6 +364,21 @@ def test_a_list_is_read_over_all_its_pages(server: AwsServer) -> None:
     assert server.requests.count("ListAccessKeys") == 10
 
 
+def test_a_key_that_vanishes_while_it_is_listed_is_no_lack_of_a_permission(server: AwsServer) -> None:
+    server.refuse("ListAccessKeys", "", status=200, body=page(1, ""))
+    server.refuse("GetAccessKeyLastUsed", "AccessDenied", "User: rotator is not authorized", status=403)
+    assert of(server).keys(USER) == ()
+    assert server.requests.count("ListAccessKeys") == 2
+
+
+def test_of_a_key_that_is_still_listed_a_denial_is_one(server: AwsServer) -> None:
+    for _ in range(2):
+        server.refuse("ListAccessKeys", "", status=200, body=page(1, ""))
+    server.refuse("GetAccessKeyLastUsed", "AccessDenied", "User: rotator is not authorized", status=403)
+    with pytest.raises(Denied, match="GetAccessKeyLastUsed"):
+        of(server).keys(USER)
+
+
 def test_a_list_without_end_is_given_up(server: AwsServer) -> None:
     server.refuse("ListAccessKeys", "", status=200, body=page(0, "again"), times=100_000)
     with pytest.raises(Transient, match="does not end"):

@@ -281,7 +281,7 @@ def test_a_slot_that_changed_since_it_was_listed_is_a_conflict_and_not_touched(
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_account_without_key_authentication_is_permanent_and_its_keys_are_forbidden(
+def test_an_account_without_key_authentication_is_permanent_and_says_nothing_of_its_keys(
     asking: AzureOpenAi, server: AzureServer
 ) -> None:
     _, value = fill(asking)
@@ -289,7 +289,9 @@ def test_an_account_without_key_authentication_is_permanent_and_its_keys_are_for
     for call in (lambda: asking.keys(CHAT), lambda: fill(asking)):
         with pytest.raises(Permanent, match="disableLocalAuth"):
             call()
-    assert asking.verify(CHAT, value) is Verdict.FORBIDDEN
+    for each in (value, Secret({"secret": "0" * 32})):
+        with pytest.raises(Transient, match="for whose key it is"):
+            asking.verify(CHAT, each)
 
 
 def test_a_token_that_azure_forgot_is_fetched_anew(

@@ -269,6 +269,17 @@ def test_a_value_that_cannot_be_read_leaves_open_what_was_made(
         asking.mint(GEMINI, MintRequest(mark="rot-1"))
 
 
+@pytest.mark.parametrize("reason", ["CONSUMER_SUSPENDED", "SERVICE_DISABLED", "CREDENTIALS_MISSING", None])
+def test_a_403_for_another_reason_than_the_keys_restrictions_says_nothing_of_it(
+    asking: ApiKeys, server: GoogleServer, reason: str | None
+) -> None:
+    details = [] if reason is None else [{"reason": reason}]
+    body = {"error": {"code": 403, "message": "Your API key was reported as leaked.", "details": details}}
+    server.order("GET /v1beta/models", Ordered(status=403, body=json.dumps(body).encode()))
+    with pytest.raises(Permanent, match="not whether the key lives"):
+        asking.verify(GEMINI, Secret({"secret": "AIzaSy0123456789"}))
+
+
 # -- the list, values --------------------------------------------------------------------------------------------------
 
 

@@ -167,6 +167,12 @@ def test_an_organizations_key_is_authentic_but_no_projects(server: LangfuseStand
     assert driver(server.url).verify(TRACES, Secret({"public": PUBLIC, "secret": SECRET})) is Verdict.FORBIDDEN
 
 
+def test_another_403_says_nothing_of_the_pair(server: LangfuseStandIn) -> None:
+    server.fail("GET", Reply(403, {"message": "Forbidden"}))
+    with pytest.raises(Transient):
+        driver(server.url).verify(TRACES, PAIR)
+
+
 # -- the admin credential, and what is not there -----------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from rotator.sdk import Reach, SettingsError
 from tests.sdk.canned_server import Canned, reply
 from tests.servers import litellm
 from tests.servers.api import Asked, Reply
-from tests.servers.litellm import ADMIN, MEMBER, VIEWER, LiteLlmStandIn, hash_of
+from tests.servers.litellm import ADMIN, MEMBER, VIEWER, LiteLlmStandIn, error, hash_of
 
 TIMEOUT = timedelta(seconds=5)
 URL = "https://litellm.internal:4000"
@@ -297,6 +297,13 @@ def test_a_blocked_team_says_nothing_of_its_keys(server: LiteLlmStandIn) -> None
         asking.verify(TEAM, minted.value)
     with pytest.raises(Transient):
         probe(asking, VALUE)
+
+
+@pytest.mark.parametrize("said", ["Access forbidden: IP address not allowed.", "Access forbidden: Route not allowed"])
+def test_a_403_from_before_the_key_is_looked_up_says_nothing_of_it(server: LiteLlmStandIn, said: str) -> None:
+    server.fail("GET", error(403, said))
+    with pytest.raises(Transient):
+        driver(server.url).verify(TEAM, Secret({"secret": "sk-nobodys-0123456789"}))
 
 
 def test_a_key_that_may_not_call_models_is_authentic(server: LiteLlmStandIn) -> None:

@@ -16,6 +16,7 @@ from rotator.adapters.probe import HttpProber
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Ambiguous, CapFull, Denied, Permanent, Transient
 from rotator.domain.keys import OVERLAP, Disabling, KeyState, MintRequest, Verdict
+from rotator.domain.secret import Secret
 from rotator.sdk import Reach, SettingsError
 from tests.sdk.canned_server import Canned, reply
 from tests.servers import pinecone
@@ -278,6 +279,20 @@ def test_a_key_without_the_role_for_it_is_alive_to_the_probe_too(server: Pinecon
     driver.set_state(VECTORS, minted.key_id, KeyState.DELETED)
     assert driver.verify(VECTORS, minted.value) is Verdict.INVALID
     assert HttpProber(TIMEOUT).probe(plain, minted.value) is Verdict.INVALID
+
+
+@pytest.mark.parametrize("body", [{}, {"message": "Forbidden"}, {"error": {"code": "UNAUTHENTICATED", "message": "x"}}])
+def test_a_403_that_is_not_pinecones_word_for_a_lacking_role_says_nothing_of_the_key(
+    server: PineconeStandIn, body: dict[str, Any]
+) -> None:
+    driver = ready(server.url)
+    server.fail("GET", Reply(403, body), times=2)
+    with pytest.raises(Transient):
+        driver.verify(VECTORS, Secret({"secret": "pckey_0123456789"}))
+    plain = driver.capabilities(VECTORS).probe
+    assert plain is not None
+    with pytest.raises(Transient):
+        HttpProber(TIMEOUT).probe(plain, Secret({"secret": "pckey_0123456789"}))
 
 
 def test_what_is_no_id_is_not_asked_for(server: PineconeStandIn) -> None:

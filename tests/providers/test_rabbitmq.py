@@ -271,6 +271,20 @@ def test_a_change_that_comes_too_late_is_not_sent(mq: Arena, monkeypatch: pytest
     assert mq.server.requests("PUT", "/api/users/app_a") - before == 1  # the empty user that it made
 
 
+def test_a_lock_that_was_made_as_an_older_one_ended_is_ours_though_the_answer_says_that_it_was_there(
+    mq: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server looks, the older one ends, ours is declared: 204. Here ours is there before the look."""
+    monkeypatch.setattr("rotator_rabbitmq.lock.secrets.randbelow", lambda below: 7)
+    timeout = timedelta(seconds=2)
+    arguments = {"x-expires": 9000, "x-message-ttl": 7}
+    queue = {"durable": False, "auto_delete": False, "arguments": arguments}
+    mq.server.ask("PUT", "queues", "rotator", "rotator.lock.app_a", body=queue)
+    minted = mint(mq.driver(timeout=timeout), mq.principal)
+    assert held(mq.driver(), mq.principal).id == minted.key_id
+    assert locks(mq) == []
+
+
 def locks(mq: Arena) -> list[str]:
     return [each["name"] for each in mq.server.ask("GET", "queues", "rotator")]
 

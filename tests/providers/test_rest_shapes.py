@@ -654,6 +654,39 @@ def test_a_list_that_leads_to_another_host_is_not_followed(away: Any) -> None:
         assert len(canned.got) == 1
 
 
+@pytest.mark.parametrize("url", [0, 7, False, True, {}, [], ["x"], {"href": "/keys?2"}])
+def test_a_next_page_of_a_strange_form_does_not_end_the_list(url: Any) -> None:
+    with pytest.raises((Transient, Permanent)):
+        listed({"list.items": "/keys", "list.next": {"url": "/next"}}, {"keys": _rows("a"), "next": url}, {"keys": []})
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_a_next_page_that_is_nowhere_ends_it(url: Any) -> None:
+    assert len(listed({"list.items": "/keys", "list.next": {"url": "/next"}}, {"keys": _rows("a"), "next": url})) == 1
+
+
+@pytest.mark.parametrize(
+    ("way", "page"),
+    [
+        ({"url": "/next"}, {"next": None}),
+        ({"cursor": "/next", "parameter": "after"}, {"next": ""}),
+        ({"link": True}, {}),
+        ({"last": "/id", "parameter": "after"}, {}),
+        ({"page": "page"}, {}),
+        ({"offset": "offset"}, {}),
+    ],
+    ids=["url", "cursor", "link", "last", "page", "offset"],
+)
+def test_more_of_which_nobody_says_where_is_no_end(way: dict[str, Any], page: dict[str, Any]) -> None:
+    rows = _rows("a") if way.keys() & {"url", "cursor", "link"} else []
+    with pytest.raises(Transient, match="more"):
+        listed(
+            {"list.items": "/keys", "list.next": {**way, "more": "/more"}},
+            {"keys": rows, **page, "more": True},
+            {"keys": []},
+        )
+
+
 def test_a_list_that_repeats_itself_is_no_list() -> None:
     with Canned([reply(200, {"keys": _rows("a")})]) as canned:
         with pytest.raises(Permanent, match="repeats"):

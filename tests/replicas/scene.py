@@ -98,15 +98,16 @@ def make(
     password.touch(mode=0o600)
     password.write_text(database.password)
     content["state"] = {"url": url_of(database), "password": "file:password"}
-    content["defaults"]["lease"] = lease
     config.write_text(json.dumps(content))
     scene = Scene(folder=folder, database=database, keyserver=keyserver, count=count)
     with scene.assembly() as assembly, ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda name: _make_due(assembly, name), scene.names))
+    # Only now: a call may take a part of the lease, and to adopt so many at once makes a busy machine slow.
+    content["defaults"]["lease"] = lease
     if rate is not None:
         # Without a probe the engine asks nothing past the driver, so every call is one that is limited.
         content["providers"]["ks"].update(rate=rate, probe=False)
-        config.write_text(json.dumps(content))
+    config.write_text(json.dumps(content))
     return scene
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import secrets
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -423,3 +424,9 @@ def test_no_value_of_a_port_shows_its_secret_or_is_written_unless_asked(value: o
 
 def test_a_place_without_a_value_is_written_without_asking() -> None:
     assert encode(Stored(version="", fields=None)) == {"version": "", "fields": None}
+
+
+@stand_in
+def test_what_the_logs_own_net_caught_counts_as_a_leak(guard: Guarded) -> None:
+    guard.watch.run([sys.executable, "-c", """print('{"action": "redacted", "subject": "mint"}')"""])
+    assert {leak.form for leak in guard.leaks()} == {"redacted"}  # also seen as an argument, if it was quick enough

@@ -24,6 +24,9 @@ PACKAGES: Mapping[str, str] = {
     "redis-server": "redis-server",
     "mariadbd": "mariadb-server-core",
     "rabbitmqctl": "rabbitmq-server",
+    "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "chromium-headless-shell": "chromium-headless-shell",
 }
 """The package of each program that tells whether the system has the server already."""
 PLACES = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")

@@ -77,7 +77,11 @@ class LiteLlmStandIn(DescribedStandIn):
             return refusal
         if asked.path == ("v1", "models"):
             allowed = row["key_type"] in LLM_ROUTES
-            return Reply(200, {"data": [{"id": "gpt-4"}]}) if allowed else error(403, "Virtual key is not allowed")
+            return (
+                Reply(200, {"data": [{"id": "gpt-4"}]})
+                if allowed
+                else error(403, "Virtual key is not allowed to call this route.")
+            )
         if asked.path != ("key", "info") or row["key_type"] not in OWN_ROUTES:
             return error(403, "Virtual key is not allowed to call this route.")
         return Reply(200, {"key": row["token"], "info": row})

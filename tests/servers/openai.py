@@ -87,6 +87,7 @@ class OpenAiStandIn(DescribedStandIn):
         self.without_access: set[str] = set()
         self.project_keys: dict[str, dict[str, Any]] = {}
         self.admin_keys: dict[str, dict[str, Any]] = {}
+        self.trail: list[dict[str, Any]] = []  # what the audit log holds, the newest first
         super().__init__()
 
     # -- for tests -----------------------------------------------------------------------------------------------------
@@ -107,6 +108,8 @@ class OpenAiStandIn(DescribedStandIn):
         match asked.method, *asked.path[1:]:
             case "GET", "models":
                 return self._models(shown)
+            case method, "organization", "audit_logs":
+                return self._refused(shown, method) or self._audit_logs(asked)
             case method, "organization", "admin_api_keys", *key_id:
                 return self._refused(shown, method) or self._admin_api_keys(asked, *key_id)
             case method, "organization", "projects", project, what, *rest:
@@ -177,6 +180,12 @@ class OpenAiStandIn(DescribedStandIn):
             del self.admin_keys[key_id[0]]
             return Reply(200, {"object": "organization.admin_api_key.deleted", "id": key_id[0], "deleted": True})
         return Reply(200, self._shown_admin(self.admin_keys[key_id[0]]))
+
+    def _audit_logs(self, asked: Asked) -> Reply:
+        ids = [each["id"] for each in self.trail]
+        start = ids.index(asked.query["after"]) + 1 if "after" in asked.query else 0
+        shown = self.trail[start : start + int(asked.query.get("limit", 20))]
+        return Reply(200, {"object": "list", "data": shown, "has_more": start + len(shown) < len(ids)})
 
     def _page(self, asked: Asked, keys: list[dict[str, Any]]) -> Reply:
         ids = [each["id"] for each in keys]

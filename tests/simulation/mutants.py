@@ -533,7 +533,7 @@ MUTANTS = (
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 
-class _Patching(importlib.abc.MetaPathFinder):
+class Patching(importlib.abc.MetaPathFinder):
     """Finds the modules that have a patch, and compiles the patched text instead of theirs."""
 
     def __init__(self, patches: Sequence[Patch]) -> None:
@@ -569,7 +569,7 @@ def patched(text: str, patches: Sequence[Patch]) -> str:
 
 def hunt(mutant: Mutant) -> dict[str, object]:
     """The first seed whose world breaks one of the mutant's invariants; `caught` None when none does."""
-    sys.meta_path.insert(0, _Patching(mutant.patches))
+    sys.meta_path.insert(0, Patching(mutant.patches))
     from rotator.testing.simulator import Scenario, run
 
     others: dict[str, int] = {}

@@ -50,7 +50,24 @@ class TestVaultThroughAStandby(StoreContract):
 
     @pytest.fixture
     def lose_answer(self, openbao_pair: Pair, mount: str, fault_proxy: Callable[[str, int], FaultProxy]) -> LoseAnswer:
-        return losing(openbao_pair.standby, mount, fault_proxy)
+        losing_once = losing(openbao_pair.standby, mount, fault_proxy)
+
+        @contextmanager
+        def once() -> Iterator[Store]:
+            with losing_once() as lossy:
+                yield lossy
+            caught_up(
+                openbao_pair, mount
+            )  # with the answer its index was lost, and nobody can ask for what is behind it
+
+        return once
+
+
+def caught_up(pair: Pair, mount: str) -> None:
+    """Wait until the standby knows all that was written so far, by a mark that is written last."""
+    mark = f"{mount}/data/mark{next(NUMBERS)}"
+    pair.active.request("POST", mark, {"data": {"x": "y"}})
+    pair.standby._kept.wait_until(lambda: pair.standby._succeeds("GET", mark))
 
 
 class Patient(Somebody):

@@ -52,6 +52,7 @@ def test_a_key_is_minted_used_disabled_enabled_and_deleted(server: Keyserver, ad
             "mark": "rot-1",
             "state": "enabled",
             "created_at": minted.body["created_at"],
+            "created_by": "admin",
             "last_used_at": datetime.fromtimestamp(clock.now, UTC).isoformat(),
             "last_used_by": None,
             "expires_at": minted.body["expires_at"],
@@ -67,6 +68,41 @@ def test_a_key_is_minted_used_disabled_enabled_and_deleted(server: Keyserver, ad
     assert [admin.delete(key_id), admin.delete(key_id)] == [204, 404]
     assert (call_as(server.url, secret), admin.ids()) == (401, [])
     assert admin.set_state(key_id, "enabled").status == 404
+
+
+def test_a_key_is_given_another_mark(server: Keyserver, admin: Client) -> None:
+    made = admin.mint(mark="rot-1").body["id"]
+    target = f"/principals/svc/keys/{made}"
+    assert admin.call("PATCH", target, {"mark": "mine"}).status == 200
+    assert [each["mark"] for each in admin.listed()] == ["mine"]
+    assert admin.call("PATCH", target, {"mark": None}).status == 200
+    assert [each["mark"] for each in admin.listed()] == [None]
+    assert admin.call("PATCH", target, {}).status == 400
+    admin.delete(made)
+    assert admin.call("PATCH", target, {"mark": "mine"}).status == 404
+
+
+def test_keys_of_admins_may_what_the_admin_may_until_they_die(server: Keyserver, admin: Client) -> None:
+    key_id, secret = server.seed_key("ops")
+    with Client(server.url, secret) as other:
+        assert other.mint().status == 401
+        server.tell(admins="ops")
+        assert other.mint(mark="hers").status == 201
+        assert admin.call("DELETE", f"/principals/ops/keys/{key_id}").status == 204
+        assert other.mint().status == 401
+    made = admin.call("GET", "/admin/made?since=0").body["made"]
+    assert [(each["principal"], each["mark"], each["created_by"]) for each in made] == [("svc", "hers", key_id)]
+
+
+def test_what_was_made_is_told_from_an_instant_on_dead_keys_too(admin: Client, clock: Time) -> None:
+    dead = admin.mint().body["id"]
+    admin.delete(dead)
+    clock.now += 10
+    late = admin.mint("other").body["id"]
+    told = admin.call("GET", f"/admin/made?since={int(clock.now) - 11}").body["made"]
+    assert [(each["id"], each["state"]) for each in told] == [(dead, "deleted"), (late, "enabled")]
+    told = admin.call("GET", f"/admin/made?since={int(clock.now)}").body["made"]
+    assert [each["id"] for each in told] == [late]
 
 
 def test_the_resource_tells_invalid_from_forbidden(server: Keyserver) -> None:

@@ -55,6 +55,7 @@ def record(found: Any) -> Advisory:
         malicious=_malicious(found),
         withdrawn=_time(found, "withdrawn") if found.get("withdrawn") is not None else None,
         affected=tuple(_affected(each) for each in _list(found, "affected") if _package(each) is not None),
+        published=_published(found),
     )
 
 
@@ -125,6 +126,14 @@ def _time(found: dict[str, Any], name: str) -> datetime:
         raise Broken(f"does not say when it was {name}") from None
     except UnreadableError:
         raise Broken(f"says {quoted(found[name])} for when it was {name}") from None
+
+
+def _published(found: dict[str, Any]) -> datetime | None:
+    """Nothing rests on it but a window that somebody did not give, so one that cannot be read breaks no record."""
+    try:
+        return parse_time(str(found.get("published")))
+    except UnreadableError:
+        return None
 
 
 def _texts(found: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -52,7 +52,9 @@ def _raws(path: Path) -> Iterator[Raw]:
             start = file.read(4)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no path"
-        raise Permanent(f"{path} cannot be read: {why}", "name a directory, a zip or a file of OSV records") from None
+        raise Permanent(
+            f"{path} cannot be read: {why.lower()}", "name a directory, a zip or a file of OSV records"
+        ) from None
     if start.startswith(b"PK"):
         return entries(path)
     if start.lstrip()[:1] == b"<":
@@ -76,7 +78,11 @@ def _files(folder: Path) -> Iterator[Raw]:
                 raise Permanent(f"{folder} holds more than {MOST_BYTES >> 30} GB", "is it a feed of advisories?")
             yield raw
     for error in closed:
-        yield str(Path(error.filename).relative_to(folder)), None, f"cannot be read: {error.strerror}"
+        yield (
+            str(Path(error.filename).relative_to(folder)),
+            None,
+            f"cannot be read: {(error.strerror or 'damaged').lower()}",
+        )
 
 
 def _file(path: Path, name: str) -> Raw:
@@ -86,7 +92,7 @@ def _file(path: Path, name: str) -> Raw:
         with path.open("rb") as file:
             content = file.read(MOST_RECORD + 1)
     except OSError as error:
-        return name, None, f"cannot be read: {error.strerror}"
+        return name, None, f"cannot be read: {(error.strerror or 'damaged').lower()}"
     if len(content) > MOST_RECORD:
         return name, None, f"is larger than {MOST_RECORD >> 20} MB"
     return name, content, ""

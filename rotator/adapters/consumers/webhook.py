@@ -1,204 +1,42 @@
-"""Telling by webhook, signed as Standard Webhooks says (standard-webhooks, spec/standard-webhooks.md).
-
-`webhook-id`, `webhook-timestamp` and `webhook-signature: v1,<base64>`: HMAC-SHA256 over `id.timestamp.body`, keyed by
-the bytes behind `whsec_`. The reference may hold several secrets, a blank between them: it is signed with each.
-"""
+"""Telling by webhook, signed as Standard Webhooks says (`rotator.adapters.clients.standard_webhooks`)."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import ssl
-import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
-from functools import cache
-from http.client import HTTPException
-from socket import SHUT_RDWR, socket
-from types import TracebackType
-from urllib.parse import SplitResult, urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
-
+from rotator.adapters.clients.standard_webhooks import Endpoint, endpoint_url
 from rotator.adapters.consumers.news import body, identity
-from rotator.adapters.consumers.settings import Settings, SettingsError
-from rotator.domain.address import is_here
+from rotator.adapters.consumers.settings import Settings
 from rotator.domain.consumers import Heard, News
-from rotator.domain.failures import Failure, Permanent, Transient
-
-PREFIX = "whsec_"
-LONGEST_ANSWER = 16_384
-"""Bytes of an answer that are read."""
-FEWEST_BYTES, MOST_BYTES = 24, 64
-"""Of a secret, as the specification says."""
-LONGEST_WAIT = 3600
-_GONE = 410  # by the specification: tell no more
 
 
 class Webhook:
     """One consumer's endpoint."""
 
-    def __init__(
-        self, url: SplitResult, secret: Callable[[], str] | None, timeout: timedelta, ca: str | None = None
-    ) -> None:
-        """`secret`: asked for each time; None: not signed."""
-        self._url = url
-        self._secret = secret
-        self._timeout = timeout.total_seconds()
-        self._ca = ca
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
 
     @classmethod
     def from_settings(cls, settings: Settings, resolve: Callable[[str], str], timeout: timedelta) -> Webhook:
         """`webhook`: the URL; `secret`, `timeout`, `ca`. Raises `SettingsError`."""
         settings.only("webhook", "secret", "timeout", "ca", "spread")
         reference = settings.reference("secret") if "secret" in settings else None
-        return cls(
-            _endpoint(settings.text("webhook")),
+        endpoint = Endpoint(
+            endpoint_url(settings.text("webhook"), "reload.webhook", "https://agents.internal/rotated"),
             None if reference is None else lambda: resolve(reference),
             settings.duration("timeout", timeout, timeout),
             str(settings.path("ca")) if "ca" in settings else None,
         )
+        return cls(endpoint)
 
     def remarks(self) -> tuple[str, ...]:
         """That it is not signed, or what is wrong with the secret."""
-        if self._secret is None:
+        if not self._endpoint.signs:
             return ("its webhook is not signed, so anybody can tell it; give it a secret",)
-        self._keys()
+        self._endpoint.check_secret()
         return ()
 
     def tell(self, consumer: str, news: News) -> Heard:
         """One POST; no redirect is followed and nothing is retried. Any status of the two hundreds means heard."""
-        content = body(consumer, news)
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "rotator",
-            "Connection": "close",
-            **self._signed(identity(consumer, news), content),
-        }
-        try:
-            status, retry_after, answer = self._post(content, headers)
-        except (OSError, HTTPError, HTTPException) as error:
-            kind = type(error).__name__
-        else:
-            return _judged(status, retry_after, answer)
-        # Out here, without the client's own error: that may quote what it was sent.
-        raise Transient(f"its webhook gave no answer ({kind})")
-
-    def _signed(self, message: str, content: bytes) -> dict[str, str]:
-        at = str(int(time.time()))
-        headers = {"webhook-id": message, "webhook-timestamp": at}
-        if self._secret is not None:
-            text = b".".join((message.encode(), at.encode(), content))
-            macs = (base64.b64encode(hmac.digest(key, text, "sha256")).decode() for key in self._keys())
-            headers["webhook-signature"] = " ".join(f"v1,{mac}" for mac in macs)
-        return headers
-
-    def _keys(self) -> tuple[bytes, ...]:
-        assert self._secret is not None
-        return tuple(_key(each) for each in self._secret().split())
-
-    def _post(self, content: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
-        connection = self._connection()
-        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        with _Deadline(connection, self._timeout) as deadline:
-            connection.connect()
-            deadline.holds()
-            connection.request("POST", path, body=content, headers=headers, preload_content=False)
-            response = connection.getresponse()
-            answer = response.read(LONGEST_ANSWER, decode_content=False)
-        return response.status, response.headers.get("Retry-After", ""), answer.decode(errors="replace")
-
-    def _connection(self) -> HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "http":
-            return HTTPConnection(host, port or 80, timeout=self._timeout)
-        return HTTPSConnection(host, port or 443, timeout=self._timeout, ssl_context=_context(self._ca))
-
-
-class _Deadline:
-    """The end of a whole exchange: a socket's own timeout begins again with each byte that comes."""
-
-    def __init__(self, connection: HTTPConnection, seconds: float) -> None:
-        self._connection = connection
-        self._sock: socket | None = None
-        self._over = threading.Event()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def holds(self) -> None:
-        """Keep hold of the socket: a connection that is to be closed lets go of it while the answer is still read."""
-        self._sock = self._connection.sock
-
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Raises `TimeoutError` where it was cut off, which looks like an answer's end."""
-        self._timer.cancel()
-        self._connection.close()
-        if kind is None and self._over.is_set():
-            raise TimeoutError
-
-    def _cut(self) -> None:
-        self._over.set()
-        sock = self._sock or self._connection.sock
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(SHUT_RDWR)
-
-
-@cache
-def _context(ca: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca)
-
-
-def _judged(status: int, retry_after: str, answer: str) -> Heard:
-    if 200 <= status < 300:
-        return Heard(answer)
-    if 300 <= status < 400:
-        raise Permanent("its webhook answers with a redirect, which is not followed", "write where it leads")
-    if status == _GONE:
-        raise Permanent("its webhook is gone (410)", "remove it from the config, or mend it")
-    seconds = int(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else None
-    wait = timedelta(seconds=min(seconds, LONGEST_WAIT)) if seconds is not None else None
-    raise Transient(f"its webhook answers with status {status}", retry_after=wait)
-
-
-def _key(secret: str) -> bytes:
-    found = b""
-    if secret.startswith(PREFIX):
-        with suppress(binascii.Error, ValueError):
-            found = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    if not FEWEST_BYTES <= len(found) <= MOST_BYTES:
-        raise _no_secret()
-    return found
-
-
-def _no_secret() -> Failure:
-    return Transient(
-        "the secret of its webhook is not of the form of Standard Webhooks",
-        f"{PREFIX} and base64 of {FEWEST_BYTES} to {MOST_BYTES} bytes",
-    )
-
-
-def _endpoint(text: str) -> SplitResult:
-    """The URL, which may be a secret itself in its path: it is not repeated. Raises `SettingsError`."""
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError:
-        url, port = urlsplit(""), None
-    if url.username is not None or url.password is not None:
-        raise SettingsError("reload.webhook holds a name or password", "leave it out; the webhook is signed instead")
-    if not url.hostname or url.scheme not in ("http", "https") or url.fragment or port == 0 or not text.isascii():
-        raise SettingsError("reload.webhook is no URL", "write it like https://agents.internal/rotated")
-    if url.scheme == "http" and not is_here(url.hostname):
-        raise SettingsError("reload.webhook is not encrypted", "write https://; http is for this machine alone")
-    return url
+        return Heard(self._endpoint.post(identity(consumer, news), body(consumer, news)))

@@ -10,10 +10,10 @@ from datetime import datetime
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from rotator.adapters.installed.gaps import EGGS, gaps_in
+from rotator.adapters.installed.gaps import gaps_in
 from rotator.adapters.installed.starts import Starts, runs_at_start, starts_in
 from rotator.domain.failures import Permanent
-from rotator.domain.packages import PYPI, Component, Inventory, Package, installed_from
+from rotator.domain.packages import EGGS, PYPI, Component, Inventory, Package, installed_from
 
 KIND = "site-packages"
 

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,6 +32,10 @@ ROUNDS = 3
 """In which a driver may find out what it needs."""
 TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables by which a machine says whom it trusts; every driver gets them."""
+
+
+STARTED, GONE, OVERDUE, NOT_MADE = "started", "gone", "overdue", "not started"
+"""What becomes of a driver's processes; one that is stopped because nobody calls is nothing to tell."""
 
 
 class NotMade(Exception):
@@ -83,8 +87,10 @@ class _Ready:
 class Driver:
     """One driver. Used by many threads. `tells`: what a store says besides its port; `hosts`: where it may connect."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, told: Callable[[str], None] = lambda what: None) -> None:
+        """`told` hears what becomes of its processes, one of the words above; it must not raise."""
         self._recipe = recipe
+        self._tell = told
         self._starting = threading.Lock()
         self._process: DriverProcess | None = None
         self._used = time.monotonic()
@@ -161,24 +167,29 @@ class Driver:
         with self._starting:
             process = self._process
             if process is None or process.ended or self._files.changed:
-                self._process = self._begin()
+                self._process = self._told_of(self._begin)
                 if process is not None:
                     self._end_later(process, self._recipe.seconds)
                 process = self._process
             return process
 
     def _forget(self, process: DriverProcess) -> None:
-        with self._starting:
-            if self._process is process:
-                self._process = None
+        self._part_from(process, GONE)
         process.end()
 
     def _retire(self, process: DriverProcess, seconds: float) -> None:
         """A process that kept a call waiting gets no other; it is ended when those under way have had their time."""
-        with self._starting:
-            if self._process is process:
-                self._process = None
+        self._part_from(process, OVERDUE)
         self._end_later(process, seconds)
+
+    def _part_from(self, process: DriverProcess, why: str) -> None:
+        """Give it no call more; of many threads that notice at the same time, one tells."""
+        with self._starting:
+            mine = self._process is process
+            if mine:
+                self._process = None
+        if mine:
+            self._tell(why)
 
     @staticmethod
     def _end_later(process: DriverProcess, seconds: float) -> None:
@@ -202,6 +213,15 @@ class Driver:
         ready = self._prepare()
         ready.process.end()
         return ready.process.questions.hosts, ready.reach
+
+    def _told_of(self, begin: Callable[[], DriverProcess]) -> DriverProcess:
+        try:
+            process = begin()
+        except NOT_STARTED:
+            self._tell(NOT_MADE)
+            raise
+        self._tell(STARTED)
+        return process
 
     def _begin(self) -> DriverProcess:
         ready = self._prepare()

@@ -184,7 +184,7 @@ class DriverProcess:
                 return
             first, self.ended = not self.ended, True
         for answer in waiting:
-            with suppress(InvalidStateError):
+            with suppress(InvalidStateError):  # the answer came at this moment
                 answer.set_exception(Gone())
         with suppress(InvalidStateError):
             self._hello.set_exception(Gone())

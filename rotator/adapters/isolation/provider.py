@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from rotator.adapters.isolation.calling import Calls
 from rotator.adapters.isolation.egress import PORTS
@@ -11,6 +11,7 @@ from rotator.adapters.isolation.keeping import Driver
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Ambiguous, Permanent
 from rotator.domain.keys import Capabilities, Key, KeyState, Minted, MintRequest, Verdict
+from rotator.domain.made import Made
 from rotator.domain.secret import Secret
 
 PAGES = 10
@@ -80,6 +81,12 @@ class IsolatedProvider:
 
     def check_admin(self, principal: Principal) -> None:
         self._calls.call("check_admin", type(None), principal, secrets=[self._admin])
+
+    def trail(self, principal: Principal, since: datetime) -> tuple[Made, ...]:
+        told: tuple[Made, ...] = self._calls.call(
+            "trail", tuple[Made, ...], principal, since, requests=PAGES, secrets=[self._admin]
+        )
+        return told
 
     def stop(self) -> None:
         """End the driver's process; the next call starts another one."""

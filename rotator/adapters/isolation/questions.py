@@ -53,7 +53,7 @@ class Questions:
             answering.acquire()
             try:
                 text, handed, _, _ = socket.recv_fds(self.channel, MOST_BYTES, 1)
-            except OSError:
+            except OSError:  # the driver's process is over
                 return
             way_back = _way_back(handed)
             if way_back is not None:

@@ -7,19 +7,22 @@ thread and are durable when they return. What is SQLite's or PostgreSQL's own is
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-from rotator.adapters.journal import reading, rows, writing
+from rotator.adapters.journal import figures, overview, reading, rows, writing
 from rotator.adapters.journal import statements as sql
 from rotator.adapters.journal.inventories import JournalInventories
 from rotator.adapters.journal.session import Session
+from rotator.adapters.journal.tokens import JournalTokens
 from rotator.adapters.journal.writer import Writer
 from rotator.domain.changes import OLDER, REMEMBERED, check_begin, check_commit, check_restore, check_save
-from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting, Verb
+from rotator.domain.figures import Census, Figures, Group
+from rotator.domain.outline import Outline
+from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, Event, KnownKey, Request, Sighting, Verb
 from rotator.domain.rotation import Rotation
 from rotator.domain.trail import Signer
 from rotator.ports import Change
@@ -55,6 +58,11 @@ class DurableJournal(ABC):
     def inventories(self) -> JournalInventories:
         """Which packages consumers had when: `rotator.ports.Inventories`, in the same database."""
         return JournalInventories(self._writer.run, self._read)
+
+    @cached_property
+    def tokens(self) -> JournalTokens:
+        """The API's tokens: `rotator.ports.Tokens`, in the same database."""
+        return JournalTokens(self._writer.run, self._read)
 
     # -- rotations ---------------------------------------------------------------------------------------------
 
@@ -94,13 +102,21 @@ class DurableJournal(ABC):
         wanted = {"credential": credential}
         return self._read(lambda session: reading.rotation(session, sql.OPEN_OF_CREDENTIAL, wanted))
 
-    def open_rotations(self) -> tuple[Rotation, ...]:
-        """All that are open, the oldest first."""
-        return self._read(lambda session: reading.rotations(session, session.all(sql.OPEN, {})))
+    def rotating(self) -> tuple[str, ...]:
+        """The names of the credentials of which one is open, sorted."""
+        return self._read(reading.rotating)
+
+    def open_rotations(self, only: Collection[str] | None = None) -> tuple[Rotation, ...]:
+        """All that are open, the oldest first; or those of these credentials."""
+        return self._read(lambda session: reading.open_rotations(session, only))
 
     def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
         """Rotations, the one opened last first."""
         return self._read(lambda session: reading.newest(session, credential, max(limit, 0)))
+
+    def emergencies(self, reason: str = "") -> tuple[Rotation, ...]:
+        """Rotations of emergencies whose reason begins so, the one opened last first."""
+        return self._read(lambda session: reading.emergencies(session, reason))
 
     def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
         """The earliest `next_at` of an open row that is not parked; one that a request woke is not."""
@@ -112,9 +128,13 @@ class DurableJournal(ABC):
         """The credential's row; a fresh one for a name never saved."""
         return self._look(lambda session: reading.credential(session, name))
 
-    def credentials(self) -> tuple[CredentialRow, ...]:
-        """All rows, by name."""
-        return self._look(reading.credentials)
+    def credentials(self, after: str = "", limit: int | None = None) -> tuple[CredentialRow, ...]:
+        """All rows, or a page of them, by name."""
+        return self._look(lambda session: reading.credentials(session, after, limit))
+
+    def credentials_among(self, names: Collection[str]) -> tuple[CredentialRow, ...]:
+        """The rows of these names, by name."""
+        return self._look(lambda session: reading.credentials_among(session, names))
 
     def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
         """Credentials to rotate, the longest due first."""
@@ -142,6 +162,11 @@ class DurableJournal(ABC):
     def ask(self, credential: str, verb: Verb, why: str, now: datetime) -> Request:
         """Leave a request. Twice in a row: the same request. Raises `LookupError` when no rotation is open."""
         return self._writer.run(partial(writing.ask, credential=credential, verb=verb, why=why, now=now))
+
+    def note(self, credential: str, events: Sequence[Event], now: datetime) -> None:
+        """Add to a credential's own trail. Twice: it is there twice."""
+        check_save(credential, Change(events=tuple(events)))
+        self._writer.run(partial(writing.note, credential=credential, events=tuple(events), now=now))
 
     def sight(self, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
         """Remember first sightings, by key id. Twice: the first time counts."""
@@ -171,6 +196,16 @@ class DurableJournal(ABC):
         """Remember a short text. Twice: the later one counts."""
         self._writer.run(partial(writing.remember, name=REMEMBERED + name, value=text))
 
+    def replace(self, name: str, text: str, *, expected: str | None) -> bool:
+        """Remember a text in the place of another one. Twice: True again."""
+        work = partial(writing.replace_text, name=REMEMBERED + name, value=text, expected=expected)
+        return self._writer.run(work)
+
+    def remembered(self, prefix: str) -> tuple[str, ...]:
+        """The names that begin so, sorted."""
+        found = self._look(lambda session: reading.remembered(session, REMEMBERED + prefix))
+        return tuple(each.removeprefix(REMEMBERED) for each in found)
+
     def restore(self, row: Rotation, now: datetime) -> None:
         """Enter or overwrite a row that is over. Twice: the same. Raises `Fenced` for one that is open here."""
         check_restore(row)
@@ -183,6 +218,30 @@ class DurableJournal(ABC):
     def set_older_than_world(self, why: str | None) -> None:
         """Remember it. Twice: the later word counts."""
         self._writer.run(partial(writing.remember, name=OLDER, value=why))
+
+    # -- in numbers --------------------------------------------------------------------------------------------
+
+    def figures(self) -> Figures:
+        """What is open and what is wrong."""
+        return self._read(figures.figures)
+
+    def census(self, groups: Sequence[Group], now: datetime) -> Census:
+        """Every credential counted in its group."""
+        return self._read(lambda session: figures.census(session, groups, now))
+
+    # -- for people who look -----------------------------------------------------------------------------------
+
+    def outline(self, after: str = "", limit: int = 1000) -> tuple[Outline, ...]:
+        """Credentials in short, by name."""
+        return self._look(lambda session: overview.outline(session, after, limit))
+
+    def amiss(self, limit: int) -> tuple[CredentialRow, ...]:
+        """Those that are held or drift."""
+        return self._look(lambda session: overview.amiss(session, limit))
+
+    def last_event(self) -> int:
+        """The number of the newest event."""
+        return self._look(overview.last_event)
 
     # -- inside ------------------------------------------------------------------------------------------------
 

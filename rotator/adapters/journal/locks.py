@@ -18,7 +18,7 @@ def number(value: int) -> ColumnElement[int]:
     return literal_column(str(value), Integer)
 
 
-CREDENTIALS, TRAIL, MIGRATING, RUNNING, INVENTORIES = (0x726F7461 + each for each in range(5))
+CREDENTIALS, TRAIL, MIGRATING, RUNNING, INVENTORIES, TOKENS = (0x726F7461 + each for each in range(6))
 """First numbers. Nobody else in this database should use them."""
 _OPEN = ROTATION.c.open == literal_column("1")
 
@@ -33,5 +33,7 @@ which replicas that start the same due ones would be all the time.
 """
 ALL_INVENTORIES = Statement(select(func.pg_advisory_xact_lock(number(INVENTORIES), number(0))))
 """Who records compares with what is there, and writes what is not."""
+ALL_TOKENS = Statement(select(func.pg_advisory_xact_lock(number(TOKENS), number(0))))
+"""Who makes or ends one adds to its chain."""
 TRAIL_END = Statement(select(func.pg_advisory_xact_lock(number(TRAIL), number(0))))
 """Who lengthens the trail does so alone: events are numbered in the order of commits."""

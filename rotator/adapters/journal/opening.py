@@ -29,6 +29,8 @@ HEADER = 100
 """Bytes of the header of every database; SQLite would take a file of one byte for an empty one."""
 READERS = 8
 """Connections that stay open for reading; more are opened for as long as more threads read at the same moment."""
+READING_KB = 256
+"""KiB of pages that each of them keeps, where SQLite would keep 2 MB: the machine has the file in memory anyway."""
 
 
 def open_journal(
@@ -49,14 +51,16 @@ def open_journal(
     _check_file(path)
     try:
         writing = connect(path, busy)
+        session = SqliteSession(writing)
         try:
+            session.watch()
             _prepare(path, writing, locked)
         except BaseException:
             writing.close()
             raise
     except sqlite3.Error as error:
         raise _refusal(path, error) from error
-    return SqliteJournal(_readers(path, busy), Writer(SqliteSession(writing)), signer)
+    return SqliteJournal(_readers(path, busy), Writer(session), signer)
 
 
 def connect(path: Path, busy: timedelta, *, reader: bool = False) -> sqlite3.Connection:
@@ -68,6 +72,7 @@ def connect(path: Path, busy: timedelta, *, reader: bool = False) -> sqlite3.Con
         connection.execute("PRAGMA synchronous = FULL")
         if reader:
             connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{READING_KB}")
     except BaseException:
         connection.close()
         raise

@@ -13,9 +13,10 @@ from rotator.adapters.journal.rows import Record, instant, micros
 from rotator.adapters.journal.session import Session, Statement
 from rotator.domain.changes import NEVER, OLDER
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey, Request, Sighting
-from rotator.domain.rotation import RULES, Rotation
+from rotator.domain.rotation import Rotation
 
-PRIORITIES = sorted({rules.priority for rules in RULES.values()}, reverse=True)
+LAST = "\U0010ffff"
+"""Behind every other character, where texts are compared byte by byte."""
 
 
 def names(values: Iterable[str]) -> str:
@@ -60,6 +61,23 @@ def newest(session: Session, credential: str | None, limit: int) -> tuple[Rotati
     return rotations(session, session.all(sql.ROTATIONS_OF, {"credential": credential, "limit": limit}))
 
 
+def open_rotations(session: Session, only: Collection[str] | None) -> tuple[Rotation, ...]:
+    """All that are open, or those of some credentials, the one opened first first."""
+    if only is None:
+        return rotations(session, session.all(sql.OPEN, {}))
+    return rotations(session, session.all(sql.OPEN_AMONG, {"only": names(only)}))
+
+
+def rotating(session: Session) -> tuple[str, ...]:
+    """The names of the credentials with an open rotation, sorted."""
+    return tuple(record[0] for record in session.all(sql.ROTATING, {}))
+
+
+def emergencies(session: Session, reason: str) -> tuple[Rotation, ...]:
+    """Rotations of emergencies whose reason begins so, the one opened last first."""
+    return rotations(session, session.all(sql.EMERGENCIES, {"reason": reason, "beyond": reason + LAST}))
+
+
 def claimable(session: Session, now: int, limit: int, only: Collection[str] | None) -> tuple[Rotation, ...]:
     """Open rows that are due, the most urgent first, and nobody else's; none of a journal older than the world."""
     values: dict[str, Any] = {"now": now, "limit": limit}
@@ -72,12 +90,10 @@ def next_wake(session: Session, only: Collection[str] | None) -> datetime | None
     """The earliest `next_at` of an open row that is not parked."""
     never = micros(NEVER)
     if only is not None:
-        found = [session.one(sql.SOONEST_AMONG, {"never": never, "only": names(only)})]
+        found = session.all(sql.SOONEST_AMONG, {"never": never, "only": names(only)})
     else:
-        found = [
-            session.one(sql.SOONEST_WITH_PRIORITY, {"never": never, "priority": priority}) for priority in PRIORITIES
-        ]
-    earliest = min((record[0] for record in found if record and record[0] is not None), default=None)
+        found = session.all(sql.SOONEST_OF_EACH_PRIORITY, {"never": never})
+    earliest = min((record[0] for record in found if record[0] is not None), default=None)
     return None if earliest is None else instant(earliest)
 
 
@@ -87,9 +103,21 @@ def credential(session: Session, name: str) -> CredentialRow:
     return CredentialRow(name=name) if record is None else rows.CREDENTIAL.decode(record)
 
 
-def credentials(session: Session) -> tuple[CredentialRow, ...]:
-    """All rows, by name."""
-    return tuple(rows.CREDENTIAL.decode(record) for record in session.all(sql.CREDENTIALS, {}))
+ALL = 2**31 - 1
+"""More rows than there are."""
+
+
+def credentials(session: Session, after: str, limit: int | None) -> tuple[CredentialRow, ...]:
+    """All rows, or a page of them, by name."""
+    most = ALL if limit is None else max(limit, 0)
+    found = session.all(sql.CREDENTIALS, {"after": after, "limit": most})
+    return tuple(rows.CREDENTIAL.decode(record) for record in found)
+
+
+def credentials_among(session: Session, wanted: Collection[str]) -> tuple[CredentialRow, ...]:
+    """The rows of these names, by name."""
+    found = session.all(sql.CREDENTIALS_AMONG, {"only": names(wanted)})
+    return tuple(rows.CREDENTIAL.decode(record) for record in found)
 
 
 def due(session: Session, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
@@ -144,3 +172,9 @@ def recall(session: Session, name: str) -> str | None:
     """What is kept under a name."""
     found = session.one(sql.READ_META, {"name": name})
     return None if found is None else str(found[0])
+
+
+def remembered(session: Session, prefix: str) -> tuple[str, ...]:
+    """The names that begin so, sorted."""
+    values = {"prefix": prefix, "beyond": prefix + LAST}
+    return tuple(sorted(str(name) for (name,) in session.all(sql.META_NAMES, values)))

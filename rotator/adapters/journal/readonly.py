@@ -18,7 +18,7 @@ from rotator.adapters.journal.errors import DAMAGED, RESTORE, Damaged, NotAJourn
 from rotator.adapters.journal.location import path_of
 from rotator.adapters.journal.snapshot import end_snapshot
 from rotator.adapters.journal.version import HEAD, version_of
-from rotator.domain.changes import OLDER
+from rotator.domain.changes import OLDER, REMEMBERED
 from rotator.domain.failures import Failure
 from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, KnownKey
 from rotator.domain.rotation import Rotation
@@ -117,9 +117,10 @@ class ReadOnlyJournal:
         """The credential's row; a fresh one for a name never saved."""
         return next(iter(self._credentials("WHERE name = ?", name)), CredentialRow(name=name))
 
-    def credentials(self) -> tuple[CredentialRow, ...]:
-        """All rows, by name."""
-        return self._credentials("ORDER BY name")
+    def credentials(self, after: str = "", limit: int | None = None) -> tuple[CredentialRow, ...]:
+        """All rows, or a page of them, by name."""
+        most = -1 if limit is None else max(limit, 0)
+        return self._credentials("WHERE name > ? ORDER BY name LIMIT ?", after, most)
 
     def keys(self, credential: str) -> tuple[KnownKey, ...]:
         """The keys that belong to a credential, the one first known first."""
@@ -156,6 +157,11 @@ class ReadOnlyJournal:
     def older_than_world(self) -> str | None:
         """Why this journal was found older than the world, or None."""
         found = self._read(lambda: list(self._select("meta", ("value",), "WHERE name = ?", OLDER)))
+        return found[0][0] if found else None
+
+    def recall(self, name: str) -> str | None:
+        """What was remembered under a name."""
+        found = self._read(lambda: list(self._select("meta", ("value",), "WHERE name = ?", REMEMBERED + name)))
         return found[0][0] if found else None
 
     # -- inside ------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from rotator.domain.records import (
     Verb,
 )
 from rotator.domain.rotation import Mode, OldKey, Phase, Problem, Proof, Rotation, StoreState, WaitFor, Waiting
+from rotator.domain.tokens import Role, Token
 
 T = TypeVar("T")
 Record = tuple[Any, ...]
@@ -224,6 +225,19 @@ INVENTORY = Shape(
     Inventory, consumer=TEXT, origin=TEXT, kind=TEXT, commit=TEXT, since=INSTANT, until=INSTANT, gaps=TEXTS
 )
 """An inventory without its components."""
+TOKEN = Shape(
+    Token,
+    name=TEXT,
+    digest=TEXT,
+    role=choice(Role),
+    owners=TEXTS,
+    consumer=TEXT,
+    why=TEXT,
+    created_at=INSTANT,
+    expires_at=INSTANT,
+    last_used_at=INSTANT,
+    revoked_at=INSTANT,
+)
 REQUEST = Shape(Request, id=NUMBER, credential=TEXT, verb=choice(Verb), why=TEXT, at=INSTANT)
 SIGHTING = Shape(Sighting, credential=TEXT, key_id=TEXT, first_seen=INSTANT)
 CHECKPOINT = Shape(Checkpoint, number=NUMBER, at=INSTANT, heads=MAPPING, previous=TEXT, digest=TEXT, signature=TEXT)

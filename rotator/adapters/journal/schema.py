@@ -130,6 +130,8 @@ ROTATION = Table(
     Index("ux_rotation_open", "credential", unique=True, **where("open = 1")),
     # A claimed row moves to the end of its lease, so nobody's search walks over it.
     Index("ix_rotation_claim", "priority", "next_at", **where("open = 1")),
+    # An incident's rotations are few, and are asked for years later.
+    Index("ix_rotation_emergency", "reason", **where("mode IN ('compromise', 'contain_first')")),
 )
 
 OLD_KEY = Table(
@@ -147,6 +149,8 @@ OLD_KEY = Table(
     Column("proof", Text),
     Column("dead_at", Instant),
     Column("to_delete_since", Instant),
+    # Deaths that nobody can prove are few, and are counted again and again.
+    Index("ix_old_key_unproven", "rotation", **where("proof = 'unproven'")),
 )
 
 PLACE_STATE = Table(
@@ -293,6 +297,22 @@ INVENTORY = Table(
     Column("contents", Integer, ForeignKey("contents.id"), nullable=False, index=True),
     required("recorded_at", Instant),
     Index("ix_inventory_consumer_origin", "consumer", "origin"),
+)
+
+API_TOKEN = Table(
+    "api_token",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of 256 random bits
+    required("role", Text),
+    required("owners", Text),
+    required("consumer", Text),
+    required("why", Text),
+    required("created_at", Instant),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
 )
 
 META = Table(

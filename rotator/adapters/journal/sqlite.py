@@ -17,9 +17,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from rotator.adapters.journal import errors
 from rotator.adapters.journal.durable import DurableJournal
+from rotator.adapters.journal.errors import Newer, NotAJournal
 from rotator.adapters.journal.rows import Record, micros
 from rotator.adapters.journal.session import Question, Session, Statement
 from rotator.adapters.journal.snapshot import end_snapshot
+from rotator.adapters.journal.version import HEAD, overtaken, version_of
 from rotator.adapters.journal.writer import Writer
 from rotator.domain.failures import Failure, Transient
 from rotator.domain.trail import Signer
@@ -56,11 +58,12 @@ class SqliteJournal(DurableJournal):
 
 
 class SqliteSession(Session):
-    """One connection. Raises `sqlite3.Error`."""
+    """One connection. Raises `sqlite3.Error`, and `Overtaken` where a newer rotator migrated the file meanwhile."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__()
         self.connection = connection
+        self._seen: int | None = None  # SQLite's own count of changes to the tables; None: nobody watches them
         self._execute: Callable[[str, Mapping[str, Any]], sqlite3.Cursor] = connection.execute
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
@@ -102,6 +105,29 @@ class SqliteSession(Session):
     def begin(self) -> None:
         self.noted.clear()
         self.connection.execute("BEGIN IMMEDIATE")
+        self._still_ours()
+
+    def watch(self) -> None:
+        """From now on see whether somebody changes the tables. To be called before it is looked whose they are."""
+        self._seen = self._tables()
+
+    def _tables(self) -> int:
+        (count,) = self.connection.execute("PRAGMA schema_version").fetchone()
+        return int(count)
+
+    def _still_ours(self) -> None:
+        """Nobody stops the commands that run beside a daemon when a newer daemon migrates the file."""
+        if self._seen is None:
+            return
+        count = self._tables()
+        if count == self._seen:
+            return
+        try:
+            if version_of(self.connection) != HEAD:
+                raise NotAJournal("the journal was replaced by another one", "restore it")
+        except Newer as newer:
+            raise overtaken(newer) from None
+        self._seen = count
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")

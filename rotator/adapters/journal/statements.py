@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    text,
     union_all,
     update,
 )
@@ -151,15 +152,24 @@ _STORED = (*rows.ROTATION_COLUMNS, "open", "priority")
 ROTATION_BY_ID = Statement(_ROTATION.where(ROTATION.c.id == given("id")))
 OPEN_OF_CREDENTIAL = Statement(_ROTATION.where(_OPEN, ROTATION.c.credential == given("credential")))
 _NEWEST_FIRST = _ROTATION.order_by(ROTATION.c.number.desc())
+ROTATING = Statement(select(ROTATION.c.credential).where(_OPEN).order_by(ROTATION.c.credential))
 OPEN = Statement(_ROTATION.where(_OPEN).order_by(ROTATION.c.number))
+OPEN_AMONG = Statement(_ROTATION.where(_OPEN, among(ROTATION.c.credential, "only")).order_by(ROTATION.c.number))
 ROTATIONS = most(_NEWEST_FIRST)
 ROTATIONS_OF = most(_NEWEST_FIRST.where(ROTATION.c.credential == given("credential")))
+_EMERGENCY = text("mode IN ('compromise', 'contain_first')")  # as the partial index has it
+EMERGENCIES = Statement(
+    _NEWEST_FIRST.where(_EMERGENCY, ROTATION.c.reason >= given("reason"), ROTATION.c.reason < given("beyond"))
+)
+
+
+_PRIORITIES = sorted({rules.priority for rules in RULES.values()}, reverse=True)
 
 
 def _most_urgent() -> Select[Any]:
     """One look into the index for each priority: an index cannot be walked down one column and up the next."""
     looks = []
-    for priority in sorted({rules.priority for rules in RULES.values()}, reverse=True):
+    for priority in _PRIORITIES:
         of_one = _ROTATION.where(_DUE, ROTATION.c.priority == literal_column(str(priority)))
         ordered = of_one.order_by(ROTATION.c.next_at, ROTATION.c.number)
         found = mine(ordered.limit(_LIMIT).offset(_NONE), skip=True).subquery(f"urgent_{priority}")
@@ -178,7 +188,10 @@ DUE_AMONG = most(
     )
 )
 _SOON = select(func.min(ROTATION.c.next_at)).where(_OPEN, ROTATION.c.next_at < given("never"))
-SOONEST_WITH_PRIORITY = Statement(_SOON.where(ROTATION.c.priority == given("priority")))
+SOONEST_OF_EACH_PRIORITY = Statement(
+    union_all(*(_SOON.where(ROTATION.c.priority == literal_column(str(priority))) for priority in _PRIORITIES))
+)
+"""As above: a look into the index for each."""
 SOONEST_AMONG = Statement(_SOON.where(among(ROTATION.c.credential, "only")))
 FENCE_AND_OPEN = Statement(select(ROTATION.c.fence, ROTATION.c.open).where(ROTATION.c.id == given("id")))
 
@@ -249,7 +262,8 @@ _CREDENTIAL = columns(CREDENTIAL, rows.CREDENTIAL.columns)
 _DESCRIBED = [name for name in rows.CREDENTIAL.columns if name != "fence"]
 
 CREDENTIAL_BY_NAME = Statement(_CREDENTIAL.where(CREDENTIAL.c.name == given("name")))
-CREDENTIALS = Statement(_CREDENTIAL.order_by(CREDENTIAL.c.name))
+CREDENTIALS_AMONG = Statement(_CREDENTIAL.where(among(CREDENTIAL.c.name, "only")).order_by(CREDENTIAL.c.name))
+CREDENTIALS = most(_CREDENTIAL.where(CREDENTIAL.c.name > given("after")).order_by(CREDENTIAL.c.name))
 
 
 def _due_credentials(now: ColumnElement[Any]) -> Select[Any]:
@@ -357,5 +371,10 @@ INSERT_CHECKPOINT = Statement(inserting(CHECKPOINT, (*rows.CHECKPOINT.columns, "
 # -- the journal itself ----------------------------------------------------------------------------------------------
 
 READ_META = Statement(select(META.c.value).where(META.c.name == given("name")))
+META_NAMES = Statement(select(META.c.name).where(META.c.name >= given("prefix"), META.c.name < given("beyond")))
 WRITE_META = saving(META, ["name", "value"], ["name"])
+ADD_META = saving(META, ["name", "value"], ["name"], first=True)
+REPLACE_META = Statement(
+    update(META).where(META.c.name == given("name"), META.c.value == given("expected")).values(value=given("value"))
+)
 DROP_META = Statement(delete(META).where(META.c.name == given("name")))

@@ -6,14 +6,31 @@ import sqlite3
 
 from rotator.adapters.journal.errors import Newer, NotAJournal
 from rotator.adapters.journal.snapshot import end_snapshot
+from rotator.domain.failures import Overtaken
 from rotator.domain.times import quoted
 
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """The schemas that this version of the rotator can migrate from, oldest first; the last is the one that it uses."""
 HEAD = KNOWN[-1]
+ROLLING = "0008"
+"""A rotator on this schema or a later one may go on while the journal gets the last one under it.
+
+What was added since, it neither reads nor breaks. A migration that changes what is there moves this to itself: a test
+sees whether it had to.
+"""
 
 APPLICATION = 0x726F7461
 """SQLite's application id of a journal: the letters "rota"."""
+
+
+def may_go_on(version: str) -> bool:
+    """Whether those who run on this schema, which is known, may do so while it becomes the last one."""
+    return KNOWN.index(version) >= KNOWN.index(ROLLING)
+
+
+def overtaken(newer: Newer) -> Overtaken:
+    """What becomes of a process that had the journal open before."""
+    return Overtaken(newer.message, "this process ends; start the newer one, which goes on with what it had in hand")
 
 
 def version_of(connection: sqlite3.Connection) -> str | None:

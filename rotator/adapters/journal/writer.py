@@ -12,7 +12,7 @@ from threading import Lock, Thread
 from typing import Any, TypeVar, cast
 
 from rotator.adapters.journal.session import Question, Session
-from rotator.domain.failures import Permanent
+from rotator.domain.failures import Closed
 
 T = TypeVar("T")
 
@@ -53,12 +53,12 @@ class Writer:
         `ahead`: tells what the work will first `Session.run`, if that is known before anything was asked.
 
         Raises what the work raises, and then nothing of it was written; `Transient` or `Permanent` for the
-        database's errors. Of a `Transient` because the connection was lost nobody knows whether it was written.
+        database's errors, and `Closed`. Of a `Transient` for a lost connection nobody knows if it was written.
         """
         job = _Job(work, ahead)
         with self._gate:
             if self._closed:
-                raise Permanent("the journal is closed")
+                raise Closed("the journal is closed", "a daemon opens it again with its next config")
             self._queue.put(job)
         job.done.acquire()
         if job.error is not None:

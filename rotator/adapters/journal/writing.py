@@ -156,6 +156,19 @@ def ask(session: Session, credential: str, verb: Verb, why: str, now: datetime) 
     return waiting[-1]
 
 
+def note(session: Session, credential: str, events: Sequence[Event], now: datetime) -> None:
+    """Add to a credential's own chain, whatever its fence is."""
+    session.put(sql.MAKE_CREDENTIAL, [{"name": credential}])
+    session.lock(locks.CREDENTIAL, {"name": credential})  # so that no other link of this chain is made meanwhile
+    found = reading.credential(session, credential)
+    _note(session, credential_chain(credential), now, found.fence, events)
+
+
+def tell(session: Session, chain: str, events: Sequence[Event], now: datetime) -> None:
+    """Add to a chain that is neither a rotation's nor a credential's; the caller keeps others from it."""
+    _note(session, chain, now, 0, events)
+
+
 def sight(session: Session, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
     """Remember first sightings of these keys and forget those of others."""
     session.put(sql.FORGET_SIGHTINGS, [{"credential": credential, "key_ids": reading.names(key_ids)}])
@@ -185,6 +198,16 @@ def remember(session: Session, name: str, value: str | None) -> None:
         session.put(sql.DROP_META, [{"name": name}])
     else:
         session.put(sql.WRITE_META, [{"name": name, "value": rows.text(value)}])
+
+
+def replace_text(session: Session, name: str, value: str, expected: str | None) -> bool:
+    """Remember a text in the place of the expected one, or where there is none; whether it is there now."""
+    values = {"name": name, "value": rows.text(value)}
+    if expected is None:
+        changed = session.run(sql.ADD_META, values)
+    else:
+        changed = session.run(sql.REPLACE_META, values | {"expected": expected})
+    return changed > 0 or reading.recall(session, name) == values["value"]
 
 
 def restore(session: Session, row: Rotation, now: datetime) -> None:

@@ -24,6 +24,7 @@ class Gathering:
         self._document = document
         self._kind = kind
         self._hashed: dict[tuple[Package, str, str], bool | None] = {}
+        self._hashes: dict[tuple[Package, str, str], tuple[str, ...]] = {}
         self._gaps: dict[str, None] = {}
         self._looked_for: set[tuple[str, str]] = set()
         self._left_out = 0
@@ -35,6 +36,7 @@ class Gathering:
         version: Any,
         *,
         hashed: bool | None = None,
+        hashes: tuple[str, ...] = (),
         elsewhere: str = "",
         line: Callable[[], int | None] = lambda: None,
         of: str | None = None,
@@ -56,6 +58,7 @@ class Gathering:
         text = text if self._is_word(text) else ""
         key = (Package.of(ecosystem, name), text, elsewhere)
         self._hashed[key] = _least(hashed, self._hashed[key]) if key in self._hashed else hashed
+        self._hashes[key] = tuple(dict.fromkeys((*self._hashes.get(key, ()), *hashes)))
 
     def _trouble(self, ecosystem: str, name: str, version: str, elsewhere: str) -> str | None:
         if version and not self._is_word(version):
@@ -93,8 +96,10 @@ class Gathering:
         if self._left_out:
             gaps.append(f"{self._document.name}: and {self._left_out} more")
         components = (
-            Component(package=package, version=version, hashed=hashed, elsewhere=elsewhere)
-            for (package, version, elsewhere), hashed in self._hashed.items()
+            Component(
+                package=key[0], version=key[1], elsewhere=key[2], hashed=hashed, hashes=tuple(sorted(self._hashes[key]))
+            )
+            for key, hashed in self._hashed.items()
         )
         return Found(self._kind, tuple(sorted(components, key=Component.place)), tuple(gaps), taken_in)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
+from rotator.adapters.lockfiles import pins
 from rotator.adapters.lockfiles.form import Document, Form, Found, Syntax
 from rotator.adapters.lockfiles.gathering import Gathering
 from rotator.adapters.lockfiles.json_text import HINT
@@ -53,11 +54,12 @@ class PackageLock(Form):
                 elsewhere = ""
             elif elsewhere:
                 version = None
-            hashed = None if each.get("bundled") else bool(each.get("integrity"))
+            hashes = pins.of_integrity(each.get("integrity"))
+            hashed = None if each.get("bundled") else bool(hashes)
             line = _liner(document, f'"{key}"')
             if elsewhere and elsewhere != "path":
                 found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line)
-            found.add(NPM, name, version, hashed=hashed, elsewhere=elsewhere, line=line)
+            found.add(NPM, name, version, hashed=hashed, hashes=hashes, elsewhere=elsewhere, line=line)
 
     @staticmethod
     def _folders(found: Gathering, document: Document) -> None:
@@ -72,12 +74,14 @@ class PackageLock(Form):
                 raise document.error(f"{quoted(path)} is no table", HINT, line())
             if each.get("link"):
                 continue
-            hashed = None if each.get("inBundle") else bool(each.get("integrity"))
+            hashes = pins.of_integrity(each.get("integrity"))
+            hashed = None if each.get("inBundle") else bool(hashes)
             name = each.get("name") or path.rpartition(FOLDER)[2]
             elsewhere = _elsewhere(each.get("resolved"))
             if elsewhere and not each.get("version"):
                 found.gap(f"{quoted(name)} is from {elsewhere}, and its version is not told", line)
-            found.add(NPM, name, each.get("version"), hashed=hashed, elsewhere=elsewhere, line=line)
+            version = each.get("version")
+            found.add(NPM, name, version, hashed=hashed, hashes=hashes, elsewhere=elsewhere, line=line)
 
 
 def _walk(document: Document, tree: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ import re
 from pathlib import PurePath
 from typing import Any
 
+from rotator.adapters.lockfiles import pins
 from rotator.adapters.lockfiles.form import Document, Form, Found, Syntax
 from rotator.adapters.lockfiles.gathering import Gathering
 from rotator.adapters.lockfiles.yaml_text import HINT
@@ -68,8 +69,8 @@ def _add(found: Gathering, key: str, each: dict[str, Any], shape: re.Pattern[str
     if not name or (elsewhere and not version):
         found.gap(f"{quoted(key)} is from elsewhere, and its {'version' if name else 'name'} is not told", line)
     if name:
-        hashed = bool(resolution.get("integrity"))
-        found.add(NPM, name, version, hashed=hashed, elsewhere=elsewhere, line=lambda: line)
+        hashes = pins.of_integrity(resolution.get("integrity"))
+        found.add(NPM, name, version, hashed=bool(hashes), hashes=hashes, elsewhere=elsewhere, line=lambda: line)
 
 
 def _before_at(key: str) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from packaging.pylock import Package, Pylock, PylockValidationError, is_valid_pylock_path
 
+from rotator.adapters.lockfiles import pins
 from rotator.adapters.lockfiles.form import Document, Form, Found, Syntax
 from rotator.adapters.lockfiles.gathering import Gathering
 from rotator.adapters.lockfiles.toml_text import HINT
@@ -44,9 +45,17 @@ class PylockToml(Form):
     @staticmethod
     def _add(found: Gathering, package: Package, line: int | None) -> None:
         version = None if package.version is None else str(package.version)
-        # The standard wants hashes wherever there are files.
-        hashed = bool(package.wheels or package.sdist or package.archive)
-        found.add(PYPI, str(package.name), version, hashed=hashed, elsewhere=_elsewhere(package), line=lambda: line)
+        files = [each.hashes for each in (*(package.wheels or ()), package.sdist, package.archive) if each is not None]
+        of_each = [pins.pins([f"{name}:{digest}" for name, digest in each.items()]) for each in files]
+        found.add(
+            PYPI,
+            str(package.name),
+            version,
+            hashed=bool(files) and all(of_each),
+            hashes=tuple(each for found in of_each for each in found),
+            elsewhere=_elsewhere(package),
+            line=lambda: line,
+        )
 
 
 def _elsewhere(package: Package) -> str:

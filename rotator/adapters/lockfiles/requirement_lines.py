@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rotator.adapters.lockfiles.form import Document
+from rotator.adapters.lockfiles.pins import pins
 from rotator.domain.times import quoted
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTIONS = re.compile(r"\s(?=--|-C\b)")
+_HASH = re.compile(r"--hash[= ]\s*(\S+)")
 _OF_A_FILE = {"-r", "--requirement", "-c", "--constraint", "-e", "--editable"}
 _LONG = (
     *("index-url", "extra-index-url", "no-index", "find-links", "no-binary", "only-binary", "prefer-binary"),
@@ -29,7 +31,7 @@ class Line:
     number: int
     text: str
     option: str = ""
-    hashed: bool = False
+    hashes: tuple[str, ...] = ()
 
 
 def lines_of(document: Document) -> Iterator[Line]:
@@ -62,7 +64,7 @@ def _is_comment(line: str) -> bool:
 
 def _requirement(number: int, text: str) -> Line:
     wanted, *options = _OPTIONS.split(text)
-    return Line(number, wanted.strip(), hashed=any(each.startswith("--hash") for each in options))
+    return Line(number, wanted.strip(), hashes=pins([found[1] for each in options if (found := _HASH.match(each))]))
 
 
 def _option(document: Document, number: int, text: str) -> Line:

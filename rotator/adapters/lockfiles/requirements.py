@@ -102,8 +102,16 @@ def _requirement(reading: _Reading, document: Document, line: Line) -> None:
 
 def _pinned(reading: _Reading, document: Document, line: Line, name: str, version: str) -> None:
     reading.pinned += 1
-    reading.hashed += line.hashed
-    reading.found.add(PYPI, name, version, hashed=line.hashed, line=lambda: line.number, of=document.name)
+    reading.hashed += bool(line.hashes)
+    reading.found.add(
+        PYPI,
+        name,
+        version,
+        hashed=bool(line.hashes),
+        hashes=line.hashes,
+        line=lambda: line.number,
+        of=document.name,
+    )
 
 
 def _pin(wanted: Requirement) -> str | None:
@@ -136,7 +144,10 @@ def _from_elsewhere(
     what = quoted(name) if name else "what it installs"
     reading.found.gap(f"{what} is from elsewhere ({kind}), and so is what that needs", line.number, document.name)
     if name:
-        reading.found.add(PYPI, name, version, hashed=line.hashed, elsewhere=kind, line=lambda: line.number)
+        hashes = line.hashes
+        reading.found.add(
+            PYPI, name, version, hashed=bool(hashes), hashes=hashes, elsewhere=kind, line=lambda: line.number
+        )
 
 
 def _of_file(target: str) -> tuple[str | None, str | None]:
@@ -176,7 +187,7 @@ def _constrain(reading: _Reading, document: Document, line: Line) -> None:
             continue
         try:
             wanted = Requirement(each.text)
-        except InvalidRequirement:
+        except InvalidRequirement:  # it pins nothing; whom it was meant for is found unpinned
             continue
         version = _pin(wanted)
         if version is not None:

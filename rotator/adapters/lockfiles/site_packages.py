@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rotator.adapters.lockfiles.form import Document, Found
 from rotator.adapters.lockfiles.gathering import Gathering
-from rotator.domain.packages import PYPI, installed_from
+from rotator.domain.packages import EGGS, PYPI, SEES_BENEATH, egg_gap, installed_from, sees_beneath
 from rotator.domain.times import quoted
 
 KIND = "site-packages"
@@ -40,11 +40,11 @@ def read_site_packages(folder: Path, shown: str) -> Found:
     for entry in entries:
         if entry.suffix == ".dist-info":
             _distribution(found, entry)
-        elif entry.suffix in (".egg", ".egg-info", ".egg-link"):
+        elif entry.suffix in EGGS:
             _egg(found, entry)
     config = _first_folder_with(folder, "pyvenv.cfg")
-    if config is not None and "include-system-site-packages = true" in _start(config).lower():
-        found.gap("it also sees the packages of the Python beneath it, which are not here")
+    if config is not None and sees_beneath(_start(config)):
+        found.gap(SEES_BENEATH)
     return found.found()
 
 
@@ -58,8 +58,7 @@ def _distribution(found: Gathering, entry: Path) -> None:
 
 
 def _egg(found: Gathering, entry: Path) -> None:
-    """Eggs may hold others, and do not tell what they need in a way that is certain."""
-    found.gap(f"{quoted(entry.name)} is an egg: what is in it is not told for certain")
+    found.gap(egg_gap(entry.name))
     for information in (entry / "PKG-INFO", entry / "EGG-INFO" / "PKG-INFO", entry):
         headers = _headers(information)
         if "name" in headers:
@@ -70,7 +69,7 @@ def _egg(found: Gathering, entry: Path) -> None:
 def _headers(path: Path) -> dict[str, str]:
     """The first headers by their names in lower case; none of what is no such file."""
     headers: dict[str, str] = {}
-    for line in _start(path).splitlines():
+    for line in (_start(path) or "").splitlines():
         if not line.strip():
             break
         name, colon, value = line.partition(":")
@@ -80,18 +79,20 @@ def _headers(path: Path) -> dict[str, str]:
 
 
 def _elsewhere(entry: Path) -> str:
-    """What PEP 610 says of where it was installed from."""
-    return installed_from(_start(entry / "direct_url.json") or "{}")
+    """What PEP 610 says of where it was installed from; without the file it was an index."""
+    said = _start(entry / "direct_url.json")
+    return installed_from("" if said is None else said or "{}")
 
 
-def _start(path: Path) -> str:
+def _start(path: Path) -> str | None:
+    """Its beginning; "" where there is no such file, None where it cannot be read."""
     try:
         if not path.is_file():
             return ""
         with path.open("rb") as file:
             return file.read(LONGEST).decode("utf-8", "replace")
     except OSError:
-        return ""
+        return None
 
 
 def _first_folder_with(folder: Path, name: str) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
+from rotator.adapters.lockfiles import pins
 from rotator.adapters.lockfiles.form import Document, Form, Found, Syntax
 from rotator.adapters.lockfiles.gathering import Gathering
 from rotator.adapters.lockfiles.toml_text import HINT, packages, table, tables
@@ -57,11 +58,13 @@ class UvLock(Form):
         if kind is None:
             raise document.error(f"the source of {quoted(package.get('name'))} is not known", HINT, line)
         files = [*tables([package.get("sdist")]), *tables(package.get("wheels"))]
+        hashed, hashes = pins.of_files(files)
         found.add(
             PYPI,
             package.get("name"),
             package.get("version"),
-            hashed=bool(files) and all("hash" in each for each in files),
+            hashed=hashed,
+            hashes=hashes,
             elsewhere=ELSEWHERE[kind],
             line=lambda: line,
         )

@@ -8,6 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from rotator.cli import words
+from rotator.cli.evidence.after import section
 from rotator.cli.evidence.timeline import drawn
 from rotator.cli.terminal import clean, count
 from rotator.domain.evidence import SURE, Evidence, Left, Replaced
@@ -37,6 +38,7 @@ def page(evidence: Evidence) -> bytes:
         *_left(evidence.left),
         *_timeline(evidence),
         *_cards(evidence),
+        *section(evidence.after),
         *_foot(evidence),
         "</main>\n</body>\n</html>\n",
     ]
@@ -52,7 +54,8 @@ def _top(evidence: Evidence) -> Iterator[str]:
     contained = (
         "contained" if evidence.contained else "not contained: a thief in the stores may have read new keys, too"
     )
-    yield f'<p class="soft">first command {_time(evidence.detected_at)}{window}; {contained}</p></div>'
+    told = f"first command {_time(evidence.detected_at)}{window}; {contained}{_ended(evidence)}"
+    yield f'<p class="soft">{told}</p></div>'
     yield f'<div class="pill {look}">{word}</div></div>'
     deaths = [each.dead_at for each in evidence.replaced if each.dead_at is not None]
     keys = sum(old.proof in SURE for each in evidence.replaced for old in each.old_keys)
@@ -64,6 +67,13 @@ def _top(evidence: Evidence) -> Iterator[str]:
     yield _fact(_after(min(deaths, default=None), evidence), "until the first death")
     yield _fact(_after(max(deaths, default=None), evidence), "until the last one proven so far")
     yield "</div>"
+
+
+def _ended(evidence: Evidence) -> str:
+    if evidence.closed is None:
+        return ""
+    gave_up = f" incomplete: {evidence.closed.gave_up}" if evidence.closed.gave_up else ""
+    return f"; closed {_time(evidence.closed.at)}{_text(gave_up)}"
 
 
 def _fact(number: str, what: str, look: str = "") -> str:
@@ -94,7 +104,7 @@ def _timeline(evidence: Evidence) -> Iterator[str]:
     if not evidence.replaced:
         return
     yield "<h2>When</h2>"
-    yield drawn(evidence)
+    yield f'<div class="timeline">{drawn(evidence)}</div>'
     yield '<div class="legend">'
     for _, color, what, form in LEGEND:
         yield f'<span><i class="{form}" style="background:var({color})"></i>{_text(what)}</span>'

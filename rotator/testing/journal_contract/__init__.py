@@ -12,13 +12,18 @@ Every method is called twice, from many threads at the same moment, and once mor
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{module}" for module in ("beginning", "claims", "commits", "credentials", "requests", "trail"))
+    *(
+        f"{__name__}.{module}"
+        for module in ("beginning", "claims", "commits", "credentials", "figures", "looking", "requests", "trail")
+    )
 )
 
 from rotator.testing.journal_contract.beginning import Beginning  # noqa: E402 - only what is registered is rewritten
 from rotator.testing.journal_contract.claims import Claims  # noqa: E402
 from rotator.testing.journal_contract.commits import Commits  # noqa: E402
 from rotator.testing.journal_contract.credentials import Credentials  # noqa: E402
+from rotator.testing.journal_contract.figures import InNumbers  # noqa: E402
+from rotator.testing.journal_contract.looking import ForWhoLooks  # noqa: E402
 from rotator.testing.journal_contract.requests import Requests  # noqa: E402
 from rotator.testing.journal_contract.trail import Trail  # noqa: E402
 from rotator.testing.journal_contract.values import SIGNER  # noqa: E402
@@ -26,5 +31,5 @@ from rotator.testing.journal_contract.values import SIGNER  # noqa: E402
 __all__ = ["SIGNER", "JournalContract"]
 
 
-class JournalContract(Beginning, Claims, Commits, Requests, Credentials, Trail):
-    """The contract of `rotator.ports.Journal`."""
+class JournalContract(Beginning, Claims, Commits, Requests, Credentials, Trail, InNumbers, ForWhoLooks):
+    """The contract of `rotator.ports.Journal`, and of `Accounts` and `Overview` where the journal has them."""

@@ -9,7 +9,7 @@ import pytest
 
 from rotator.domain.failures import Fenced
 from rotator.domain.records import KnownKey, Origin, Verb
-from rotator.domain.rotation import Phase
+from rotator.domain.rotation import Mode, Phase
 from rotator.ports import Change, Journal
 from rotator.testing.journal_contract.values import (
     LEASE,
@@ -42,6 +42,18 @@ class Beginning:
         assert journal.open_rotation("openai") is None
         assert journal.rotations() == journal.rotations("openai") == ()
         assert journal.next_wake() is None
+
+    def test_what_is_open_is_listed_the_oldest_first_and_of_some_credentials_alone(self, journal: Journal) -> None:
+        assert journal.open_rotations() == journal.open_rotations(("openai",)) == ()
+        assert journal.rotating() == ()
+        journal.commit(replace(claimed(journal, "r3", "github"), phase=Phase.DONE, owner=None), NOW, NOTHING)
+        first, second = begun(journal, "r2", "openai"), begun(journal, "r1", "aws")
+        rows = journal.open_rotations()
+        assert [row.id for row in rows] == [first.id, second.id]
+        assert rows == (journal.open_rotation("openai"), journal.open_rotation("aws"))
+        assert journal.open_rotations(("aws", "github", "nobody")) == rows[1:]
+        assert journal.open_rotations(()) == ()
+        assert journal.rotating() == ("aws", "openai")
 
     def test_a_second_rotation_of_a_credential_does_not_begin_and_writes_nothing(self, journal: Journal) -> None:
         row = begun(journal)
@@ -83,6 +95,21 @@ class Beginning:
         assert [row.id for row in journal.rotations()] == ["other", "r2", "r1", "r0"]
         assert [row.id for row in journal.rotations("openai", limit=2)] == ["r2", "r1"]
         assert journal.rotations("openai", limit=0) == ()
+
+    def test_the_rotations_of_an_incident_are_found_behind_any_number_of_others(self, journal: Journal) -> None:
+        for name in ("a", "b"):
+            row = claimed(journal, f"old-{name}", name, mode=Mode.COMPROMISE, reason="compromise: inc-1: a: é", turns=3)
+            journal.commit(replace(row, phase=Phase.DONE, owner=None), NOW, NOTHING)
+        row = claimed(journal, "joined", "c")
+        journal.commit(replace(row, mode=Mode.CONTAIN_FIRST, reason="compromise: inc-1"), NOW, NOTHING)
+        for name, reason in (("d", "compromise: inc-10"), ("e", "compromise"), ("f", "Compromise: inc-1")):
+            begun(journal, name, name, mode=Mode.COMPROMISE, reason=reason)
+        begun(journal, "manual", "g", mode=Mode.MANUAL, reason="compromise: inc-1")
+        found = journal.emergencies("compromise: inc-1")
+        assert [row.id for row in found] == ["d", "joined", "old-b", "old-a"]
+        assert found[1:] == tuple(filter(None, map(journal.rotation, ("joined", "old-b", "old-a"))))
+        assert [row.id for row in journal.emergencies()] == ["f", "e", "d", "joined", "old-b", "old-a"]
+        assert journal.emergencies("compromise: inc-2") == ()
 
     def test_what_was_asked_of_an_earlier_rotation_is_not_asked_of_the_next(self, journal: Journal) -> None:
         row = claimed(journal)

@@ -62,6 +62,25 @@ class Credentials:
             journal.save(CredentialRow(name=name), NOW, NOTHING)
         assert [row.name for row in journal.credentials()] == ["aws", "github", "openai"]
 
+    def test_credentials_are_listed_page_by_page(self, journal: Journal) -> None:
+        for name in ("c", "B", "a", "é"):
+            journal.save(CredentialRow(name=name), NOW, NOTHING)
+        rows = journal.credentials()
+        assert journal.credentials(limit=2) == rows[:2]
+        assert journal.credentials(rows[1].name, 1) == rows[2:3]
+        assert journal.credentials(rows[1].name, 9) == rows[2:]
+        assert journal.credentials(rows[3].name, 9) == ()
+        assert journal.credentials(limit=0) == ()
+
+    def test_the_credentials_of_some_names_are_listed_once_each(self, journal: Journal) -> None:
+        for name in ("c", "B", "a"):
+            journal.save(CredentialRow(name=name), NOW, NOTHING)
+        assert journal.credentials_among(("c", "nobody", "B", "c")) == (
+            journal.credential("B"),
+            journal.credential("c"),
+        )
+        assert journal.credentials_among(()) == ()
+
     def test_under_another_fence_a_credential_is_not_saved(self, journal: Journal) -> None:
         saved = journal.save(FULL, NOW, NOTHING)
         key = KnownKey(key_id="k9", credential="openai", origin=Origin.ADOPTED, since=NOW)

@@ -40,6 +40,23 @@ class Trail:
         assert chained.previous == START
         assert chained.digest == event_digest("r1", 1, NOW + SECOND, 1, written, START)
 
+    def test_a_note_is_added_to_the_credential_s_own_chain_whoever_has_its_rotation(self, journal: Journal) -> None:
+        row = claimed(journal)
+        before = journal.credential(row.credential)
+        journal.note(row.credential, (event("revoke foreign", "key-9"), event("revoke foreign", "key-9")), NOW)
+        journal.note("never seen", (event("revoke foreign", "key-8"),), NOW)
+        chain = journal.events(f"credential:{row.credential}")
+        assert [(each.seq, each.event.subject) for each in chain] == [(1, "key-9"), (2, "key-9")]
+        assert [each.event.subject for each in journal.events("credential:never seen")] == ["key-8"]
+        assert journal.credential(row.credential) == before
+        journal.commit(row, NOW + SECOND, Change())  # still under its fence
+
+    def test_notes_of_many_are_one_chain(self, journal: Journal) -> None:
+        at_once([partial(journal.note, "aws", (event("revoke foreign", "key-9"),), NOW)] * THREADS)
+        chain = journal.events("credential:aws")
+        assert [each.seq for each in chain] == list(range(1, THREADS + 1))
+        assert [each.previous for each in chain[1:]] == [each.digest for each in chain[:-1]]
+
     def test_each_rotation_has_a_chain_of_its_own_and_all_are_read_in_the_order_of_their_commits(
         self, journal: Journal
     ) -> None:
@@ -113,6 +130,34 @@ class Trail:
         assert journal.older_than_world() is None
         answer_lost(lambda: journal.remember("reconciled at", None))
         assert journal.recall("reconciled at") is None
+
+    def test_what_is_remembered_is_replaced_by_who_knows_what_it_was(self, journal: Journal) -> None:
+        assert not journal.replace("approved", "b", expected="a")
+        assert journal.recall("approved") is None
+        assert answer_lost(lambda: journal.replace("approved", "a", expected=None))
+        assert not journal.replace("approved", "b", expected=None)
+        assert answer_lost(lambda: journal.replace("approved", "“b”", expected="a"))
+        assert not journal.replace("approved", "c", expected="a")
+        assert journal.recall("approved") == "“b”"
+        assert journal.replace("approved", "c", expected="“b”")
+
+    @pytest.mark.parametrize("expected", ["before", None])
+    def test_of_many_that_replace_the_same_at_the_same_moment_one_does(
+        self, journal: Journal, expected: str | None
+    ) -> None:
+        journal.remember("approved", expected)
+        texts = [f"by {number}" for number in range(THREADS)]
+        outcomes = at_once([partial(journal.replace, "approved", each, expected=expected) for each in texts])
+        assert sorted(outcomes) == [False] * (THREADS - 1) + [True]
+        assert journal.recall("approved") == texts[outcomes.index(True)]
+
+    def test_what_is_remembered_is_found_by_how_its_name_begins(self, journal: Journal) -> None:
+        for name in ("incident:b", "incident:a", "incidental", "other"):
+            journal.remember(name, "something")
+        assert journal.remembered("incident:") == ("incident:a", "incident:b")
+        journal.remember("incident:a", None)
+        assert journal.remembered("incident:") == ("incident:b",)
+        assert journal.remembered("%") == ()
 
     def test_a_row_that_the_world_remembers_is_restored_and_is_over(self, journal: Journal) -> None:
         row = rotation("r1", phase=Phase.SUPERSEDED, fence=4, mint_fences=(2, 4), old_keys=(OldKey(key_id="k1"),))

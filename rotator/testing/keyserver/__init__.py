@@ -7,15 +7,20 @@ run on it; `Issuer` is its inside without sockets, for simulators.
         key_id, secret = server.seed_key("svc")
         server.fail(Operation.MINT, FaultKind.LOSE_RESPONSE)
 
-Admin calls need `Authorization: Bearer <admin secret>`; bodies are JSON; errors are {"error": word}.
+Admin calls need `Authorization: Bearer <admin secret>`, or a living key of the principal that `admins` names; bodies
+are JSON; errors are {"error": word}.
 
     POST   /principals/P/keys            {"mark", "slot", "expects", "secret", "fingerprint", "expires_in", "scopes"},
                                          all optional → 201 {"id", "secret", "slot", "mark", "created_at",
                                          "expires_at", "scopes"}; 409 "cap", "slot_conflict" or "taken"
-    GET    /principals/P/keys            {"keys": [{"id", "mark", "state", "created_at", "last_used_at", "last_used_by",
-             ?after=ID&limit=N           "expires_at", "slot", "scopes", "hint"}], "after": the last one's ID | null}
+    GET    /principals/P/keys            {"keys": [{"id", "mark", "state", "created_at", "created_by", "last_used_at",
+             ?after=ID&limit=N           "last_used_by", "expires_at", "slot", "scopes", "hint"}],
+                                          "after": the last one's ID | null}
     POST   /principals/P/keys/ID/state   {"state": "enabled" | "disabled"} → 200; 404 if it is deleted
+    PATCH  /principals/P/keys/ID         {"mark": text | null} → 200; 404 if it is deleted
     DELETE /principals/P/keys/ID         204; 404 the second time
+    GET    /admin/made?since=N           {"made": [{"id", "principal", "mark", "created_at", "created_by", "state"}]}:
+                                         what was minted since that second, of every principal, dead ones too
     GET    /admin/whoami                 200 if the admin secret is right; changes nothing
     GET    /whoami                       with a key's secret: {"id", "principal"} | 401 "invalid_key"
     GET    /resource?scope=S             with a key's secret: 200 | 401 "invalid_key" | 403 "forbidden"

@@ -17,6 +17,8 @@ class Operation(StrEnum):
     ENABLE = "enable"
     DISABLE = "disable"
     DELETE = "delete"
+    RENAME = "rename"
+    TRAIL = "trail"
     CHECK_ADMIN = "check_admin"
     IDENTIFY = "identify"
     RESOURCE = "resource"
@@ -31,6 +33,8 @@ ADMIN_OPERATIONS = frozenset(
         Operation.ENABLE,
         Operation.DISABLE,
         Operation.DELETE,
+        Operation.RENAME,
+        Operation.TRAIL,
         Operation.CHECK_ADMIN,
     }
 )
@@ -102,6 +106,7 @@ class Behaviour:
     marks, disable, expiry, last_used, identify: whether the service has that. Without marks or expiry the wish for
         one is silently dropped, without disable it is a 405, without identify a 404.
     slots: fixed slots that every principal has; a mint must then name one. Empty: keys without slots.
+    admins: the principal whose keys may do what the admin secret may; None: no key may.
     in_place: a mint kills the principal's other keys in the same step (without slots only).
     seed: of jitter, flapping and probabilities; telling another one starts the draws again.
     """
@@ -124,6 +129,7 @@ class Behaviour:
     last_used: bool = True
     identify: bool = True
     slots: tuple[str, ...] = ()
+    admins: str | None = None
     in_place: bool = False
     faults: tuple[Fault, ...] = ()
     seed: int = 0

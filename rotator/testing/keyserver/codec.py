@@ -14,7 +14,7 @@ from typing import Any
 
 from rotator.testing.keyserver.behaviour import Behaviour, Fault, FaultKind, Operation, RetryAfter
 from rotator.testing.keyserver.errors import BadRequest
-from rotator.testing.keyserver.keys import KeyState, Listed, Wish
+from rotator.testing.keyserver.keys import Key, KeyState, Listed, Wish
 from rotator.testing.keyserver.log import Record
 
 Json = Mapping[str, object]
@@ -133,6 +133,7 @@ _BEHAVIOUR: Mapping[str, Decoder] = {
     "retry_after": RetryAfter,
     "cap": _optional(_whole),
     "slots": _texts,
+    "admins": _optional(_text),
     "faults": _faults,
 }
 
@@ -198,12 +199,32 @@ def wanted_state(given: Json) -> KeyState:
     return state
 
 
+def wanted_mark(given: Json) -> str | None:
+    """Read the mark that a key shall have, null for none. Raises BadRequest."""
+    if "mark" not in given:
+        raise BadRequest("the field mark is missing")
+    mark: str | None = decode(given, {"mark": _WISH["mark"]})["mark"]
+    return mark
+
+
+def made_json(key: Key) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "principal": key.principal,
+        "mark": key.mark,
+        "created_at": instant(key.created_at),
+        "created_by": key.created_by,
+        "state": key.state,
+    }
+
+
 def listed_json(row: Listed) -> dict[str, object]:
     return {
         "id": row.id,
         "mark": row.mark,
         "state": row.state,
         "created_at": instant(row.created_at),
+        "created_by": row.created_by,
         "last_used_at": instant(row.last_used_at),
         "last_used_by": row.last_used_by,
         "expires_at": instant(row.expires_at),

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from rotator.testing.keyserver import errors
 from rotator.testing.keyserver.behaviour import Operation
-from rotator.testing.keyserver.codec import instant, listed_json, whole
+from rotator.testing.keyserver.codec import instant, listed_json, made_json, whole
 from rotator.testing.keyserver.keys import KeyState
 from rotator.testing.keyserver.log import INVALID_KEY, OK
 from rotator.testing.keyserver.routes import Call
@@ -45,27 +45,30 @@ class Effects:
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
         self._do: Mapping[Operation, Callable[[Call, Request, float], Outcome]] = {
-            Operation.MINT: self._mint,
             Operation.LIST: self._list,
             Operation.ENABLE: self._enable,
             Operation.DISABLE: self._disable,
             Operation.DELETE: self._delete,
+            Operation.RENAME: self._rename,
+            Operation.TRAIL: self._trail,
             Operation.CHECK_ADMIN: self._check_admin,
             Operation.IDENTIFY: self._identify,
             Operation.RESOURCE: self._resource,
             Operation.UNKNOWN: self._unknown,
         }
 
-    def carry_out(self, call: Call, request: Request, now: float) -> Outcome:
+    def carry_out(self, call: Call, request: Request, now: float, caller: str) -> Outcome:
         try:
             if call.wrong is not None:
                 raise call.wrong
+            if call.operation is Operation.MINT:
+                return self._mint(call, now, caller)
             return self._do[call.operation](call, request, now)
         except errors.TurnedDown as error:
             return turned_down(error)
 
-    def _mint(self, call: Call, _request: Request, now: float) -> Outcome:
-        issued = self._issuer.mint(call.principal, call.wish, now)
+    def _mint(self, call: Call, now: float, caller: str) -> Outcome:
+        issued = self._issuer.mint(call.principal, call.wish, now, by=caller)
         key = issued.key
         body = {
             "id": key.id,
@@ -96,6 +99,14 @@ class Effects:
     def _delete(self, call: Call, _request: Request, now: float) -> Outcome:
         self._issuer.set_state(call.principal, call.key_id, KeyState.DELETED, now)
         return Outcome(OK, Answer(HTTPStatus.NO_CONTENT))
+
+    def _rename(self, call: Call, _request: Request, _now: float) -> Outcome:
+        self._issuer.rename(call.principal, call.key_id, call.wish.mark)
+        return _ok({"id": call.key_id, "mark": call.wish.mark})
+
+    def _trail(self, _call: Call, request: Request, _now: float) -> Outcome:
+        since = whole(request.query, "since") or 0
+        return _ok({"made": [made_json(key) for key in self._issuer.made(since)]})
 
     def _check_admin(self, _call: Call, _request: Request, _now: float) -> Outcome:
         return _ok({"admin": True})

@@ -53,6 +53,7 @@ class Key:
     serial: place in the order of issue.
     hint: the end of the secret, or nothing if it is too short to show a part of.
     scopes: None: may do everything.
+    created_by: `admin`, or the id of the key with which it was asked for; None: nobody asked over the wire.
     changes: oldest first, never empty.
     """
 
@@ -63,6 +64,7 @@ class Key:
     created_at: float
     changes: tuple[Change, ...]
     mark: str | None = None
+    created_by: str | None = None
     slot: str | None = None
     expires_at: float | None = None
     scopes: tuple[str, ...] | None = None
@@ -126,6 +128,7 @@ class Listed:
     state: KeyState
     mark: str | None = None
     created_at: float | None = None
+    created_by: str | None = None
     last_used_at: float | None = None
     last_used_by: str | None = None
     expires_at: float | None = None

@@ -16,7 +16,7 @@ class Call:
     """What a request asks for.
 
     principal, key_id: empty where the operation names none.
-    wish: of a mint.
+    wish: of a mint; of a renaming the mark alone.
     wrong: why it cannot be carried out although its operation is known; None if it can.
     allowed: for UNKNOWN, the methods that the path has; empty: there is no such path.
     """
@@ -37,6 +37,8 @@ ROUTES: Sequence[tuple[str, Sequence[str], Operation]] = (
     ("POST", ("principals", "*", "keys"), Operation.MINT),
     # the body says which of the two; one that cannot be read counts as the more harmless wish
     ("POST", ("principals", "*", "keys", "*", "state"), Operation.DISABLE),
+    ("PATCH", ("principals", "*", "keys", "*"), Operation.RENAME),
+    ("GET", ("admin", "made"), Operation.TRAIL),
     ("DELETE", ("principals", "*", "keys", "*"), Operation.DELETE),
 )
 
@@ -65,6 +67,8 @@ def _read(request: Request, call: Call) -> Call:
         match call.operation:
             case Operation.MINT:
                 return replace(call, wish=codec.wish(codec.parse(request.body)))
+            case Operation.RENAME:
+                return replace(call, wish=Wish(mark=codec.wanted_mark(codec.parse(request.body))))
             case Operation.DISABLE if codec.wanted_state(codec.parse(request.body)) is KeyState.ENABLED:
                 return replace(call, operation=Operation.ENABLE)
     except BadRequest as wrong:

@@ -85,7 +85,8 @@ class Service:
                 exchange.outcome = control.answer(self, request) if exchange.caller == ADMIN else _stranger()
                 return exchange
             exchange.delay = self._fates.latency()
-            if call.operation in ADMIN_OPERATIONS and exchange.caller != ADMIN:
+            may = exchange.caller == ADMIN or (key is not None and self.issuer.administers(key, now))
+            if call.operation in ADMIN_OPERATIONS and not may:
                 exchange.done_at, exchange.outcome = now, _stranger()
                 return exchange
             exchange.presented = key if call.operation not in ADMIN_OPERATIONS else None
@@ -108,7 +109,7 @@ class Service:
 
     def _carry_out(self, exchange: Exchange) -> None:
         exchange.done_at = self.clock()
-        exchange.outcome = self._effects.carry_out(exchange.call, exchange.request, exchange.done_at)
+        exchange.outcome = self._effects.carry_out(exchange.call, exchange.request, exchange.done_at, exchange.caller)
 
     def _caller(self, request: Request, key: Key | None) -> str:
         if hmac.compare_digest(digest(request.bearer or ""), self._admin):

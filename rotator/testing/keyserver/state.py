@@ -72,16 +72,16 @@ class Issuer:
 
     # -- issuing ------------------------------------------------------------------------------------------------------
 
-    def mint(self, principal: str, wish: Wish, now: float) -> Issued:
-        """Issue a key. A second call issues a second key, or fills the slot again.
+    def mint(self, principal: str, wish: Wish, now: float, *, by: str | None = None) -> Issued:
+        """Issue a key. A second call issues a second key, or fills the slot again. `by`: who asked for it.
 
         Raises SlotRequired, NoSuchSlot, SlotConflict, CapReached, Taken.
         """
         if self._behaviour.slots:
-            return self._mint_into_slot(principal, wish, now)
+            return self._mint_into_slot(principal, wish, now, by)
         if wish.slot is not None:
             raise NoSuchSlot
-        issued = self._new_key(principal, wish, now, key_id=f"key-{self._count + 1}")
+        issued = self._new_key(principal, wish, now, by, key_id=f"key-{self._count + 1}")
         if self._behaviour.in_place:
             for key in self._living(principal):
                 self._change(key, KeyState.DELETED, now)
@@ -99,21 +99,21 @@ class Issuer:
             self._slots[principal, key.slot] = (replace(history[-1], at=-math.inf),)
         return replace(issued, key=key)
 
-    def _mint_into_slot(self, principal: str, wish: Wish, now: float) -> Issued:
+    def _mint_into_slot(self, principal: str, wish: Wish, now: float, by: str | None) -> Issued:
         if wish.slot is None:
             raise SlotRequired
         held = self._holding(principal, wish.slot)
         if wish.expects is not None and wish.expects != held.tag:
             raise SlotConflict
         tag = wish.fingerprint or f"tag-{self._count + 1}"
-        issued = self._new_key(principal, wish, now, key_id=f"{wish.slot}@{tag}")
+        issued = self._new_key(principal, wish, now, by, key_id=f"{wish.slot}@{tag}")
         self._record(issued)
         if held.key_id is not None:
             self._change(self._keys[principal][held.key_id], KeyState.DELETED, now)
         self._hold(principal, wish.slot, Holding(now, tag, issued.key.id))
         return issued
 
-    def _new_key(self, principal: str, wish: Wish, now: float, *, key_id: str) -> Issued:
+    def _new_key(self, principal: str, wish: Wish, now: float, by: str | None, *, key_id: str) -> Issued:
         secret = wish.secret if wish.secret is not None else self._new_secret()
         if digest(secret) in self._by_digest or key_id in self._keys.get(principal, {}):
             raise Taken
@@ -127,6 +127,7 @@ class Issuer:
             created_at=now,
             changes=(Change(now, KeyState.ENABLED),),
             mark=wish.mark if told.marks else None,
+            created_by=by,
             slot=wish.slot,
             expires_at=expires_at,
             scopes=wish.scopes,
@@ -162,6 +163,13 @@ class Issuer:
         self._change(key, state, now)
         if state is KeyState.DELETED and key.slot is not None:
             self._hold(principal, key.slot, self._emptiness(now))
+
+    def rename(self, principal: str, key_id: str, mark: str | None) -> None:
+        """Give a key another mark, or none. Raises NoSuchKey."""
+        key = self._keys.get(principal, {}).get(key_id)
+        if key is None or key.state is KeyState.DELETED:
+            raise NoSuchKey
+        self._keys[principal][key_id] = replace(key, mark=mark if self._behaviour.marks else None)
 
     def _change(self, key: Key, state: KeyState, now: float) -> None:
         self._keys[key.principal][key.id] = replace(key, changes=(*key.changes, Change(now, state)))
@@ -234,6 +242,7 @@ class Issuer:
             state=then.state,
             mark=key.mark,
             created_at=key.created_at,
+            created_by=key.created_by,
             last_used_at=used_at,
             last_used_by=used_by,
             expires_at=key.expires_at,
@@ -253,6 +262,19 @@ class Issuer:
         if slot not in slots:
             raise BadCursor
         return slots.index(slot) - len(slots)
+
+    def made(self, since: float) -> tuple[Key, ...]:
+        """Every key of any principal that was asked for over the wire since then, dead ones too; oldest first."""
+        keys = (key for keys in self._keys.values() for key in keys.values())
+        found = (key for key in keys if key.created_by is not None and key.created_at >= since)
+        return tuple(sorted(found, key=lambda key: key.serial))
+
+    def administers(self, key: Key, now: float) -> bool:
+        """Whether a key may do what the admin secret may."""
+        told = self._behaviour
+        if key.principal != told.admins or key.expired(now):
+            return False
+        return key.accepted(now, propagation=told.propagation, death=told.death)[0]
 
     def live(self, principal: str, now: float) -> tuple[Key, ...]:
         """Tell the truth, no list lag: every key neither deleted nor expired, disabled ones too."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from rotator.domain.records import ChainedEvent, Checkpoint, CredentialRow, EventKind, KnownKey, Request, Sighting, Verb
+from rotator.domain.records import (
+    ChainedEvent,
+    Checkpoint,
+    CredentialRow,
+    Event,
+    EventKind,
+    KnownKey,
+    Request,
+    Sighting,
+    Verb,
+)
 from rotator.domain.rotation import Rotation
 from rotator.ports import Change
 from rotator.testing.memory import MemoryJournal
@@ -141,6 +151,9 @@ class SimulatedJournal:
         self._wake = None
         return self.inner.ask(credential, verb, why, now)
 
+    def note(self, credential: str, events: Sequence[Event], now: datetime) -> None:
+        self.inner.note(credential, events, now)
+
     def sight(self, credential: str, key_ids: Collection[str], now: datetime) -> tuple[Sighting, ...]:
         return self._faults.effect("sight", lambda: self.inner.sight(credential, key_ids, now), late=False)
 
@@ -151,8 +164,14 @@ class SimulatedJournal:
     def remember(self, name: str, text: str | None) -> None:
         self.inner.remember(name, text)
 
+    def replace(self, name: str, text: str, *, expected: str | None) -> bool:
+        return self.inner.replace(name, text, expected=expected)
+
     def recall(self, name: str) -> str | None:
         return self.inner.recall(name)
+
+    def remembered(self, prefix: str) -> tuple[str, ...]:
+        return self.inner.remembered(prefix)
 
     def restore(self, row: Rotation, now: datetime) -> None:
         self._wake = None
@@ -171,8 +190,17 @@ class SimulatedJournal:
         self._schedule.pause()
         return self.inner.open_rotation(credential)
 
+    def open_rotations(self, only: Collection[str] | None = None) -> tuple[Rotation, ...]:
+        return self.inner.open_rotations(only)
+
+    def rotating(self) -> tuple[str, ...]:
+        return self.inner.rotating()
+
     def rotations(self, credential: str | None = None, *, limit: int = 1000) -> tuple[Rotation, ...]:
         return self.inner.rotations(credential, limit=limit)
+
+    def emergencies(self, reason: str = "") -> tuple[Rotation, ...]:
+        return self.inner.emergencies(reason)
 
     def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
         return self.inner.next_wake(only)
@@ -181,8 +209,11 @@ class SimulatedJournal:
         self._schedule.pause()
         return self.inner.credential(name)
 
-    def credentials(self) -> tuple[CredentialRow, ...]:
-        return self.inner.credentials()
+    def credentials(self, after: str = "", limit: int | None = None) -> tuple[CredentialRow, ...]:
+        return self.inner.credentials(after, limit)
+
+    def credentials_among(self, names: Collection[str]) -> tuple[CredentialRow, ...]:
+        return self.inner.credentials_among(names)
 
     def due(self, now: datetime, limit: int) -> tuple[CredentialRow, ...]:
         return self.inner.due(now, limit)

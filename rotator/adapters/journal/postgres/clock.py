@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from rotator.adapters.journal.rows import instant
@@ -29,6 +30,12 @@ class DatabaseClock:
     def boottime(self) -> float:
         """The machine's."""
         return self._machine.boottime()
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the database said what time it is; endless where it never did."""
+        said = self._said
+        return math.inf if said is None else self._machine.boottime() - said[0]
 
     def learn(self, micros: int, asked_at: float) -> None:
         """The database said so in answer to what was sent at `asked_at`, by `boottime`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import psycopg
@@ -19,6 +19,9 @@ from rotator.adapters.journal.writer import Writer
 from rotator.domain.trail import Signer
 
 T = TypeVar("T")
+
+HEARD = 5.0
+"""Seconds within which the connection to write on is made anew where it was lost, and with it the lock of `RUNNING`."""
 
 
 class PostgresJournal(DurableJournal):
@@ -38,6 +41,15 @@ class PostgresJournal(DurableJournal):
         """Write what was asked for, then log out. Twice: nothing more."""
         super().close()
         self._readers.close()
+
+    def next_wake(self, only: Collection[str] | None = None) -> datetime | None:
+        """As the port says. Asked again and again it writes nothing, but is heard now and then where nothing else is.
+
+        So whoever is idle knows what time it is there, and that he may still write: raises `Overtaken` as a write does.
+        """
+        if self.clock.silent >= HEARD:
+            self._writer.run(_nothing)
+        return super().next_wake(only)
 
     def reserve(self, account: str, count: int, interval: timedelta, patience: timedelta) -> Granted:
         """Up to `count` turns of an account that all replicas share, `interval` apart, the last within `patience`."""
@@ -65,3 +77,7 @@ class PostgresJournal(DurableJournal):
                 return question(session)
         except psycopg.Error as error:
             raise errors.failure_of(error) from error
+
+
+def _nothing(session: Session) -> None:
+    """A transaction's beginning asks for the time, and makes the connection."""

@@ -9,7 +9,7 @@ from functools import partial
 import psycopg
 
 from rotator.adapters.journal import locks
-from rotator.adapters.journal.errors import InUse, NoJournalYet, NotAJournal, Older
+from rotator.adapters.journal.errors import InUse, Newer, NoJournalYet, NotAJournal, Older
 from rotator.adapters.journal.postgres import errors
 from rotator.adapters.journal.postgres.address import Address, address_of, shown
 from rotator.adapters.journal.postgres.clock import DatabaseClock
@@ -18,7 +18,7 @@ from rotator.adapters.journal.postgres.journal import PostgresJournal
 from rotator.adapters.journal.postgres.readers import Readers
 from rotator.adapters.journal.postgres.session import NOW, PostgresSession
 from rotator.adapters.journal.postgres.version import version_of
-from rotator.adapters.journal.version import HEAD
+from rotator.adapters.journal.version import HEAD, may_go_on, overtaken
 from rotator.adapters.journal.writer import Writer
 from rotator.domain.trail import Signer
 
@@ -91,12 +91,18 @@ def _session(address: Address, request: timedelta, clock: DatabaseClock) -> Post
 
 
 def _writing(address: Address, request: timedelta) -> Connection:
-    """The connection to write on, now and after it was lost. While it lives nobody migrates the journal."""
+    """The connection to write on, now and after it was lost. While it lives nobody migrates what it could not bear.
+
+    Raises `Overtaken` once a newer rotator did.
+    """
     connection = connect(address, request)
     try:
         connection.execute(f"SELECT pg_advisory_lock_shared({locks.RUNNING}, 0)")
         if version_of(connection, address) != HEAD:
             raise NotAJournal(f"the journal in database {shown(address)} was taken away", "restore it")
+    except Newer as newer:
+        connection.close()
+        raise overtaken(newer) from None
     except BaseException:
         connection.close()
         raise
@@ -111,7 +117,7 @@ def _tell_the_time(connection: Connection, clock: DatabaseClock) -> None:
 
 
 def _migrate(connection: Connection, address: Address) -> None:
-    """By one of those who come at the same time, and never under replicas that know the older schema."""
+    """By one of those who come at the same time, and never under replicas whose schema is too old to go on."""
     from rotator.adapters.journal.migrating import upgrade_postgres
 
     connection.limit = MIGRATING.total_seconds()
@@ -122,7 +128,7 @@ def _migrate(connection: Connection, address: Address) -> None:
     def wanted() -> bool:
         connection.execute(f"SELECT pg_advisory_xact_lock({locks.MIGRATING}, 0)")
         version = version_of(connection, address)
-        if version not in (None, HEAD) and not _alone(connection):
+        if version not in (None, HEAD) and not (version and may_go_on(version)) and not _alone(connection):
             raise InUse(f"replicas run on the older journal in {shown(address)}", "stop them first: it is migrated")
         return version != HEAD
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -160,7 +160,7 @@ class Directory:
             before()
             self.rename(temporary, name)
         except BaseException:
-            with suppress(Failure):
+            with suppress(Failure):  # what went wrong first is told
                 self.discard(temporary)
             raise
         self.settle(name)
@@ -274,13 +274,22 @@ def own_like(fd: int, status: os.stat_result) -> None:
         os.fchown(fd, status.st_uid, status.st_gid)
 
 
-@contextmanager
-def failing_as(path: str) -> Iterator[None]:
+class failing_as:  # noqa: N801 - it is said like a function
     """Turn what the operating system says into a failure with a hint."""
-    try:
-        yield
-    except OSError as error:
-        raise _failure(error, path) from None
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError):
+            raise _failure(error, self._path) from None
 
 
 def _failure(error: OSError, path: str) -> Failure:

@@ -29,28 +29,25 @@ def version_of(seed: bytes, content: bytes, traces: bytes) -> str:
     return "unwritten-" + hmac.new(b"", traces, "sha256").hexdigest()[:32]
 
 
-def read_seed(locks: Directory | None, name: str) -> bytes:
+def read_seed(directory: Directory, name: str) -> bytes:
     """The seed, empty before our first write. Read it before the document: then a change in between is a conflict."""
-    content = locks.read(name) if locks is not None else None
+    content = directory.read(name)
     return content.data[:SEED_BYTES] if content is not None else b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """The lock, while it is held."""
+    """The lock, while it is held, and the seed, which nobody else changes meanwhile."""
 
     fd: int
     shown: str
-
-    def seed(self) -> bytes:
-        """As it is now."""
-        with failing_as(self.shown):
-            return os.pread(self.fd, SEED_BYTES, 0)
+    seed: bytes
 
     def renew(self) -> None:
         """A new seed, durable. Before the document is changed: a crash in between costs a conflict and no more."""
         with failing_as(self.shown):
-            os.pwrite(self.fd, secrets.token_bytes(SEED_BYTES), 0)
+            self.seed = secrets.token_bytes(SEED_BYTES)
+            os.pwrite(self.fd, self.seed, 0)
             os.fsync(self.fd)
 
 
@@ -65,7 +62,9 @@ def locked(locks: Directory, name: str, deadline: Deadline) -> Iterator[Held]:
         time.sleep(min(pause, deadline.remaining(f"the lock {locks.path(name)}")))
         pause = min(2 * pause, LONGEST_PAUSE)
     try:
-        yield Held(fd, locks.path(name))
+        with failing_as(locks.path(name)):
+            seed = os.pread(fd, SEED_BYTES, 0)
+        yield Held(fd, locks.path(name), seed)
     finally:
         os.close(fd)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,11 +15,15 @@ from rotator.domain.failures import Conflict, Permanent
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A document at one moment. A version is made of `content`, or of `traces`, which tell nothing of the content."""
+    """A document at one moment. A version is made of `content`, or of `traces`, which tell nothing of the content.
+
+    `owner`: what the file system says of the one file that it is.
+    """
 
     values: Mapping[str, str]
     content: bytes
     traces: bytes
+    owner: os.stat_result | None = None
 
     def __repr__(self) -> str:
         return f"Look({len(self.values)} fields)"
@@ -69,13 +74,11 @@ class TextDocument:
         content = self._directory.read(self._name)
         if content is None:
             return None
-        return Look(self._form.values(self._text(content.data)), content.data, content.traces)
+        return Look(self._form.values(self._text(content.data)), content.data, content.traces, content.status)
 
     def change(self, found: Look | None, changes: Mapping[str, str | None], before: Callable[[], None]) -> Look | None:
         """As the protocol says; one rename."""
         text = self._form.edited(self._text(found.content) if found is not None else None, changes)
-        content = self._directory.read(self._name)
-        self._must_be(content, found)
 
         def last() -> None:
             before()
@@ -90,7 +93,7 @@ class TextDocument:
         data = text.encode(errors=self._form.encoding_errors)
         if len(data) > LARGEST:
             raise Permanent(f"{self._directory.path(self._name)} would become too large", "use a document of its own")
-        self._directory.replace(self._name, data, content.status if content is not None else None, last)
+        self._directory.replace(self._name, data, found.owner if found is not None else None, last)
         return Look(self._form.values(text), data, b"")
 
     def _must_be(self, content: Content | None, found: Look | None) -> None:

@@ -64,7 +64,7 @@ class FieldFiles:
             self._turn_into_links(wanted)
             self._directory.replace_link(LINK, version)
         except BaseException:
-            with suppress(Failure):
+            with suppress(Failure):  # what went wrong first is told
                 self._discard_other_versions()
             raise
         behind(

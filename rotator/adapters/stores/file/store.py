@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from rotator.adapters.stores.file.beneath import Directory
 from rotator.adapters.stores.file.document_lock import locked, read_seed, version_of
 from rotator.adapters.stores.file.documents import DOTENV, JSON, WHOLE, Document, Format, Look, TextDocument
 from rotator.adapters.stores.file.field_files import FieldFiles
+from rotator.adapters.stores.file.opened import LOCKS, PRIVATE, Opened
 from rotator.adapters.stores.names import LARGEST_VALUES, check_values, components, name_of, text_of
 from rotator.domain.credential import Place, PlaceKind
 from rotator.domain.failures import Conflict, Failure, Permanent
@@ -32,8 +32,6 @@ from rotator.domain.settings import Settings, SettingsError
 from rotator.domain.times import quoted
 from rotator.ports import ABSENT, StoreCapabilities, Stored
 
-PRIVATE = ".rotator"
-LOCKS = "locks"
 FORMATS = ("json", "dotenv", "fields")
 NONCE = ""
 """The member of a private document that makes its content, and so its version, new with every write."""
@@ -68,11 +66,9 @@ class FileStore:
 
     def read(self, place: Place) -> Stored:
         """As the port says. Takes no lock, so a writer that hangs holds no reader."""
-        with ExitStack() as opened:
-            root = opened.enter_context(Directory.root(self._root))
-            locks = self._ours(opened, root, LOCKS) if _shared(place) else None
-            seed = read_seed(locks, name_of(place.ref))
-            document = self._document(opened, root, place)
+        with Opened(self._root) as opened:
+            seed = _seed(opened, place) if _shared(place) else b""
+            document = self._document(opened, place) if _shared(place) else _to_look_at(opened, place)
             found = document.look() if document is not None else None
         values = _ours(place, found)
         check_values(values or {})
@@ -81,32 +77,30 @@ class FileStore:
     def write(self, place: Place, fields: Mapping[str, str], expected: str) -> str:
         """As the port says. Raises Permanent for a value that the format cannot hold."""
         check_values(fields)
-        with ExitStack() as opened:
-            root = opened.enter_context(Directory.root(self._root))
-            document = self._document(opened, root, place, create=expected == ABSENT)
+        with Opened(self._root) as opened:
+            document = self._document(opened, place, create=expected == ABSENT)
             if document is None:
                 raise _stale(place)
-            with locked(self._locks(opened, root), name_of(place.ref), Deadline(self._timeout)) as lock:
+            with locked(opened.locks(), name_of(place.ref), Deadline(self._timeout)) as lock:
                 found = document.look()
-                if _version(place, lock.seed(), found) != expected:
+                if _version(place, lock.seed, found) != expected:
                     raise _stale(place)
                 changes = {**fields} if _shared(place) else {**_nothing(found), **fields, NONCE: secrets.token_hex(16)}
                 after = document.change(found, changes, lock.renew if _shared(place) else _nothing_before)
-                return _version(place, lock.seed(), after)
+                return _version(place, lock.seed, after)
 
     def remove(self, place: Place, expected: str) -> None:
         """As the port says."""
-        with ExitStack() as opened:
-            root = opened.enter_context(Directory.root(self._root))
-            document = self._document(opened, root, place)
+        with Opened(self._root) as opened:
+            document = self._document(opened, place)
             if document is None or document.look() is None:
                 return
-            with locked(self._locks(opened, root), name_of(place.ref), Deadline(self._timeout)) as lock:
+            with locked(opened.locks(), name_of(place.ref), Deadline(self._timeout)) as lock:
                 found = document.look()
                 ours = _ours(place, found) if _shared(place) else _nothing(found)
                 if found is None or not ours:
                     return
-                if _version(place, lock.seed(), found) != expected:
+                if _version(place, lock.seed, found) != expected:
                     raise _stale(place)
                 document.change(found, dict.fromkeys(ours), lock.renew if _shared(place) else _nothing_before)
 
@@ -114,25 +108,24 @@ class FileStore:
         """As the port says."""
         components(ref, PRIVATE)
         found: list[Place] = []
-        with ExitStack() as opened:
-            root = opened.enter_context(Directory.root(self._root))
+        with Opened(self._root) as opened:
             for kind in (PlaceKind.PENDING, PlaceKind.PREVIOUS):
-                directory = self._ours(opened, root, f"{kind.value}/{name_of(ref)}")
+                directory = opened.ours(f"{kind.value}/{name_of(ref)}")
                 names = directory.names() if directory is not None else ()
                 found += [Place(ref=ref, kind=kind, of=text_of(name)) for name in names if not name.startswith(".")]
         return tuple(found)
 
-    def _document(self, opened: ExitStack, root: Directory, place: Place, *, create: bool = False) -> Document | None:
+    def _document(self, opened: Opened, place: Place, *, create: bool = False) -> Document | None:
         """The document of a place; None when a directory on the way to it does not exist and is not to be made."""
         parts = components(place.ref, PRIVATE)
         if not _shared(place):
-            directory = self._ours(opened, root, f"{place.kind.value}/{name_of(place.ref)}", create=create)
+            directory = opened.ours(_way(place), create=create)
             return TextDocument(directory, name_of(place.of), WHOLE) if directory is not None else None
         form = self._format(place.ref)
-        parent = self._enter(opened, root, parts[:-1], create=create)
+        parent = opened.enter(opened.root, *parts[:-1], create=create)
         if parent is None or form is not None:
             return TextDocument(parent, parts[-1], form) if parent is not None and form is not None else None
-        directory = self._enter(opened, parent, parts[-1:], create=create)
+        directory = opened.enter(parent, parts[-1], create=create)
         return FieldFiles(parent, parts[-1], directory, place.fields) if directory is not None else None
 
     def _format(self, ref: str) -> Format | None:
@@ -148,36 +141,6 @@ class FileStore:
             )
         return None
 
-    def _locks(self, opened: ExitStack, root: Directory) -> Directory:
-        locks = self._ours(opened, root, LOCKS, create=True)
-        assert locks is not None
-        return locks
-
-    def _ours(self, opened: ExitStack, root: Directory, way: str, *, create: bool = False) -> Directory | None:
-        """A directory of ours beneath `PRIVATE`, which nobody else may enter, so its way need not be walked step by
-
-        step; None where it does not exist and is not to be made.
-        """
-        private = self._enter(opened, root, (PRIVATE,), create=create)
-        if private is None:
-            return None
-        private.must_be_private()
-        found = private.enter(way)
-        if found is None and create:
-            return self._enter(opened, private, tuple(way.split("/")), create=True)
-        return opened.enter_context(found) if found is not None else None
-
-    @staticmethod
-    def _enter(
-        opened: ExitStack, directory: Directory, names: tuple[str, ...], *, create: bool = False
-    ) -> Directory | None:
-        for name in names:
-            found = directory.enter(name, create=0o700 if create else None)
-            if found is None:
-                return None
-            directory = opened.enter_context(found)
-        return directory
-
     def __repr__(self) -> str:
         return f"FileStore({str(self._root)!r})"
 
@@ -185,6 +148,23 @@ class FileStore:
 def _shared(place: Place) -> bool:
     """Whether others may have fields in the place's document."""
     return place.kind is PlaceKind.CURRENT
+
+
+def _way(place: Place) -> str:
+    """Where the document of a place that is ours alone lies beneath `PRIVATE`."""
+    return f"{place.kind.value}/{name_of(place.ref)}"
+
+
+def _to_look_at(opened: Opened, place: Place) -> Document | None:
+    """The document of a place that is ours alone. To change it takes the directory that it is in."""
+    components(place.ref, PRIVATE)
+    private = opened.private()
+    return TextDocument(private, f"{_way(place)}/{name_of(place.of)}", WHOLE) if private is not None else None
+
+
+def _seed(opened: Opened, place: Place) -> bytes:
+    private = opened.private()
+    return read_seed(private, f"{LOCKS}/{name_of(place.ref)}") if private is not None else b""
 
 
 def _ours(place: Place, found: Look | None) -> dict[str, str] | None:

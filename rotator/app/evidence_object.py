@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rotator.app.reporting import time
+from rotator.app.reporting import foreign_key, time
+from rotator.domain.aftermath import Aftermath, Trail
 from rotator.domain.evidence import Evidence, Replaced
 from rotator.domain.rotation import Proof
 
 
 def text(evidence: Evidence) -> bytes:
     """The object's text without its last brace, which comes with the seal."""
-    found = json.dumps({"evidence": _object(evidence)}, indent=2)
+    found = json.dumps({"evidence": as_object(evidence)}, indent=2)
     return found.removesuffix("}").rstrip().encode()
 
 
-def _object(evidence: Evidence) -> dict[str, Any]:
-    checkpoint = evidence.checkpoint
+def as_object(evidence: Evidence) -> dict[str, Any]:
+    """All of it, as what JSON has."""
+    checkpoint, closed = evidence.checkpoint, evidence.closed
     return {
         "incident": evidence.incident,
         "reason": evidence.reason,
@@ -26,6 +28,7 @@ def _object(evidence: Evidence) -> dict[str, Any]:
         "detected_at": time(evidence.detected_at),
         "window": {"from": time(evidence.window[0]), "to": time(evidence.window[1])} if evidence.window else None,
         "contained": evidence.contained,
+        "closed": {"at": time(closed.at), "gave_up": closed.gave_up or None} if closed else None,
         "coverage": {
             "percent": evidence.percent,
             "proven": evidence.proven,
@@ -39,6 +42,11 @@ def _object(evidence: Evidence) -> dict[str, Any]:
             {"credential": each.credential, "what": each.what, "hint": each.hint, "url": each.url}
             for each in evidence.left
         ],
+        "by_hand": [
+            {"provider": each.credential, "what": each.what, "hint": each.hint, "url": each.url}
+            for each in evidence.by_hand
+        ],
+        "after": _after(evidence.after) if evidence.after is not None else None,
         "checkpoint": {"number": checkpoint[0], "digest": checkpoint[1]} if checkpoint else None,
     }
 
@@ -82,4 +90,61 @@ def _credential(each: Replaced) -> dict[str, Any]:
         "events": each.events,
         "head": each.head,
         "error": {"message": each.error[0], "hint": each.error[1]} if each.error else None,
+    }
+
+
+def _after(after: Aftermath) -> dict[str, Any]:
+    return {
+        "since": time(after.since),
+        "searched_since": time(after.searched_since),
+        "looked_at": time(after.swept_at),
+        "looked_since_last_command": after.swept,
+        "looks": after.rounds,
+        "settled": after.settled,
+        "foreign_keys": [
+            {
+                **foreign_key(key),
+                "beside": key.beside,
+                "in_plan": key.planned,
+                "revoked_at": time(key.asked_at),
+                "deleted_at": time(key.deleted_at),
+                "missing_at": time(key.missing_at),
+                "absent_at": time(key.absent_at),
+            }
+            for key in after.foreign
+        ],
+        "not_told": dict(after.untold),
+        "admins": [
+            {
+                "provider": admin.provider,
+                "credential": admin.credential,
+                "state": admin.state.value,
+                "exposed": admin.exposed,
+                "dead_at": time(admin.dead_at),
+            }
+            for admin in after.admins
+        ],
+        "trails": [_trail(trail) for trail in after.trails],
+    }
+
+
+def _trail(trail: Trail) -> dict[str, Any]:
+    return {
+        "provider": trail.provider,
+        "not_read": trail.untold or None,
+        "exists": trail.exists,
+        "not_kept": trail.cut,
+        "made": [
+            {
+                "kind": made.kind.value,
+                "id": made.id,
+                "name": made.name,
+                "where": made.where,
+                "made_at": time(made.at),
+                "made_by": made.by,
+            }
+            for made in trail.made
+        ],
+        "checklist": list(trail.checklist),
+        "url": trail.url,
     }

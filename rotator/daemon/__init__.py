@@ -1,0 +1,1 @@
+"""The service: it runs for years, and rotates without anybody thinking of it."""
