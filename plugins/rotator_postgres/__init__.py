@@ -131,7 +131,7 @@ class Postgres:
             session.commit(lost=Ambiguous)
             if role.state is not KeyState.DELETED:
                 # nobody has the new password yet, so whatever is open now was opened with an old one
-                with suppress(Failure):
+                with suppress(Failure):  # the key is made: no failure may lose it
                     end_sessions(session, slot, self._user)
         value = Secret({"user": slot, "password": password})
         return Minted(key_id=f"{slot}@{note.tag}", value=value, created_at=note.since)

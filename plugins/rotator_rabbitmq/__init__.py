@@ -129,7 +129,7 @@ class Rabbitmq:
             lock.check()
             self._client.mint(_user(slot), body_of(stored, note, access.tags), method="PUT", expect=(201, 204))
         if login.state is not KeyState.DELETED:
-            with suppress(Failure):
+            with suppress(Failure):  # the key is made: no failure may lose it
                 self._end_sessions(slot)
         value = Secret({"user": slot, "password": password})
         return Minted(key_id=f"{slot}@{note.tag}", value=value, created_at=note.since)

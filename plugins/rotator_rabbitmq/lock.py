@@ -62,7 +62,7 @@ def held(client: Client, vhost: str, name: str, timeout: timedelta) -> Iterator[
         raise
     finally:
         if not under_way:
-            with suppress(Failure):
+            with suppress(Failure):  # it ends by itself
                 client.send("DELETE", queue, expect=(204, 404))
 
 

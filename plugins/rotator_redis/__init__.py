@@ -146,7 +146,7 @@ class Redis:
             with Session(self._server, user, password):
                 return Verdict.WORKS
         except Refused:
-            pass
+            pass  # off, or a wrong password: the admin sees which
         if " " in user:  # no user can be called so, and the server would complain of the question
             return Verdict.INVALID
         with self._admin() as session:
@@ -211,7 +211,7 @@ class Redis:
         try:
             return Session(self._server, self._user, self._password)
         except Refused:
-            pass
+            pass  # raised below, without the client's own words
         raise Denied(f"the admin {self._user} cannot log in", "check user and the admin credential", permission="AUTH")
 
 

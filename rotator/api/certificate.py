@@ -41,7 +41,7 @@ def _stamp(tls: Tls) -> Stamp | None:
     try:
         found = [each.stat() for each in (tls.cert, tls.key)]
     except OSError:
-        return None
+        return None  # reading them says why
     return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)
 
 

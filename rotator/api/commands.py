@@ -136,7 +136,7 @@ class Running:
         with self._asking:
             asked, self._interrupted = self._interrupted, True
         if not asked:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it ended by itself
                 self._process.send_signal(signal.SIGINT)
 
     def frames(self) -> Iterator[bytes]:
@@ -161,9 +161,9 @@ class Running:
 
     def _feed(self) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):
+        with suppress(OSError):  # it ended without reading that, and its exit code says how
             self._process.stdin.write(self._input)
-        with suppress(OSError):
+        with suppress(OSError):  # what was not read cannot be flushed
             self._process.stdin.close()
         self._input = b""
 

@@ -126,11 +126,14 @@ class Keys:
         self._known: dict[str, Jwk] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
+        self._missed = False  # the last fetch that ended brought nothing
         self._done = threading.Event()
         self._done.set()
 
     def find(self, kid: str, now: float) -> Jwk | None:
         """The key of this id; fetched anew where it is not known, though not each time. Raises `Problem` 503.
+
+        None: the issuer has no such key, as it said when it was asked last.
 
         `now`: in seconds that never jump.
         """
@@ -148,7 +151,8 @@ class Keys:
         with self._lock:
             key = self._known.get(kid)
             stale = self._fetched is None or now - self._fetched >= STALE.total_seconds()
-        if stale or (key is None and not done.is_set()):
+            missed = self._missed or not done.is_set()
+        if stale or (key is None and missed):
             raise Problem(503, "the identity provider cannot be asked now", "`rotator token break-glass` on the host")
         return key
 
@@ -161,15 +165,18 @@ class Keys:
         threading.Thread(target=self._fetch, args=(now, self._done), name="oidc keys", daemon=True).start()
 
     def _fetch(self, now: float, done: threading.Event) -> None:
-        """What cannot be read changes nothing."""
+        """What cannot be read changes none of the keys."""
+        found: dict[str, Jwk] = {}
         try:
             found = self._published()
-            with self._lock:
-                if found and (self._fetched is None or now > self._fetched):
-                    self._known, self._fetched = found, now
         except FAILED:
-            return
+            pass  # as if nothing had been published
         finally:
+            with self._lock:
+                if self._fetched is None or now > self._fetched:
+                    self._missed = not found
+                    if found:
+                        self._known, self._fetched = found, now
             self._fetches.release()
             done.set()
 

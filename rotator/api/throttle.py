@@ -69,5 +69,5 @@ def _network(address: str) -> str:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return "nowhere"
+        return "nowhere"  # all without an address are one
     return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))

@@ -168,7 +168,7 @@ def _replace(assembly: Assembly, approved: Approved, expected: str | None) -> No
 
 def commit_of(whole: Whole) -> str:
     """The commit that holds the config as it is; empty: none."""
-    with suppress(Permanent):
+    with suppress(Permanent):  # it is not committed as it is, or nobody can tell
         return str(committed(files_of(whole)))
     return ""
 
@@ -188,7 +188,7 @@ def _number(assembly: Assembly) -> int:
     """The greatest that was ever given, as far as anybody can tell."""
     newest = newest_number(assembly.journal)
     text = assembly.journal.recall(REMEMBERED)
-    with suppress(ConfigError):
+    with suppress(ConfigError):  # whoever reads what is approved says that it is not believed
         if text is not None:
             return max(newest, unsealed(text, assembly.installation.approvals_key()).number)
     return newest

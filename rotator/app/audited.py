@@ -90,7 +90,7 @@ def keep_own_of(config: Config) -> None:
     """Remember what this rotator's own environment has, where there is a journal that can be written."""
     if not _has_journal(config):
         return
-    with suppress(ConfigError, Failure), closing(Assembly(config=config)) as assembly:
+    with suppress(ConfigError, Failure), closing(Assembly(config=config)) as assembly:  # this audit can do without
         keep_own(assembly)
 
 

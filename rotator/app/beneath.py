@@ -26,7 +26,7 @@ def stay_beneath(parent: int, limit: float) -> None:
     It ends with the thread that began it. Where the system is another one, the limit alone; twice: the time anew.
     """
     signal.alarm(math.ceil(limit))
-    with suppress(OSError):
+    with suppress(OSError):  # the limit ends it all the same
         Path("/proc/self/oom_score_adj").write_text(FIRST, encoding="ascii")
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

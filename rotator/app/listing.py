@@ -77,7 +77,7 @@ def _start(fitting: Sequence[Standing], after: str) -> int:
     try:
         place = float(text)
     except ValueError:
-        return 0
+        return 0  # of no list of ours: from the beginning
     if not 0 <= place <= 3:
         return 0
     for at, each in enumerate(fitting):

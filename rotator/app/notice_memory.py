@@ -190,4 +190,4 @@ def _from_record(record: str, text: str | None) -> Iterator[Told]:
             at, severity = parse_time(each["at"]), Severity(each["severity"])
             yield Told(Notice(**{**each, "at": at, "severity": severity}), record)
     except (ValueError, TypeError, KeyError, UnreadableError):
-        return
+        return  # it is told again, better than never

@@ -61,7 +61,7 @@ def _state(paths: Sequence[Path]) -> str:
     """The same while nothing is added to these folders or taken from them."""
     state = sha256()
     for path in paths:
-        with suppress(OSError):
+        with suppress(OSError):  # one that is gone changes it by missing
             state.update(f"{path}\0{path.stat().st_mtime_ns}\n".encode())
     return state.hexdigest()
 

@@ -42,12 +42,13 @@ class OwnKeys:
             return ""
         return next((owner for owner, text in self._texts(spec.provider) if text.endswith(ending)), "")
 
-    def unclear(self, spec: Credential, key: Key) -> bool:
-        """Whether nobody can tell that a key is not the provider's admin key."""
-        admin = [text for owner, text in self._texts(spec.provider) if owner == _admin(spec.provider)]
-        if not admin:
-            return self._assembly.config.providers[spec.provider].admin is not None
-        return self._ask(spec) is None and not _CUT.search(key.hint)
+    def unclear(self, spec: Credential, key: Key) -> Iterator[str]:
+        """Which keys of ours it may be for all that anybody can tell."""
+        for owner, text in self._all(spec.provider):
+            if not text:
+                yield f"{owner}, which cannot be read here"
+            elif owner == _admin(spec.provider) and self._ask(spec) is None and not _CUT.search(key.hint):
+                yield owner
 
     def _ask(self, spec: Credential) -> tuple[str, str | None] | None:
         """Of the admin key its owner, and its id as the provider says; None where it does not tell."""
@@ -66,21 +67,23 @@ class OwnKeys:
                 return None
             return _admin(spec.provider), provider.identify(spec.principal, Secret({offers.secret_part: text}))
         except (ConfigError, Failure):
-            return None
+            return None  # `unclear` says it
 
     def _texts(self, provider: str) -> Iterator[tuple[str, str]]:
-        """What the rotator works with at providers of the same driver, and at the stores."""
+        return ((owner, text) for owner, text in self._all(provider) if text)
+
+    def _all(self, provider: str) -> Iterator[tuple[str, str]]:
+        """What the rotator works with at providers of the same driver, and at the stores; empty: it cannot be read."""
         config = self._assembly.config
         for name, each in config.providers.items():
-            text = self._assembly.admin_at_reference(name)
-            if text and each.driver == config.providers[provider].driver:
-                yield _admin(name), text
+            if each.admin is not None and each.driver == config.providers[provider].driver:
+                yield _admin(name), self._assembly.admin_at_reference(name)
         for name, store in config.stores.items():
             for _, reference in secret_settings(store.settings, ()):
                 try:
                     text = self._assembly.resolver(read_reference(str(reference), config.stores, name))
                 except ConfigError:
-                    continue
+                    text = ""
                 yield f"the credential of the store {name}", text
 
 

@@ -84,7 +84,7 @@ def _wake(assembly: Assembly, spec: Credential, death: Death) -> None:
     if row is None or death.proof is not Proof.REFUSED:
         return
     if any(old.key_id == death.key_id for old in by_hand.waiting_keys(row)):
-        with suppress(LookupError):
+        with suppress(LookupError):  # it ended meanwhile
             assembly.journal.ask(spec.name, Verb.PROVIDE, f"{row.id} {death.key_id}", assembly.clock.now())
 
 

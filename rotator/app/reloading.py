@@ -397,4 +397,4 @@ def _head(path: Path) -> str:
     try:
         return checked_out(path)
     except Permanent:
-        return ""
+        return ""  # where none can be seen none approves anything

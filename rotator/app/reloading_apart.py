@@ -184,7 +184,7 @@ def _ended_after(seconds: float, apart: subprocess.Popen[bytes]) -> Iterator[thr
 
 
 def _end(apart: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError):  # it ended by itself
         os.killpg(apart.pid, signal.SIGKILL)
 
 

@@ -59,4 +59,4 @@ def recall(journal: Journal, kind: str) -> tuple[Trouble, ...]:
             for each in found["found"]
         )
     except (ValueError, TypeError, KeyError, UnreadableError):
-        return ()
+        return ()  # it is found again at the next look

@@ -48,7 +48,7 @@ def replace_connecting(parent: Parent) -> None:
     from contextlib import suppress
 
     for module in ("socket", "urllib3.util.connection"):  # by name, so that what checks imports sees nobody's code here
-        with suppress(ModuleNotFoundError):
+        with suppress(ModuleNotFoundError):  # this driver does without urllib3
             setattr(importlib.import_module(module), "create_connection", parent.connect)  # noqa: B010
 
 

@@ -97,7 +97,7 @@ def _allow(ruleset: int, path: str) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return
+        return  # what cannot be opened before cannot be read behind it either
     try:
         rights = _READ_FILE | _READ_FOLDER if Path(path).is_dir() else _READ_FILE
         rule = struct.pack("=Qi", rights, opened)
@@ -136,5 +136,5 @@ def _see() -> None:
         try:
             attempt()
         except PermissionError:
-            continue
+            continue  # as it must be
         raise OSError(f"a confined process could {what}")

@@ -87,7 +87,7 @@ class Server:
             for frame in frames(self._connection):
                 self._threads.submit(self._answer, frame)
         except (BrokenFrame, OSError):
-            pass
+            pass  # nobody is there to be answered
         os._exit(0)
 
     def say(self, frame: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ class After:
         self.found: Aftermath | None = None
         self._hints: dict[tuple[str, str, str], str] = {}
         self._unlisted: dict[str, str] = {}
-        self._unclear: dict[str, str] = {}  # by provider, a key that may be its admin key
+        self._unclear: dict[str, str] = {}  # by a key of ours, one that may be it
         self._begun = False
 
     # -- before --------------------------------------------------------------------------------------------------
@@ -61,8 +61,8 @@ class After:
                 found = described(spec, key, self.since, planned=True)
                 keys.append(found)
                 self._hints[found.place] = key.hint
-                if own.unclear(spec, key):
-                    self._unclear.setdefault(spec.provider, key.id)
+                for owner in own.unclear(spec, key):
+                    self._unclear.setdefault(owner, key.id)
         self.keys = tuple(keys)
         if self._args.revoke_foreign is not None:
             self._unlisted = self._untold(specs, chosen, by_name)
@@ -123,8 +123,8 @@ class After:
             out.line(line)
         for name, why in self._unlisted.items():
             out.line(clean(f"foreign keys beside {name} are not in the number: {why}"))
-        for provider, key_id in self._unclear.items():
-            out.line(clean(f"nobody can tell whether {key_id} is the admin key of {provider} itself: compare it first"))
+        for owner, key_id in self._unclear.items():
+            out.line(clean(f"nobody can tell whether {key_id} is {owner}: compare it first"))
         if self.targets and self._args.dry_run:
             out.line(f"--yes --revoke-foreign={len(self.targets)} kills exactly these, if there are as many then")
 

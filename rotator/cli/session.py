@@ -238,7 +238,7 @@ class Session:
         rows = [self._latest(row) for row in started]
         begun_here = {row.credential for row in rows}  # of no other one it is known which key is its own
         specs = [spec for spec in specs if spec.name in begun_here]
-        with suppress(KeyboardInterrupt), self.settling.interrupts.stopping(_cut_off):
+        with suppress(KeyboardInterrupt), self.settling.interrupts.stopping(_cut_off):  # what was seen so far is kept
             self.after.look(specs, rows, self.asked, wait=self.args.wait is not False)
 
     def _no_more(self) -> bool:

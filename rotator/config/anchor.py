@@ -99,7 +99,7 @@ def _noted(config: Path, said: Mapping[str, Any], environment: Mapping[str, str]
             json.dump({**known, name: fresh}, file, indent=1, sort_keys=True)
         draft.replace(book)
     except (OSError, ConfigError):
-        return False
+        return False  # `approve` says so; else nothing is known here, as at a first start
     return True
 
 

@@ -58,7 +58,7 @@ class Files:
                 path.stat().st_size == len(data) and path.read_bytes() == data for path, data in document.read
             )
         except OSError:
-            return False
+            return False  # one went meanwhile
 
     def _all(self) -> Iterator[Path]:
         yield self.config
@@ -71,6 +71,6 @@ def _of(path: Path) -> tuple[object, ...]:
     try:
         status = path.stat()
     except OSError as error:
-        return (path, None, None, error.errno)
+        return (path, None, None, error.errno)  # one that comes or goes is a change, too
     # who may write a file can set its other times, but not the first of these
     return (path, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_dev, status.st_size)

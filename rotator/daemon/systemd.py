@@ -43,7 +43,7 @@ class ServiceManager:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.sendto(text.encode(), socket.MSG_DONTWAIT, address)
+            sender.sendto(text.encode(), socket.MSG_DONTWAIT, address)  # no work ends because nobody listens
 
 
 def _line(text: str) -> str:

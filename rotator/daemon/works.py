@@ -134,5 +134,5 @@ class Works:
         try:
             assembly.journal.remember(WRITTEN_AT, format_time(assembly.clock.now()))
         except (ConfigError, Failure):
-            return False
+            return False  # it stays away, as `look` says
         return True

@@ -91,4 +91,4 @@ class Worker:
         try:
             recorded.commit(heed=False)
         except (Fenced, Failure):
-            return
+            return  # the alert is out, and no row is claimed any more

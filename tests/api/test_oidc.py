@@ -316,6 +316,20 @@ def test_keys_that_are_known_are_used_while_they_are_fetched_again(issuer: Issue
         issuer.drips.set()
 
 
+@pytest.mark.parametrize("published", [b"no JSON", b'{"keys": []}'])
+def test_an_unknown_key_is_nobodys_only_if_the_issuer_could_be_asked(issuer: Issuer, published: bytes) -> None:
+    keys = Keys(issuer.url, timedelta(seconds=5))
+    assert keys.find("new", 0.0) is None
+    good, issuer.published = issuer.published, published
+    for at in (FRESH.total_seconds(), FRESH.total_seconds() + 1):
+        assert keys.find("rsa", at) is not None
+        with pytest.raises(Problem) as told:
+            keys.find("new", at)
+        assert told.value.status == 503
+    issuer.published = good
+    assert keys.find("new", 2 * FRESH.total_seconds()) is None
+
+
 def test_a_fetch_ends_also_where_the_head_of_the_answer_drips(issuer: Issuer) -> None:
     keys = Keys(issuer.url, timedelta(seconds=0.5))
     issuer.head, issuer.drips = True, threading.Event()

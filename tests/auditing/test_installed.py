@@ -43,16 +43,17 @@ def test_a_distribution_without_a_name_is_a_gap_and_one_without_a_version_has_an
 @pytest.mark.parametrize(
     ("said", "elsewhere"),
     [
-        ('{"url": "https://h.example/x", "vcs_info": {"vcs": "git"}}', "git"),
-        ('{"url": "https://h.example/x.whl", "archive_info": {}}', "url"),
-        ('{"url": "file:///src", "dir_info": {}}', "directory"),
-        ("{}", ""),
-        ("{", "url"),
+        (b'{"url": "https://h.example/x", "vcs_info": {"vcs": "git"}}', "git"),
+        (b'{"url": "https://h.example/x.whl", "archive_info": {}}', "url"),
+        (b'{"url": "file:///src", "dir_info": {}}', "directory"),
+        (b"{}", ""),
+        (b"{", "url"),
+        (b"\xff\xfe{", "url"),
     ],
 )
-def test_where_a_distribution_came_from_is_as_its_installer_wrote(tmp_path: Path, said: str, elsewhere: str) -> None:
+def test_where_a_distribution_came_from_is_as_its_installer_wrote(tmp_path: Path, said: bytes, elsewhere: str) -> None:
     install(tmp_path, "rocket", "1.0")
-    (tmp_path / "rocket-1.0.dist-info" / "direct_url.json").write_text(said)
+    (tmp_path / "rocket-1.0.dist-info" / "direct_url.json").write_bytes(said)
     assert [each.elsewhere for each in read(tmp_path).inventory.components] == [elsewhere]
 
 

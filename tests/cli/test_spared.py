@@ -144,6 +144,24 @@ def test_the_admin_key_is_known_by_its_hint_where_the_provider_identifies_none(
     assert "it seems to be the admin key of ks" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("kind", "entry", "owner"),
+    [
+        ("providers", {"admin": "env:NOT_HERE"}, "the admin key of more"),
+        ("stores", {"token": "env:NOT_HERE"}, "the credential of the store more"),
+    ],
+)
+def test_what_may_be_a_key_of_our_own_that_cannot_be_read_is_said_before_it_dies(
+    shared: Scene, kind: str, entry: dict[str, str], owner: str
+) -> None:
+    key_id = mint(shared, NAME, mark="whose")
+    data = json.loads(shared.config.read_text())
+    like = data[kind]["ks" if kind == "providers" else "files"]
+    shared.rewrite(**{kind: {**data[kind], "more": {**like, **entry}}})
+    answer = shared.say("rotate", NAME, *DRY)
+    assert f"nobody can tell whether {key_id} is {owner}, which cannot be read here: compare it first" in answer.out
+
+
 def test_the_window_alone_is_what_dies(shared: Scene) -> None:
     older, _ = shared.keyserver.seed_key(NAME, mark="colleague")
     time.sleep(0.3)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +87,44 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> Non
     assert isinstance(answer, Transient)
     assert answer.message == "its command did not end within 1 s"
     assert all(_gone(int(pid)) for pid in pids.read_text().split())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_one_that_hangs_with_the_rights_of_another_user_is_not_waited_for(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    text = (
+        f"import fcntl\nfile = open({str(lock)!r}, 'r+')\nfile.write(str(os.getpid()))\nfile.flush()\n"
+        "os.setresuid(65534, 65534, 65534)\nfcntl.flock(file, fcntl.LOCK_EX)"
+    )
+    lock.touch()
+    with lock.open() as held, ThreadPoolExecutor(1, initializer=_forget_how_to_kill) as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        asked = pool.submit(tell, {"command": [_program(tmp_path, text)]}, timeout=1.0)
+        try:
+            answer = asked.result(timeout=30)
+        finally:
+            fcntl.flock(held, fcntl.LOCK_UN)
+    assert isinstance(answer, Transient)
+    assert answer.message == "its command did not end within 1 s"
+    assert _buried(int(lock.read_text()))
+
+
+def _buried(pid: int) -> bool:
+    """Whether the process is gone altogether, within ten seconds."""
+    for _ in range(1000):
+        if not Path(f"/proc/{pid}").exists():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _forget_how_to_kill() -> None:
+    """For this thread alone, root may end no other user's process."""
+    libc, header = ctypes.CDLL(None, use_errno=True), (ctypes.c_uint32 * 2)(0x20080522, 0)  # linux/capability.h
+    sets = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    sets[0] &= ~(1 << 5)
+    assert libc.capset(header, sets) == 0
 
 
 def test_what_it_leaves_running_behind_is_ended_too_and_not_waited_for(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -18,6 +18,7 @@ from rotator.adapters.isolation.copies import MANIFEST, Copies
 from tests.isolation.children import Start
 from tests.isolation.plain import plain, word_of
 from tests.isolation.strangers import found
+from tests.journal.places import NOBODY, as_nobody, open_directory
 
 KEY = b"a key of the tests"
 
@@ -201,6 +202,71 @@ def test_a_driver_names_no_source_that_we_should_not_compile(root: Path, closure
     ]
     copies.compile([*elsewhere, f"{copy}/broken.py", f"{copy}/pack/b.py"])
     assert [each.name for each in compiled(copies)] == [f"b.{sys.implementation.cache_tag}.pyc"]
+
+
+# -- who has our rights ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ours(closure: Closure) -> Iterator[Path]:
+    """A folder in which permissions hold for us too, as they do not for root."""
+    assert closure.parts[0].digest  # read by who may
+    with open_directory() as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, -1)
+        with as_nobody():
+            yield folder / "drivers"
+
+
+def poison(copies: Copies, copy: str) -> Path:
+    """Compiled code of somebody else, where Python looks for that of a source of the copy."""
+    path = copies.bytecode / f"{copy.lstrip('/')}/pack/a.{sys.implementation.cache_tag}.pyc"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(poisoned("A = 'evil'"))
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o100])
+def test_poison_that_cannot_be_removed_or_seen_stops_every_driver(mode: int, ours: Path, closure: Closure) -> None:
+    copies = Copies(ours, KEY)
+    (copy,) = copies.of(closure)
+    cache = poison(copies, copy)
+    cache.parent.chmod(mode)
+    try:
+        with pytest.raises(PermissionError):
+            copies.checked()
+    finally:
+        cache.parent.chmod(0o700)
+    copies.checked()
+    assert compiled(copies) == []
+
+
+def test_poison_that_cannot_be_removed_is_not_taken_for_what_we_compiled(ours: Path, closure: Closure) -> None:
+    copies = Copies(ours, KEY)
+    (copy,) = copies.of(closure)
+    cache = poison(copies, copy)
+    cache.parent.chmod(0o500)
+    try:
+        copies.compile([f"{copy}/pack/a.py"])
+    finally:
+        cache.parent.chmod(0o700)
+    copies.checked()
+    assert compiled(copies) == []
+
+
+def test_a_folder_in_a_copy_that_nobody_can_look_into_is_no_part_of_it(ours: Path, closure: Closure) -> None:
+    (copy,) = Copies(ours, KEY).of(closure)
+    package = Path(copy, "pack", "a")  # Python takes it before a.py
+    package.mkdir()
+    (package / "__init__.py").write_text("A = 'evil'\n")
+    package.chmod(0o100)
+    try:
+        with pytest.raises(PermissionError):
+            Copies(ours, KEY).of(closure)
+    finally:
+        package.chmod(0o700)
+    assert Copies(ours, KEY).of(closure) == (copy,)
+    assert text_in(copy) == AS_IT_WAS
 
 
 # -- drivers -----------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def downloaded(url: str, keep: Path | None = None) -> Iterator[Path]:
         raise Permanent(f"the download cannot be kept: {error.strerror}", "is the disk full?") from None
     finally:
         if path != keep:
-            with suppress(OSError):
+            with suppress(OSError):  # a failure before this one counts more
                 path.unlink()
 
 

@@ -45,5 +45,5 @@ class Cut:
         self._over.set()
         sock = self._sock or self._now()
         if sock is not None:
-            with suppress(OSError):
+            with suppress(OSError):  # it is closed already
                 sock.shutdown(SHUT_RDWR)

@@ -11,6 +11,7 @@ import select
 import signal
 import stat
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -29,6 +30,8 @@ LONGEST_BODY = 65_536
 PIECE = 65_536
 GLANCE = 0.02
 """Seconds between two looks whether it has ended."""
+BURIAL = 0.5
+"""Seconds in which a process is gone that was ended."""
 
 
 class Command:
@@ -124,10 +127,13 @@ def _ended(pid: int) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and everything in its group, then bury it."""
-    with suppress(ProcessLookupError, PermissionError):
+    """End it and everything in its group, then bury it; one that goes on is buried later, and nobody waits for that."""
+    with suppress(ProcessLookupError, PermissionError):  # behind `sudo` it is another user's
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        process.wait(BURIAL)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.wait, name="burying a command", daemon=True).start()
     if process.stdout is not None:
         process.stdout.close()
 

@@ -170,7 +170,7 @@ class Looking:
             file = io.BytesIO(data)
         for name, opened in unpacking.zip_members(file):
             self.looked.members += 1
-            with suppress(_Refused):
+            with suppress(_Refused):  # it is noted as missed
                 yield from self._safely(where.within(name), self._opened(where.within(name), opened), depth + 1)
 
     def _opened(self, where: Where, opened: Any) -> io.BufferedReader:

@@ -80,14 +80,16 @@ def _identity(each: Distribution) -> tuple[str, str]:
 
 def _elsewhere(each: Distribution) -> str:
     """Where its installer wrote down that it came from (PEP 610); "" for an index."""
-    with suppress(OSError, AttributeError):
-        return installed_from(each.read_text("direct_url.json") or "{}")
-    return ""
+    try:
+        said = each.read_text("direct_url.json") or "{}"
+    except (OSError, ValueError, AttributeError):
+        said = ""  # there is one, so it was no index
+    return installed_from(said)
 
 
 def _top_level(each: Distribution) -> list[str]:
     """The files that its RECORD lists beside its packages, and that Python reads at every start."""
-    with suppress(OSError, ValueError, csv.Error):
+    with suppress(OSError, ValueError, csv.Error):  # what nobody is seen to list is said to be nobody's
         told = (each.read_text("RECORD") or "").splitlines()
         lines = [line for line in told if ".pth" in line or "customize" in line]
         return [row[0] for row in csv.reader(lines) if row and runs_at_start(row[0])]

@@ -98,7 +98,7 @@ def _within(folder: Path, line: str, looked_at: Sequence[Path]) -> bool:
     try:
         target = Path(folder, line.rstrip()).resolve()
     except (OSError, ValueError, RuntimeError):
-        return False
+        return False  # where nobody can look, nobody looked
     return any(target.is_relative_to(each) for each in looked_at)
 
 

@@ -191,7 +191,7 @@ def _part(name: str) -> Part:
 
 def _editable(its: Distribution) -> bool:
     """Whether an installer wrote down that it only linked the sources."""
-    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):  # then its files tell
         return bool(json.loads(its.read_text("direct_url.json") or "{}")["dir_info"].get("editable"))
     return False
 

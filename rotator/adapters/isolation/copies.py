@@ -85,14 +85,16 @@ class Copies:
     # -- compiled code -------------------------------------------------------------------------------------------------
 
     def checked(self) -> str:
-        """The folder of compiled code, without everything that we did not compile."""
+        """The folder of compiled code, without everything that we did not compile.
+
+        Raises `OSError` where something else stays: Python would run it.
+        """
         with self._alone():
             known = self._manifest()
             for path in _files(self.bytecode):
                 name = path.relative_to(self.bytecode).as_posix()
                 if known.get(name) != _hash(path):
-                    with suppress(OSError):
-                        path.unlink()
+                    path.unlink(missing_ok=True)
         return str(self.bytecode)
 
     def compile(self, sources: Iterable[str]) -> None:
@@ -103,13 +105,12 @@ class Copies:
             fresh = {
                 name: source
                 for name, source in named
-                if name is not None and not (name in known and (self.bytecode / name).exists())
+                if name is not None
+                and not (name in known and (self.bytecode / name).exists())
+                and _removed(self.bytecode / name)
             }
             if not fresh:
                 return
-            for name in fresh:
-                with suppress(OSError):
-                    (self.bytecode / name).unlink()  # whoever put it there
             _run_compiler([(source, str(self.bytecode / name)) for name, source in fresh.items()])
             known |= {name: found for name in fresh if (found := _hash(self.bytecode / name))}
             self._write_manifest(known)
@@ -125,14 +126,14 @@ class Copies:
     def _manifest(self) -> dict[str, str]:
         """What we compiled, by hash; nothing where the manifest is not ours."""
         known: dict[str, str] = {}
-        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):  # then all is compiled anew
             told = json.loads((self.root / MANIFEST).read_text())
             if hmac.compare_digest(told["mac"], self._mac(told["compiled"])):
                 known |= told["compiled"]
         return known
 
     def _write_manifest(self, known: Mapping[str, str]) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # then all is compiled anew the next time
             fresh = self.root / f".{MANIFEST}"
             fresh.write_text(json.dumps({"compiled": known, "mac": self._mac(known)}))
             fresh.replace(self.root / MANIFEST)
@@ -154,7 +155,24 @@ def _library() -> tuple[str, ...]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [each for each in folder.rglob("*") if each.is_symlink() or each.is_file()] if folder.is_dir() else []
+    """Raises `OSError` where there is a folder that cannot be listed: Python finds what is in it all the same."""
+    found: list[Path] = []
+    for base, folders, files in os.walk(folder, onerror=_raise) if folder.is_dir() else ():
+        found += [each for name in (*folders, *files) if (each := Path(base, name)).is_symlink() or each.is_file()]
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _removed(path: Path) -> bool:
+    """Whether nothing is there any more, whoever put it there: it would pass for what we compile."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _read(folder: Path) -> dict[PurePosixPath, bytes]:
@@ -171,7 +189,7 @@ def _hash(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return ""
+        return ""  # which no file of ours has
 
 
 def _remove(folder: Path) -> None:
@@ -182,7 +200,7 @@ def _remove(folder: Path) -> None:
 
 
 def _run_compiler(pairs: list[tuple[str, str]]) -> None:
-    with suppress(OSError, subprocess.SubprocessError):
+    with suppress(OSError, subprocess.SubprocessError):  # what is not compiled is only slower
         subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-c", COMPILER],
             input=json.dumps(pairs).encode(),

@@ -170,7 +170,7 @@ def _named_in(text: str) -> Iterator[tuple[str, int | None]]:
                 try:
                     host = _host(each, listed=True)
                 except NotAHost:
-                    continue
+                    continue  # a word of the settings, and no host
                 yield host.name, host.port if _has_port(each) else port
 
 

@@ -32,7 +32,7 @@ class Files:
 
 
 def _state(path: str) -> tuple[int, ...]:
-    with suppress(OSError):
+    with suppress(OSError):  # that it comes is a change, too
         found = Path(path).stat()
         inside = () if stat.S_ISDIR(found.st_mode) else (found.st_mtime_ns, found.st_size)
         return found.st_dev, found.st_ino, *inside
@@ -52,7 +52,7 @@ def texts_behind(reach: Reach) -> Iterator[str]:
     """What stands in variables and files, as a kubeconfig: whoever wrote it there is the operator."""
     yield from (os.environ[name] for name in reach.variables if name in os.environ)
     for path in map(Path, reach.paths):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):  # the driver cannot read it either, and says so
             if path.is_file():
                 with path.open("rb") as file:
                     yield file.read(LARGEST_FILE).decode()

@@ -341,7 +341,7 @@ class Driver:
 
     def _compile(self, process: DriverProcess) -> None:
         """So that the next process starts quickly."""
-        with suppress(Gone, Overdue, OSError):
+        with suppress(Gone, Overdue, OSError):  # it starts slowly, then
             told = process.call("loaded", [], LOOK).get("returned")
             if isinstance(told, list):
                 self._recipe.copies.compile(str(each) for each in told)

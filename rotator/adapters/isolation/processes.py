@@ -186,13 +186,13 @@ class DriverProcess:
         for answer in waiting:
             with suppress(InvalidStateError):  # the answer came at this moment
                 answer.set_exception(Gone())
-        with suppress(InvalidStateError):
+        with suppress(InvalidStateError):  # it has said hello
             self._hello.set_exception(Gone())
         if first:
             self._process.kill()
             self._process.wait()
             for each in (self._frames, self.questions.channel):
-                with suppress(OSError):
+                with suppress(OSError):  # the other end is gone already
                     each.shutdown(socket.SHUT_RDWR)
                 each.close()
 
@@ -203,7 +203,7 @@ class DriverProcess:
             for frame in frames(self._frames):
                 self._take(frame)
         except (BrokenFrame, OSError):
-            pass
+            pass  # its calls hear `Gone`
         finally:
             self.end()
 

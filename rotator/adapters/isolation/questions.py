@@ -67,7 +67,7 @@ class Questions:
 
     def _answer(self, text: bytes, way_back: socket.socket, answering: threading.Semaphore) -> None:
         try:
-            with way_back, suppress(OSError, ValueError, RecursionError):
+            with way_back, suppress(OSError, ValueError, RecursionError):  # the child sees it closed, and no answer
                 question = json.loads(text)
                 if isinstance(question, dict) and "connect" in question:
                     self._connect(question, way_back)

@@ -189,4 +189,4 @@ def _hang_up(request: socket.socket) -> None:
     try:
         request.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return
+        return  # the other end hung up first

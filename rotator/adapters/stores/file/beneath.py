@@ -207,7 +207,7 @@ class Directory:
 
     def discard_empty(self, name: str) -> None:
         """Remove a directory if nothing is in it."""
-        with suppress(OSError):
+        with suppress(OSError):  # something is in it, or it stays as an empty one
             os.rmdir(name, dir_fd=self.fd)
             os.fsync(self.fd)
 

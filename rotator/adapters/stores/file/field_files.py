@@ -47,7 +47,7 @@ class FieldFiles:
             try:
                 return self._look()
             except _Replaced:
-                continue
+                continue  # in the middle of the look
         raise Transient(f"{self._directory.shown} changes all the time", "see who writes there")
 
     def change(self, found: Look | None, changes: Mapping[str, str | None], before: Callable[[], None]) -> Look | None:
