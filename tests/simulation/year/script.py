@@ -218,7 +218,8 @@ class Script:
 
         def releases(assembly: Assembly) -> None:
             steering.steer(assembly, subject.name, Verb.RELEASE, "it is over")
-            subject.held[-1].end = self._truth.time.seconds
+            for span in subject.held:  # one release ends all of them
+                span.end = min(span.end, self._truth.time.seconds)
 
         self.command(begin, holds)
 
