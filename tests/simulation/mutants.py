@@ -239,11 +239,20 @@ MUTANTS = (
     Mutant(
         name="never gives up",
         rule="11: before the pivot a transient failure gives up after a day",
-        patches=(engine("outcomes", "    return now - row.failing_since >= timing.give_up", "    return False"),),
+        patches=(engine("outcomes", "    return lasts(row, now, timing)", "    return False"),),
         breaks=("rule 11",),
         seeds=4000,
         world={"emergencies": False},
         first=85,
+    ),
+    Mutant(
+        name="gives up a live key",
+        rule="11: what is live is not given up",
+        patches=(engine("outcomes", "BEFORE_PIVOT - {Phase.LIVE, Phase.RETIRING}", "BEFORE_PIVOT"),),
+        breaks=("rule 11",),
+        seeds=4000,
+        world={"emergencies": False},
+        first=340,
     ),
     Mutant(
         name="operators unheard",
