@@ -106,7 +106,7 @@ MUTANTS = (
         strategies=("two-slots", "overlap", "dual"),
         seeds=4000,
         world={"foreign": False, "outages": False, "operators": False, "stall_rate": 0.02},
-        first=235,
+        first=630,
     ),
     Mutant(
         name="undone after the pivot",
@@ -211,8 +211,8 @@ MUTANTS = (
         patches=(
             engine(
                 "minting",
-                "if key.live and rotation.capabilities.strategy.overlap and holder(rotation, key.id) is not None:",
-                "if False:",
+                "who = holder(rotation, key.id) if key.live and rotation.capabilities.strategy.overlap else None",
+                "who = None",
             ),
         ),
         breaks=("I1",),
@@ -234,7 +234,7 @@ MUTANTS = (
         strategies=("two-slots", "dual"),
         seeds=4000,
         world={"focus": "minting"},
-        first=648,
+        first=780,
     ),
     Mutant(
         name="never gives up",
