@@ -395,6 +395,18 @@ def test_a_store_that_stays_away_is_no_reason_to_give_up_a_key_that_is_live(smal
     assert [old.proof for old in small.committed().old_keys] == [Proof.REFUSED]
 
 
+def test_a_replica_that_hesitates_after_a_long_outage_is_asked_again(
+    small: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_with_a_store_away(small, P.LIVE)
+    small.store["file"].down = None
+    verify, hesitant = small.provider.verify, [Verdict.INVALID]
+    monkeypatch.setattr(small.provider, "verify", lambda *asked: hesitant.pop() if hesitant else verify(*asked))
+    run_for(small, timedelta(days=1))
+    assert not hesitant
+    assert small.committed().phase is P.DONE
+
+
 def test_a_person_may_still_roll_it_back(small: SmallWorld) -> None:
     live_with_a_store_away(small, P.LIVE)
     small.journal.ask(NAME, Verb.ROLLBACK, "the store is gone", small.clock.now())
