@@ -53,7 +53,9 @@ def _of_all(assembly: Assembly, scope: Scope, before: int, limit: int) -> TrailP
     first = max(end - limit, 0)
     found = assembly.journal.events(after=first, limit=end - first) if end > first else ()
     chains = {each.rotation for each in found}
-    seen = {each: _whose(assembly, each) for each in chains if scope.owners is None or sees_chain(assembly, scope, each)}
+    seen = {
+        each: _whose(assembly, each) for each in chains if scope.owners is None or sees_chain(assembly, scope, each)
+    }
     told = told_of(assembly, {name for name, _ in seen.values() if name})
     lines = tuple(
         Line(each=each, credential=name if name in told else "", rotation=rotation)
