@@ -424,7 +424,11 @@ IN_DROPS = {
 @pytest.mark.parametrize("dripped", IN_DROPS.values(), ids=IN_DROPS)
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_nobody_waits_for_the_end_of_an_answer_that_comes_in_drops(
-    encrypted: bool, dripped: tuple[bytes, bytes], tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    encrypted: bool,
+    dripped: tuple[bytes, bytes],
+    tls: ssl.SSLContext,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     transport._trusted.cache_clear()
