@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from rotator.adapters.processors import together
 from rotator.app.adopting import Read
 from rotator.app.assembly import Assembly
 from rotator.app.coming import Coming
@@ -101,7 +102,7 @@ class Run:
 
     def until(self, settled: Callable[[], bool]) -> None:
         """Claim and advance until `settled`, which is asked whenever nothing is in hand that could change it."""
-        with ThreadPoolExecutor(self.parallel, thread_name_prefix="rotation") as pool:
+        with together(), ThreadPoolExecutor(self.parallel, thread_name_prefix="rotation") as pool:
             while not self._stopping:
                 busy, ready = self._busy, self._coming.ready()
                 among = self._among(ready)

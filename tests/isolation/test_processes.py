@@ -14,16 +14,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rotator.adapters.isolation import keeping
+from rotator.adapters.isolation import keeping, processes
 from rotator.adapters.isolation.copies import Copies
 from rotator.adapters.isolation.keeping import Driver, NotMade
 from rotator.adapters.isolation.processes import Overdue, machine_paths
 from rotator.adapters.isolation.provider import IsolatedProvider
+from rotator.adapters.processors import together
 from rotator.child.wire import MOST_BYTES, BrokenFrame, read
 from rotator.domain.codec import encode
 from rotator.domain.failures import Denied, Failure, JournalOlder, Permanent, Transient
@@ -116,6 +118,17 @@ def test_a_driver_has_no_variable_of_ours_and_its_credential_is_nowhere_to_be_fo
     written = [each for each in copies.root.rglob("*") if each.is_file()]
     assert written
     assert not [each for each in written if ADMIN.encode() in each.read_bytes()]
+
+
+def test_a_driver_that_is_first_needed_by_a_rotation_is_not_kept_on_the_rotations_processor(
+    talking: Talking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_starter", cache(processes._Starter))
+    everywhere = os.sched_getaffinity(0)
+    with together():
+        provider = talking("tell_environment")
+        provider.identify(SVC, VALUE)
+    assert os.sched_getaffinity(pid_of(provider)) == everywhere
 
 
 def test_private_keys_of_the_machine_are_among_nothing_that_a_driver_may_read() -> None:

@@ -19,6 +19,7 @@ from typing import IO
 
 from rotator.adapters.consumers.news import body, identity
 from rotator.adapters.consumers.settings import Settings, SettingsError
+from rotator.adapters.processors import anywhere
 from rotator.domain.consumers import Heard, News
 from rotator.domain.failures import Permanent, Transient
 
@@ -73,15 +74,16 @@ class Command:
 
     def _start(self, environment: dict[str, str]) -> subprocess.Popen[bytes]:
         try:
-            return subprocess.Popen(
-                self._arguments,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                cwd="/",
-                start_new_session=True,
-            )
+            with anywhere():
+                return subprocess.Popen(
+                    self._arguments,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    env=environment,
+                    cwd="/",
+                    start_new_session=True,
+                )
         except OSError as error:
             reason = error.strerror
         raise Transient(f"its command cannot be run: {reason}")

@@ -22,6 +22,7 @@ from typing import Any
 
 from rotator.adapters.isolation.egress import Hosts
 from rotator.adapters.isolation.questions import Questions, Resolve
+from rotator.adapters.processors import anywhere
 from rotator.child.wire import BrokenFrame, frames, write
 from rotator.domain.scalars import line
 
@@ -259,7 +260,9 @@ class _Starter:
         while True:
             make, started = self._wanted.get()
             try:
-                started.set_result(make())
+                with anywhere():
+                    process = make()
+                started.set_result(process)
             except OSError as error:
                 started.set_exception(NotStarted(f"no process can be started: {os.strerror(error.errno or 0)}"))
             except Exception as error:  # noqa: BLE001 - without this thread nothing would start any more
