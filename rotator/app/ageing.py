@@ -12,6 +12,7 @@ from rotator.app.assembly import Assembly
 from rotator.app.housekeeping import pages
 from rotator.domain.credential import Credential
 from rotator.domain.records import CredentialRow
+from rotator.domain.rotation import WaitFor
 from rotator.domain.times import format_time
 from rotator.policy.due import Deadline, deadline
 from rotator.policy.windows import Closed, may_act
@@ -67,7 +68,8 @@ def _held_up(assembly: Assembly, spec: Credential, row: CredentialRow, now: date
         if rotation.beyond_pivot:
             return None
         trouble = rotation.problem.message if rotation.problem else f"its rotation is {rotation.phase.value}"
-        return trouble, f"`rotator status {name}` shows how it stands"
+        wanted = rotation.waiting if rotation.waiting and rotation.waiting.for_ is WaitFor.PERSON else None
+        return trouble, wanted.note if wanted and wanted.note else f"`rotator status {name}` shows how it stands"
     if pausing.pause_of(assembly.journal, now) is not None:
         return "all that is new is paused", "`rotator pause --end`"
     allowed = may_act(spec.policy, now)

@@ -121,10 +121,9 @@ def _of_rotations(
             back = made(notifying.BACK, row.credential, words, row.since, hint=problem.hint if problem else "")
             yield replace(back, rotation=row.id, act=None)
         elif row.problem is not None and row.failing_since is not None and now - row.failing_since > SLOW:
-            problem, kind = row.problem, "cannot begin" if row.phase is Phase.PLANNED else "phase"
-            what = "a rotation does not get on" if kind == "phase" else ""
+            problem, kind = row.problem, "cannot begin" if row.phase is Phase.PLANNED else "does not get on"
             found = made(kind, row.credential, problem.message, row.failing_since, hint=problem.hint)
-            yield replace(found, what=what or found.what, rotation=row.id, act=None)
+            yield replace(found, rotation=row.id, act=None)
 
 
 def _of_rows(amiss: Iterable[CredentialRow], rotating: set[str]) -> Iterator[Need]:

@@ -22,6 +22,9 @@ from rotator.app.own_environment import keep_own
 from rotator.config.errors import ConfigError
 from rotator.daemon.reminders import Reminders
 from rotator.domain.failures import Failure, JournalOlder
+from rotator.domain.rotation import Rotation
+from rotator.domain.times import format_time
+from rotator.engine.outcomes import gives_up, lasts
 
 T = TypeVar("T")
 Stop = Callable[[], bool]
@@ -80,6 +83,20 @@ def _ages(assembly: Assembly, reminders: Reminders, stop: Stop) -> None:
     reminders.true("too old", ((each.credential, each.said) for each in found if each.missed))
 
 
+def _failing(assembly: Assembly, reminders: Reminders, stop: Stop) -> None:
+    """Rotations that fail since a day and are not given up, because there is no way back or no need of one."""
+    now, timing = assembly.clock.now(), assembly.timing
+    lasting = [row for row in assembly.opened.open_rotations() if lasts(row, now, timing)]
+    found = [(row.credential, _lasting(row)) for row in lasting if not gives_up(row, now, timing)]
+    reminders.true("does not get on", found)
+
+
+def _lasting(row: Rotation) -> str:
+    words = row.problem.message if row.problem is not None else row.phase.value
+    since = f", since {format_time(row.failing_since.replace(microsecond=0))}" if row.failing_since is not None else ""
+    return f"{words}{since}; it goes on trying"
+
+
 def _own(assembly: Assembly, reminders: Reminders, stop: Stop) -> None:
     """What is installed here, with history: a package may turn out to have been bad."""
     keep_own(assembly)
@@ -90,6 +107,7 @@ DUTIES = (
     Duty("reconcile", timedelta(minutes=10), _reconcile),
     Duty("start drivers dry", timedelta(hours=1), _start_dry),
     Duty("ages", timedelta(minutes=10), _ages),
+    Duty("failing", timedelta(hours=1), _failing),
     Duty("own environment", timedelta(hours=24), _own),
 )
 

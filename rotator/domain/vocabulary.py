@@ -92,6 +92,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "exposed until a person acts": "the same in an emergency",
     "consumer not told": "a consumer could not be told and is told again",
     "overlap over": "an old key is still used at the end of the longest overlap",
+    "does not get on": "a rotation has been failing for a day, and is not given up",
     "about to be too old": "a key is due, its successor is not there, and its policy's age is near",
     "too old": "a key is older than its policy allows",
     "cannot begin": "a rotation that is due could not be begun",

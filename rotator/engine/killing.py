@@ -23,8 +23,7 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
     raises, and so forbids the deletion, until in an emergency it is left behind. What somebody else wrote unread
     forbids every deletion; in an emergency it is left behind.
     """
-    known = rotation.known.get(key_id)
-    other = another_with(rotation, key_id, known.fingerprint if known is not None else None)
+    other = another_with(rotation, key_id)
     if other is not None:
         return f"credential {other}"
     if rotation.credential.current == key_id:
@@ -41,18 +40,20 @@ def holder(rotation: Recorded, key_id: str) -> str | None:
         for each in found:
             if each.unread and each.foreign and rotation.row.rules.emergency:
                 places.leave_behind(rotation, publication, places.FOREIGN)
-            elif _is_that(rotation, publication, each, key_id):
+            elif is_that(rotation, publication, each, key_id):
                 return f"{publication.store}:{publication.ref}"
     return None
 
 
-def another_with(rotation: Recorded, key_id: str, fingerprint: str | None) -> str | None:
-    """Which other credential has this key as current.
+def another_with(rotation: Recorded, key_id: str, fingerprint: str | None = None) -> str | None:
+    """Which other credential has this key as current. `fingerprint`: as known here, where it is not given.
 
     Two providers may call two keys alike, and then their values tell them apart; where one of them is not known, it may
     be the same key.
     """
-    journal = rotation.world.journal
+    journal, known = rotation.world.journal, rotation.known.get(key_id)
+    if fingerprint is None and known is not None:
+        fingerprint = known.fingerprint
     for name in journal.holders(key_id):
         theirs = next((key.fingerprint for key in journal.keys(name) if key.key_id == key_id), None)
         if name != rotation.spec.name and (None in (fingerprint, theirs) or fingerprint == theirs):
@@ -60,7 +61,7 @@ def another_with(rotation: Recorded, key_id: str, fingerprint: str | None) -> st
     return None
 
 
-def _is_that(rotation: Recorded, publication: Publication, found: places.Found, key_id: str) -> bool:
+def is_that(rotation: Recorded, publication: Publication, found: places.Found, key_id: str) -> bool:
     """Whether a place holds the key, or may: where nobody can say, that forbids the deletion."""
     if found.unread:
         return found.foreign or found.holds(key_id, None) or unread.may_hold(rotation, publication, key_id)

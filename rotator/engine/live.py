@@ -113,11 +113,14 @@ def check_new_key_works(rotation: Recorded) -> None:
             rotation.world.admins.use_what_is_published()
         return
     message, hint = "the provider refuses the new key", "look at the provider's console before anything else"
-    if failing_for(rotation) < max(rotation.capabilities.propagation, rotation.world.timing.poll):
+    if failing_with(rotation, message) < max(rotation.capabilities.propagation, rotation.world.timing.poll):
         raise Transient(message, hint)  # one replica may not know it yet
     raise Permanent(message, hint)
 
 
-def failing_for(rotation: Recorded) -> timedelta:
-    """How long the phase has been failing without a break."""
-    return rotation.now() - (rotation.row.failing_since or rotation.now())
+def failing_with(rotation: Recorded, message: str) -> timedelta:
+    """How long the phase has been failing without a break, if this is what it failed with last; zero if it is new."""
+    known, since = rotation.row.problem, rotation.row.failing_since
+    if known is None or known.message != message or since is None:
+        return timedelta(0)
+    return rotation.now() - since

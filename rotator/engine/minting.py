@@ -12,7 +12,7 @@ from rotator.domain.secret import Secret
 from rotator.engine import handed, places
 from rotator.engine.belonging import candidates, strays
 from rotator.engine.escrow import open_escrow
-from rotator.engine.killing import InUse, bury, holder, kill
+from rotator.engine.killing import InUse, another_with, bury, holder, kill
 from rotator.engine.planning import full_for_good, lost_mint, lost_mint_hint, secured
 from rotator.engine.recorded import Pause, Recorded
 from rotator.engine.room import room_was_made
@@ -129,19 +129,30 @@ def remember_exposed(rotation: Recorded, key_id: str) -> None:
 
 
 def expected_in_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
-    """Rule 10: what the slot holds now, which the mint is conditional on. None: the slot is somebody's current one.
+    """Rule 10: what the slot holds now, which the mint is conditional on. None: a store has it by now, look again.
 
-    A mint into a slot that holds a living key is its deletion, so rule 6 is asked right before the intent.
+    A mint into a slot that holds a living key is its deletion, so rule 6 is asked right before the intent. Raises
+    `InUse`: in an emergency where it is another credential's, which looking again does not change.
     """
     slot = rotation.row.slot
     key = next((each for each in listed if slot_of(each.id) == slot), None)
     if key is None:
         return slot
-    if key.live and rotation.capabilities.strategy.overlap and holder(rotation, key.id) is not None:
-        if rotation.row.rules.emergency:
-            return None
-        raise InUse(f"slot {slot} holds a key that is current", f"see `rotator status {rotation.spec.name}`")
-    return key.id
+    who = holder(rotation, key.id) if key.live and rotation.capabilities.strategy.overlap else None
+    if who is None:
+        return key.id
+    other = another_with(rotation, key.id)
+    if rotation.row.rules.emergency and other is None:
+        return None
+    raise InUse(f"slot {slot} holds {key.id}, which is current in {who}", _slot_hint(rotation, other))
+
+
+def _slot_hint(rotation: Recorded, other: str | None) -> str:
+    name = rotation.spec.name
+    if other is None:
+        return f"see `rotator status {name}`"
+    again = f"rotator resume {name}" if rotation.row.rules.emergency else f"rotate {name}"
+    return f"let {other} use another principal, or empty the slot by hand if it is not needed; then `{again}`"
 
 
 def request(rotation: Recorded, expects: str | None) -> MintRequest:

@@ -25,6 +25,8 @@ SHORTEST_WAIT, LONGEST_WAIT, LONGEST_EMERGENCY_WAIT = timedelta(seconds=1), time
 BEFORE_PIVOT = frozenset(
     {Phase.PLANNED, Phase.CONTAINING, Phase.MINTING, Phase.STAGING, Phase.PROMOTING, Phase.LIVE, Phase.RETIRING}
 )
+GIVING_UP = BEFORE_PIVOT - {Phase.LIVE, Phase.RETIRING}
+"""Phases in which a store that stays away is a reason to go back: the new key is not what every store gives yet."""
 OLD_KEY_DEAD = "the old key is dead"
 """How the message of a rollback begins that has nothing to go back to: `resume` then goes forward."""
 
@@ -84,10 +86,18 @@ def failed(row: Rotation, table_row: Row, failure: Failure, now: datetime, timin
 
 
 def gives_up(row: Rotation, now: datetime, timing: Timing) -> bool:
-    """Rule 11: before the pivot, a day after the first of an unbroken run of failures; never in an emergency."""
-    if row.beyond_pivot or row.rules.emergency or row.phase not in BEFORE_PIVOT or row.failing_since is None:
+    """Rule 11: until the new key is live, a day after the first of an unbroken run of failures; never in an emergency.
+
+    A key that consumers read and that works is not given up because one store cannot be looked at.
+    """
+    if row.beyond_pivot or row.rules.emergency or row.phase not in GIVING_UP:
         return False
-    return now - row.failing_since >= timing.give_up
+    return lasts(row, now, timing)
+
+
+def lasts(row: Rotation, now: datetime, timing: Timing) -> bool:
+    """Whether it has been failing for so long without a break that it gives up, or that somebody is told."""
+    return row.failing_since is not None and now - row.failing_since >= timing.give_up
 
 
 def later(row: Rotation, failure: Failure, problem: Problem, now: datetime) -> Rotation:

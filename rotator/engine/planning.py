@@ -13,6 +13,7 @@ from rotator.domain.rotation import OldKey, Phase, Waiting
 from rotator.engine import places, side_by_side
 from rotator.engine.belonging import alive, belongs, beneath_cap, candidates, check_journal_age, learn_belonging
 from rotator.engine.escrow import open_escrow
+from rotator.engine.killing import another_with, is_that
 from rotator.engine.recorded import Recorded
 from rotator.engine.unread import publish, unsettled
 
@@ -181,21 +182,27 @@ def secured(rotation: Recorded, old: OldKey) -> OldKey:
 
 
 def choose_slot(rotation: Recorded, listed: Sequence[Key]) -> str | None:
-    """A slot that no store's current value and no credential lives in; None where there are no slots."""
+    """A slot that no store's current value and no credential lives in; None where there are no slots.
+
+    By the same eyes as rule 6 right before the mint, or the two would send each other back for ever. Those of other
+    credentials come last: such a mint is refused for good.
+    """
     slots = rotation.capabilities.slots
     if not slots:
         return None
     if not rotation.capabilities.strategy.overlap:
         return slots[0]
     living = {key.id for key in listed if key.live}
+    anothers = {slot_of(key_id) for key_id in living if another_with(rotation, key_id) is not None}
     taken = {slot_of(rotation.credential.current)} if rotation.credential.current else set()
     for publication in places.not_left_behind(rotation):
         found = places.current(rotation, publication)
+        if found.foreign:
+            raise Conflict(f"{publication.store}:{publication.ref} was written by somebody else at the same time")
         if found.unclear:
             return converge(rotation)
-        if found.key is not None and found.key.key_id in living:
-            taken.add(slot_of(found.key.key_id))
-    free = [slot for slot in slots if slot not in taken]
+        taken |= {slot_of(key_id) for key_id in living if is_that(rotation, publication, found, key_id)}
+    free = sorted((slot for slot in slots if slot not in taken), key=anothers.__contains__)
     if not free:
         return converge(rotation)
     key = next((key for key in listed if key.live and slot_of(key.id) == free[0]), None)

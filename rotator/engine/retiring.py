@@ -12,7 +12,7 @@ from rotator.domain.rotation import OldKey, Phase, Proof, WaitFor, Waiting
 from rotator.domain.secret import Secret
 from rotator.engine import by_hand, places
 from rotator.engine.killing import bury, kill, others_first
-from rotator.engine.live import check_new_key_works, check_stores_hold_new_key, failing_for
+from rotator.engine.live import check_new_key_works, check_stores_hold_new_key, failing_with
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
 
@@ -125,7 +125,7 @@ def _positive_control(rotation: Recorded) -> None:
     if value is not None and rotation.probe(value).authentic:
         return
     message = "the provider refuses the new key too, so a refusal proves nothing"
-    if failing_for(rotation) < rotation.world.timing.longest_death:
+    if failing_with(rotation, message) < rotation.world.timing.longest_death:
         raise Transient(message, "look at the provider's status page")
     by_mistake = "rotate again with --assume-compromise if it was deleted by mistake; else "
     hint = "look at the provider's status page"

@@ -16,7 +16,7 @@ class Timing:
     """How long the engine waits for whom. Every request of an adapter takes at most a quarter of `lease`."""
 
     lease: timedelta = timedelta(seconds=60)
-    give_up: timedelta = timedelta(hours=24)  # of transient failures before the pivot, from the first one
+    give_up: timedelta = timedelta(hours=24)  # of transient failures until the new key is live, from the first one
     store_wait: timedelta = timedelta(minutes=2)  # in an emergency, before a store is left behind
     verified_for: timedelta = timedelta(minutes=10)  # how old a verification may be at promotion
     poll: timedelta = timedelta(seconds=10)  # between looks at something that others change

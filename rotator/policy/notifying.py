@@ -57,6 +57,11 @@ def _done_since(facts: Facts) -> bool:
     return facts.row is not None and facts.row.phase is Phase.DONE
 
 
+def _gets_on(facts: Facts) -> bool:
+    row = _open(facts)
+    return row is None or row.failing_since is None
+
+
 def _no_person(facts: Facts) -> bool:
     """Whether no rotation waits for a person any more."""
     row = _open(facts)
@@ -111,6 +116,9 @@ ROWS: Final[Mapping[str, Row]] = {
     STUCK: Row(severity=CRITICAL, what="a rotation is stuck", command="rotator resume {name}", over=_moved_on),
     BACK: Row(severity=WARNING, what="a rotation went back", command="rotate {name}", over=_done_since),
     UNPROVEN: Row(severity=CRITICAL, what="an old key is not proven dead", command="rotator prove {name}"),
+    "does not get on": Row(
+        severity=WARNING, what="a rotation does not get on", command="rotator status {name}", over=_gets_on
+    ),
     # a person is waited for
     HELD: Row(severity=WARNING, what="an open rotation is on hold", command="rotator release {name}", over=_released),
     "needs a key": Row(

@@ -12,7 +12,7 @@ import pytest
 from rotator.adapters.together import Threads
 from rotator.domain.failures import Denied, Failure, LeaseOver, Transient
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def meeting(count: int) -> Callable[[], int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from rotator.adapters.advisories.sources import read_feed
 from rotator.domain.failures import Denied, Failure, Permanent, Transient
 from tests.advisories.given import in_zip, osv
 from tests.sdk.canned_server import Canned
+from tests.servers.process import reserved_port
 
 
 def answer(status: int, content: bytes = b"", **headers: str) -> bytes:
@@ -88,9 +88,7 @@ def test_a_redirect_within_the_host_is_followed(feed: bytes) -> None:
 
 
 def test_without_a_network_it_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(Transient, match="no whole answer") as caught:
+    with reserved_port() as port, pytest.raises(Transient, match="no whole answer") as caught:
         read_feed(f"http://127.0.0.1:{port}/all.zip")
     assert "network" in caught.value.hint
 

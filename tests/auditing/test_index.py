@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from rotator.domain.packages import NPM, Component
 from tests.advisories.given import component
 from tests.servers.api import Reply
 from tests.servers.package_index import ACME, NAME, SIMPLE, PackageIndexStandIn
+from tests.servers.process import reserved_port
 
 pytestmark = pytest.mark.stand_in(NAME)
 
@@ -253,9 +253,9 @@ def test_an_index_that_wants_patience_gets_it_once_a_request(server: PackageInde
 
 
 def test_without_a_network_everything_is_unknown() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    found = judge_all(Index(f"http://127.0.0.1:{port}/simple"), [component()], at=AT, young=DAY, without=frozenset())
+    with reserved_port() as port:
+        index = Index(f"http://127.0.0.1:{port}/simple")
+        found = judge_all(index, [component()], at=AT, young=DAY, without=frozenset())
     assert {each.state for each in found[0]} == {UNKNOWN}
 
 

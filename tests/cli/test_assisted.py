@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rotator.testing.keyserver import Behaviour, Keyserver, Operation
-from tests.cli.scene import NAME, Scene, make
+from tests.cli.scene import NAME, SHORT, Scene, make
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 VERIFY = {"path": "/resource", "header": "Authorization", "template": "Bearer {secret}", "works": [200]}
@@ -19,7 +19,7 @@ VERIFY = {"path": "/resource", "header": "Authorization", "template": "Bearer {s
 def alone(tmp_path: Path) -> Iterator[Scene]:
     """A keyserver of which nothing but its protected resource is known."""
     with Keyserver(Behaviour(marks=False)) as keyserver:
-        scene = make(tmp_path, keyserver)
+        scene = make(tmp_path, keyserver, lease=SHORT)  # two of them are waited for where there is no list
         (tmp_path / "admin").unlink()
         acme = {"driver": "assisted", "admin": "none", "base_url": keyserver.url, "verify": VERIFY}
         scene.rewrite(providers={"ks": {**acme, "console_url": "https://acme.example/keys", "death_window": "0s"}})

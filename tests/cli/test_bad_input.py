@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from rotator.testing.keyserver import FaultKind, Operation
-from tests.cli.scene import NAME, SCRIPTS, Answer, Scene
+from tests.cli.scene import NAME, SCRIPTS, SHORT, Answer, Scene
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 Harm = Callable[[Scene], object]
@@ -174,6 +174,7 @@ def _here(scene: Scene, *words: str) -> Answer:
 
 def test_a_disk_that_is_full_in_mid_rotation_loses_nothing(scene: Scene) -> None:
     """The largest size of a file stands for a full disk: the database can grow no further."""
+    scene.lease(SHORT)
     scene.policy(overlap="0s")
     scene.say("adopt", NAME)
     size = (scene.folder / "rotator.db").stat().st_size

@@ -11,7 +11,7 @@ from tests.cli.scene import SCRIPTS
 
 @pytest.mark.stand_in("API provider: keyserver")
 def test_the_demo_tells_what_happened_and_ends_well() -> None:
-    done = subprocess.run([SCRIPTS / "rotator", "demo"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([SCRIPTS / "rotator", "demo"], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "still used by stubborn" in done.stdout
     assert ", 0 failed" in done.stdout

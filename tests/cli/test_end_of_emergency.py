@@ -15,7 +15,7 @@ import pytest
 from rotator.app.trails import MOST, kept
 from rotator.domain.made import Made, MadeKind
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation
-from tests.cli.scene import NAME, SCRIPTS, Scene, make
+from tests.cli.scene import NAME, SCRIPTS, SHORT, Scene, make
 from tests.cli.test_after import GO, incident_of, mint
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
@@ -127,6 +127,7 @@ def test_ctrl_c_while_it_looks_is_told_and_turns_no_3_into_0(scene: Scene) -> No
     assert scene.say("rotate", NAME, *GO).code == 3
     data = json.loads(scene.config.read_text())
     scene.rewrite(providers={"ks": {**data["providers"]["ks"], "propagation": "60s"}})
+    scene.lease(SHORT)
     words = [str(SCRIPTS / "rotate"), *scene.with_config([NAME, *GO])]
     with subprocess.Popen(
         words, cwd=scene.folder, env=scene.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -426,14 +426,14 @@ def test_without_the_installations_key_nothing_can_be_compared(known: Scene) -> 
 
 
 def test_a_real_process_says_the_same(known: Scene) -> None:
-    answer = known.run("find", "-", stdin=f"x={known.published()}\n", timeout=60)
+    answer = known.run("find", "-", stdin=f"x={known.published()}\n", timeout=240)
     assert answer.code == 1
     assert "-:1  " in answer.out
     unsaid(known, answer)
 
 
 def test_standard_input_is_read_to_its_end_however_long_it_is(known: Scene) -> None:
-    answer = known.run("find", "-", stdin="x y z\n" * 1_000_000 + known.published() + "\n", timeout=120)
+    answer = known.run("find", "-", stdin="x y z\n" * 1_000_000 + known.published() + "\n", timeout=240)
     assert answer.code == 1, answer.err
     assert "-:1000001" in answer.out
     unsaid(known, answer)

@@ -178,7 +178,7 @@ def test_a_database_that_is_away_is_waited_for_and_said_once(tmp_path: Path, pos
         password.write_text(postgres_database.password)
         direct = {"url": url_of(postgres_database), "password": "file:db-password"}
         through = direct["url"].replace(f":{postgres_database.port}/", f":{proxy.port}/")
-        scene.rewrite(state={**direct, "url": through}, defaults={"lease": "8s", "isolation": "off"})
+        scene.rewrite(state={**direct, "url": through}, defaults={"lease": "20s", "isolation": "off"})
         assert scene.say("adopt", NAME).code == 0
         with following(scene) as follower:
             last = follower.until("adopt")[-1]["number"]

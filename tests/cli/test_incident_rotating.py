@@ -11,7 +11,7 @@ import pytest
 from rotator.testing.keyserver import Keyserver
 from tests.advisories.given import about, in_folder, osv
 from tests.cli.litellm_night import BAD, NAMES, WINDOW, exposed, incident_of, lock, night, recorded
-from tests.cli.scene import NAME, SCRIPTS, Scene
+from tests.cli.scene import NAME, SCRIPTS, SHORT, Scene
 from tests.cli.typing_back import in_terminal
 from tests.repository.making import Made, on
 
@@ -382,6 +382,7 @@ def test_what_is_left_out_is_called_exposed(known: Scene) -> None:
 
 def test_what_a_plan_found_while_it_ran_stays(known: Scene) -> None:
     incident = incident_of(known.say("incident", "open", *BAD))
+    known.lease(SHORT)
     words = known.with_config(["--incident", incident, *GO])
     running = subprocess.Popen(
         [str(SCRIPTS / "rotate"), *words],

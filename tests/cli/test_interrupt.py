@@ -137,18 +137,19 @@ def _traced(scene: Scene, at: int, *words: str) -> tuple[subprocess.CompletedPro
     """The command, interrupted at this line of what begins and runs rotations; and how many lines there were."""
     counted = scene.folder / "counted"
     counted.unlink(missing_ok=True)
-    done = subprocess.run(
-        [
-            *("/usr/bin/env", "--default-signal=INT", sys.executable, str(Path(__file__).with_name("interrupting.py"))),
-            *(str(counted), str(at), *scene.with_config(words)),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=scene.folder,
-        env=scene.environment(),
-        timeout=90,
-        check=False,
-    )
+    with scene.leased_for(words):
+        done = subprocess.run(
+            [
+                *("/usr/bin/env", "--default-signal=INT", sys.executable),
+                *(str(Path(__file__).with_name("interrupting.py")), str(counted), str(at), *scene.with_config(words)),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=scene.folder,
+            env=scene.environment(),
+            timeout=90,
+            check=False,
+        )
     return done, int(counted.read_text()) if counted.exists() else 0
 
 

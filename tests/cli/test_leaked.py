@@ -217,16 +217,20 @@ def test_without_assume_compromise_it_is_a_rotation_as_any_and_says_that_the_key
 def test_at_a_terminal_it_is_asked_for_and_never_shown(two: Scene) -> None:
     value = two.published("b")
     ours, theirs = pty.openpty()
+    words = ["--leaked", *GO]
     try:
-        with subprocess.Popen(
-            [str(SCRIPTS / "rotate"), *two.with_config(["--leaked", *GO])],
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=two.environment(),
-            start_new_session=True,  # so that there is no other terminal to ask on
-        ) as asking:
+        with (
+            two.leased_for(words),
+            subprocess.Popen(
+                [str(SCRIPTS / "rotate"), *two.with_config(words)],
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=two.environment(),
+                start_new_session=True,  # so that there is no other terminal to ask on
+            ) as asking,
+        ):
             assert asking.stderr is not None
             said = asking.stderr.read(len(FIRST))
             os.write(ours, f"{value}\n".encode())

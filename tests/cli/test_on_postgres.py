@@ -25,7 +25,7 @@ def scene(tmp_path: Path, postgres_database: Database) -> Iterator[Scene]:
         password.touch(mode=0o600)
         password.write_text(postgres_database.password)
         made.rewrite(state={"url": url_of(postgres_database), "password": "file:db-password"})
-        made.rewrite(defaults={"lease": "8s"})
+        made.rewrite(defaults={"lease": "20s"})
         yield made
 
 

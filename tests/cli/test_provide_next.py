@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rotator.testing.keyserver import Behaviour, Keyserver
-from tests.cli.scene import SCRIPTS, Scene, make
+from tests.cli.scene import SCRIPTS, SHORT, Scene, make
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 CONSOLE = "https://keys.example.com/new"
@@ -33,7 +33,8 @@ def many(tmp_path: Path) -> Iterator[Scene]:
             "identifies": False,
             "usage": False,
         }
-        yield make(tmp_path, keyserver, names=NAMES, strategy="by-hand", console=CONSOLE, **offers)
+        # two leases are waited for where there is no list
+        yield make(tmp_path, keyserver, names=NAMES, lease=SHORT, strategy="by-hand", console=CONSOLE, **offers)
 
 
 def at_a_terminal(scene: Scene, *typed: bytes) -> tuple[str, int]:

@@ -14,16 +14,17 @@ def in_terminal(scene: Scene, typed: str, *words: str) -> Answer:
     ours, theirs = pty.openpty()
     try:
         os.write(ours, typed.encode())
-        done = subprocess.run(
-            [str(SCRIPTS / "rotate"), *scene.with_config(words)],
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            cwd=scene.folder,
-            env=scene.environment(),
-            check=False,
-        )
+        with scene.leased_for(words):
+            done = subprocess.run(
+                [str(SCRIPTS / "rotate"), *scene.with_config(words)],
+                stdin=theirs,
+                capture_output=True,
+                text=True,
+                timeout=90,
+                cwd=scene.folder,
+                env=scene.environment(),
+                check=False,
+            )
     finally:
         os.close(ours)
         os.close(theirs)

@@ -44,7 +44,7 @@ def child() -> Iterator[subprocess.Popen[str]]:
 
 def heard(process: subprocess.Popen[str]) -> list[str]:
     """All that it said, once it has ended by itself."""
-    out, _ = process.communicate("", timeout=10)
+    out, _ = process.communicate("", timeout=60)
     return out.split()
 
 

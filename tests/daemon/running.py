@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import socket
 import subprocess
 import threading
 import time
@@ -114,10 +113,3 @@ def phases(scene: Scene, name: str = NAME) -> list[Phase]:
     phases = [row.phase for row in journal.rotations(name)]
     journal.close()
     return phases
-
-
-def free_port() -> int:
-    """One that nobody had just now."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port: int = held.getsockname()[1]
-    return port

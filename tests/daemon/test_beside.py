@@ -21,8 +21,9 @@ from rotator.config.reading import read_config
 from rotator.daemon.beside import Beside
 from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import Scene, environment, make
-from tests.daemon.running import eventually, free_port
+from tests.daemon.running import eventually
 from tests.servers.certificate import self_signed
+from tests.servers.process import reserved_port
 
 
 class Standing:
@@ -59,7 +60,7 @@ def standing(tmp_path: Path, keyserver: Keyserver) -> Iterator[Standing]:
 def answers(port: int) -> bool:
     """Whether an API is there."""
     try:
-        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/v1/alive", retries=False, timeout=10)
+        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/v1/alive", retries=False, timeout=60)
     except urllib3.exceptions.HTTPError:
         return False
     return answer.status == 200
@@ -69,7 +70,7 @@ def shown(port: int) -> bytes:
     """The certificate that is shown there to whoever gives no name."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, context.wrap_socket(plain) as wrapped:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain, context.wrap_socket(plain) as wrapped:
         found = wrapped.getpeercert(binary_form=True)
     assert found is not None
     return found
@@ -80,23 +81,23 @@ def der(file: Path) -> bytes:
     return ssl.PEM_cert_to_DER_cert(file.read_text())
 
 
-def test_where_a_new_address_cannot_be_had_the_old_one_goes_on_and_it_is_told_once(standing: Standing) -> None:
-    port = free_port()
+def test_where_a_new_address_cannot_be_had_the_old_one_goes_on_and_it_is_told_once(
+    standing: Standing, port: int
+) -> None:
     standing.follow(listen=f"127.0.0.1:{port}")
     assert answers(port)
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        taken = held.getsockname()[1]
-        standing.follow(listen=f"127.0.0.1:{taken}")
-        assert answers(port)
+    with reserved_port() as taken:
+        with socket.create_server(("127.0.0.1", taken)):
+            standing.follow(listen=f"127.0.0.1:{taken}")
+            assert answers(port)
         (said,) = standing.alerts("cannot listen")
         assert said.startswith(f"the API cannot listen on 127.0.0.1:{taken}")
-    standing.follow(listen=f"127.0.0.1:{taken}")
-    assert answers(taken)
+        standing.follow(listen=f"127.0.0.1:{taken}")
+        assert answers(taken)
     assert not answers(port)
 
 
-def test_an_api_that_ended_is_begun_again_and_again_until_it_is_there(standing: Standing) -> None:
-    port = free_port()
+def test_an_api_that_ended_is_begun_again_and_again_until_it_is_there(standing: Standing, port: int) -> None:
     standing.follow(listen=f"127.0.0.1:{port}")
     server = standing.beside._server
     assert server is not None
@@ -115,9 +116,8 @@ def test_the_first_address_must_be_had(standing: Standing) -> None:
 
 
 def test_a_renewed_certificate_is_shown_and_a_bad_one_is_told_once_and_not_used(
-    standing: Standing, tmp_path: Path
+    standing: Standing, port: int, tmp_path: Path
 ) -> None:
-    port = free_port()
     cert, key = self_signed(tmp_path, "api", "127.0.0.1")
     standing.follow(api={"listen": f"127.0.0.1:{port}", "tls": {"cert": str(cert), "key": str(key)}})
     first = der(cert)

@@ -10,7 +10,7 @@ import pytest
 
 from rotator.adapters.journal.version import HEAD
 from rotator.testing.keyserver import Keyserver
-from tests.cli.scene import NAME, make
+from tests.cli.scene import NAME, SHORT, make
 from tests.daemon.running import eventually, make_due, phases, serving
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
@@ -26,7 +26,7 @@ def _migrate(journal: Path, version: str = "9999") -> None:
 
 
 def test_a_daemon_ends_and_what_it_had_in_hand_is_gone_on_with(tmp_path: Path, keyserver: Keyserver) -> None:
-    scene = make(tmp_path, keyserver)
+    scene = make(tmp_path, keyserver, lease=SHORT)
     scene.policy(overlap="1h")
     with serving(scene) as daemon:
         daemon.until("adopt")

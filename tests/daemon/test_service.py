@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rotator.app import standing
-from rotator.domain.rotation import Phase
+from rotator.domain.rotation import Mode, Phase, Problem, Rotation
 from rotator.ports import Change
 from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import NAME, SCRIPTS, Scene, make
@@ -252,6 +252,34 @@ def test_a_key_that_is_held_beyond_its_age_is_said_with_what_helps(tmp_path: Pat
     assert warned["subject"] == "held"
     assert "it is on hold (audit) — `rotator release held`" in warned["message"]
     assert missed["subject"] == NAME
+
+
+def test_what_fails_since_a_day_and_is_not_given_up_is_said(tmp_path: Path, keyserver: Keyserver) -> None:
+    scene = make(tmp_path, keyserver, names=(NAME, "given-up"))
+    now = datetime.now(UTC)
+    with closing(scene.journal()) as journal:
+        for name, phase in ((NAME, Phase.LIVE), ("given-up", Phase.STAGING)):
+            scene.say("adopt", name)
+            row = Rotation(
+                id=f"r-{name}",
+                credential=name,
+                mode=Mode.SCHEDULED,
+                reason="",
+                started_at=now,
+                next_at=now + timedelta(hours=1),
+                since=now,
+                phase=phase,
+                failing_since=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+                problem=Problem(message="the store is sealed"),
+            )
+            assert journal.begin(row, Change())
+    with serving(scene) as daemon:
+        said = daemon.until("does not get on")
+        assert daemon.end(signal.SIGTERM) == 0
+        daemon.rest()
+    assert said["subject"] == NAME
+    assert said["message"] == "the store is sealed, since 2026-01-02T03:04:05Z; it goes on trying"
+    assert sum(line.get("action") == "does not get on" for line in daemon.lines) == 1
 
 
 def test_a_full_disk_stops_nothing_but_what_would_be_written_and_work_goes_on(

@@ -12,7 +12,7 @@ import urllib3
 from rotator.domain.rotation import Phase
 from rotator.testing.keyserver import Behaviour, Keyserver, Operation
 from tests.cli.scene import NAME, make
-from tests.daemon.running import eventually, free_port, make_due, phases, serving
+from tests.daemon.running import eventually, make_due, phases, serving
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 
@@ -75,10 +75,11 @@ def test_rubbish_in_place_of_the_config_changes_nothing(tmp_path: Path, keyserve
         assert daemon.end(signal.SIGTERM) == 0
 
 
-def test_metrics_are_shown_and_a_heartbeat_is_written_while_it_serves(tmp_path: Path, keyserver: Keyserver) -> None:
+def test_metrics_are_shown_and_a_heartbeat_is_written_while_it_serves(
+    tmp_path: Path, keyserver: Keyserver, port: int
+) -> None:
     scene = make(tmp_path, keyserver)
     assert scene.say("alive").code == 1
-    port = free_port()
     scene.rewrite(metrics={"listen": f"127.0.0.1:{port}"})
     with serving(scene) as daemon:
         daemon.until("adopt")
@@ -100,11 +101,10 @@ def test_a_port_that_is_taken_is_said_in_two_lines(tmp_path: Path, keyserver: Ke
 
 
 def test_the_same_words_through_the_daemon_and_never_with_a_config_that_waits(
-    tmp_path: Path, keyserver: Keyserver
+    tmp_path: Path, keyserver: Keyserver, port: int
 ) -> None:
     with Keyserver(Behaviour(), admin=keyserver.admin) as thief:
         scene = make(tmp_path, keyserver)
-        port = free_port()
         scene.rewrite(listen=f"127.0.0.1:{port}")
         token = tmp_path / "token"
         token.touch(mode=0o600)

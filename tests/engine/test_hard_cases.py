@@ -367,6 +367,63 @@ def test_a_clock_that_ran_ahead_does_not_make_an_overlap_longer(small: SmallWorl
     assert row.live_at == START
 
 
+# -- a store that stays away -----------------------------------------------------------------------------------------
+
+
+def live_with_a_store_away(small: SmallWorld, phase: Phase) -> None:
+    """A rotation whose new key is in every store, the overlap over, and then one store does not answer."""
+    small.begin()
+    run_for(small, HOUR)
+    assert small.committed().phase is P.LIVE
+    small.clock.move(small.spec.policy.overlap)
+    row = small.claim()
+    row.save(replace(row.row, phase=phase, next_at=small.clock.now() + SECOND))
+    small.store["file"].down = Transient("sealed")
+    run_for(small, timedelta(days=3))
+
+
+@pytest.mark.parametrize("phase", [P.LIVE, P.RETIRING])
+def test_a_store_that_stays_away_is_no_reason_to_give_up_a_key_that_is_live(small: SmallWorld, phase: Phase) -> None:
+    live_with_a_store_away(small, phase)
+    row = small.committed()
+    assert (row.phase, row.problem and row.problem.message) == (phase, "sealed")
+    assert small.credential().current == row.new_key
+    assert "set_state" not in small.effects()
+    small.store["file"].down = None
+    run_for(small, timedelta(days=1))
+    assert small.committed().phase is P.DONE
+    assert [old.proof for old in small.committed().old_keys] == [Proof.REFUSED]
+
+
+def test_a_replica_that_hesitates_after_a_long_outage_is_asked_again(
+    small: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_with_a_store_away(small, P.LIVE)
+    small.store["file"].down = None
+    verify, hesitant = small.provider.verify, [Verdict.INVALID]
+    monkeypatch.setattr(small.provider, "verify", lambda *asked: hesitant.pop() if hesitant else verify(*asked))
+    run_for(small, timedelta(days=1))
+    assert not hesitant
+    assert small.committed().phase is P.DONE
+
+
+def test_a_person_may_still_roll_it_back(small: SmallWorld) -> None:
+    live_with_a_store_away(small, P.LIVE)
+    small.journal.ask(NAME, Verb.ROLLBACK, "the store is gone", small.clock.now())
+    run_for(small, HOUR)
+    assert small.committed().ends_as is P.ROLLED_BACK
+
+
+def test_a_store_that_stays_away_while_the_key_is_promoted_is_one(small: SmallWorld) -> None:
+    rotation = small.begin()
+    while rotation.row.phase is not P.PROMOTING:
+        advance(rotation)
+    rotation.release()
+    small.store["file"].down = Transient("sealed")
+    run_for(small, timedelta(days=2))
+    assert small.committed().ends_as is P.ROLLED_BACK
+
+
 # -- beneath a cap ---------------------------------------------------------------------------------------------------
 
 

@@ -103,7 +103,7 @@ def test_five_stores_are_written_at_the_same_time_in_threads() -> None:
     small = world(*FIVE)
     small.world = replace(small.world, together=Threads(8))
     spans: dict[str, list[tuple[float, float, str]]] = {}
-    begun = {kind: threading.Barrier(count, timeout=10) for kind, count in AT_ONCE.items()}
+    begun = {kind: threading.Barrier(count, timeout=60) for kind, count in AT_ONCE.items()}
     for name, store in small.store.items():
         timed(store, spans.setdefault(name, []), begun)
     rotation = minted(small)
@@ -140,7 +140,7 @@ def test_threads_see_nothing_of_the_rotation_but_its_ports() -> None:
     small.world = replace(small.world, together=Threads(8))
     at_the_journal, at_stores = set[int](), set[int]()
     small.journal.before_commit = lambda: at_the_journal.add(threading.get_ident())
-    everybody = threading.Barrier(5, timeout=10)
+    everybody = threading.Barrier(5, timeout=60)
     rotation = minted(small)
 
     def asked() -> None:

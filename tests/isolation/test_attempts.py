@@ -195,7 +195,7 @@ def test_in_the_sandbox_the_attempt_fails(attempt: str, scene: Scene, hostile: s
 def test_what_it_may_reach_it_reaches_so_the_refusals_mean_something(scene: Scene, hostile: str, start: Start) -> None:
     settings = {**scene.settings("connect"), "target": list(scene.allowed.address)}
     assert tried(start(hostile, settings)) == "worked: told"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not scene.allowed.heard and time.monotonic() < deadline:
         time.sleep(0.01)
     assert [SECRET.encode()] == scene.allowed.heard

@@ -83,10 +83,10 @@ def test_what_is_released_to_wait_is_due_for_everybody_when_that_time_has_passed
     right, other = journals
     begin(right, 1, now())
     (row,) = other.claim(owner="wrong", now=now() + wrong, lease=LEASE, limit=1)
-    waits = replace(row, owner=None, next_at=now() + wrong + timedelta(seconds=0.4))
+    waits = replace(row, owner=None, next_at=now() + wrong + timedelta(seconds=1))
     other.commit(waits, now() + wrong, NOTHING)
     assert right.claim(owner="right", now=now(), lease=LEASE, limit=1) == ()
-    time.sleep(0.5)
+    time.sleep(1.1)
     assert len(right.claim(owner="right", now=now(), lease=LEASE, limit=1)) == 1
 
 
@@ -204,7 +204,7 @@ def test_a_row_that_another_transaction_keeps_is_passed_over(journal_database: D
         outside.execute("SELECT 1 FROM rotation WHERE id = 'r1' FOR NO KEY UPDATE")
         began = time.monotonic()
         assert [row.id for row in journal.claim(owner="x", now=now(), lease=LEASE, limit=2)] == ["r2", "r3"]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
 
 
 def test_events_are_numbered_without_a_gap_in_the_order_of_commits_whoever_writes_them(
@@ -343,7 +343,7 @@ def test_a_row_that_a_process_cut_off_in_mid_transaction_keeps_locked_is_claimed
         pipeline.__enter__()
         cut_off.execute("SELECT id FROM rotation FOR UPDATE").fetchall()
         assert journal.claim(owner="x", now=now(), lease=LEASE, limit=1) == ()
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         while not (rows := journal.claim(owner="x", now=now(), lease=LEASE, limit=1)) and time.monotonic() < ends:
             time.sleep(0.05)
         assert len(rows) == 1

@@ -115,12 +115,12 @@ def test_a_claim_whose_answer_was_lost_is_nobodys_until_its_lease_is_over(
     at = now()
     journal.begin(rotation("r1", "c1", started_at=at, next_at=at, since=at), NOTHING)
     proxy.inject(Fault(kind=Kind.DROP_RESPONSE, request=b"COMMIT", response=b"COMMIT"))
-    lease = timedelta(seconds=1)
+    lease = timedelta(seconds=2)
     with pytest.raises(Transient):
         journal.claim(owner="one", now=at, lease=lease, limit=1)
     assert proxy.fired == 1
     assert journal.claim(owner="one", now=now(), lease=lease, limit=1) == ()
-    time.sleep(1.1)
+    time.sleep(2.1)
     (row,) = journal.claim(owner="one", now=now(), lease=lease, limit=1)
     assert (row.fence, row.clean) == (2, False)
 

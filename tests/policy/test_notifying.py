@@ -191,6 +191,7 @@ def _person(**more: Any) -> Rotation:
         ("journal older than the world", Facts(older=True), Facts()),
         ("leak reported", Facts(), Facts(closed=True)),
         ("stranger's use", Facts(row=row()), Facts(row=row(Phase.DONE))),
+        ("does not get on", Facts(row=row(failing_since=NOW)), Facts(row=row())),
     ],
 )
 def test_it_is_over_when_what_was_told_is_no_longer_so(kind: str, still: Facts, over: Facts) -> None:

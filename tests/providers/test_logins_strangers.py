@@ -99,7 +99,7 @@ def test_whatever_else_answers_is_a_failure_in_time_that_shows_no_secret(kind: s
             began = time.monotonic()
             with pytest.raises((Transient, Permanent, Denied)) as failed:
                 call()
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
             said = f"{failed.value.message} {failed.value.hint} {failed.value!r}"
             assert ADMIN_PASSWORD not in said
             assert VALUE not in said

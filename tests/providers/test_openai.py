@@ -233,7 +233,7 @@ def test_a_disabled_key_ends_by_itself_even_if_nobody_comes_back(server: OpenAiS
     made, driver = server.seed(), of(server)
     driver.set_state(SVC, made["id"], KeyState.DISABLED)
     assert server.asked[-1].body == {"expires_in_seconds": 1}
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while driver.verify(SVC, secret(made)) is Verdict.WORKS:
         assert time.monotonic() < deadline
         time.sleep(0.05)

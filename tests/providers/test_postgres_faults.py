@@ -104,7 +104,7 @@ def test_whatever_else_answers_is_transient_in_time(pg: Arena, answer: bytes) ->
             started = time.monotonic()
             with pytest.raises(Transient):
                 call()
-            assert time.monotonic() - started < 2 * SHORT.total_seconds()
+            assert time.monotonic() - started < 5 * SHORT.total_seconds()
     assert held(pg).id == minted.key_id
 
 
@@ -192,7 +192,7 @@ def test_a_stalled_transaction_holds_nobody_longer_than_a_call_may_take(pg: Aren
             started = time.monotonic()
             with pytest.raises(Transient, match="lock"):
                 change()
-            assert time.monotonic() - started < 2 * SHORT.total_seconds()
+            assert time.monotonic() - started < 5 * SHORT.total_seconds()
         assert [key.id for key in driver.keys(pg.principal) if key.live] == [minted.key_id]
         assert driver.verify(pg.principal, minted.value) is Verdict.WORKS
         stalled.rollback()

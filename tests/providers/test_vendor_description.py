@@ -88,6 +88,17 @@ def test_what_the_description_knows_reaches_the_stand_in(acme: Acme) -> None:
     assert acme.asked[0].path == ("v1", "keys", "a/b")
 
 
+def test_it_is_read_before_a_request_that_would_have_to_wait_for_it(acme: Acme, specs: Path) -> None:
+    (specs / "acme.json").unlink()
+    with pytest.raises(Permanent):
+        client(acme).get("/kees")
+    acme.reply = Reply(200, {"ends": "x"})
+    client(acme).get("/keys/k")
+    refused, answered = acme.unaccepted
+    assert "Path not found" in refused
+    assert "'id' is a required" in answered
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body", "word"),
     [

@@ -60,6 +60,12 @@ class Real:
         )
         return Answer(code=done.returncode, out=done.stdout, err=done.stderr)
 
+    def lease(self, lease: str) -> None:
+        """Change how long a lease is: emergencies, and whoever follows a process that was killed, wait for its end."""
+        config = json.loads(self.config.read_text())
+        config["defaults"]["lease"] = lease
+        self.config.write_text(json.dumps(config))
+
     def document(self) -> dict[str, str]:
         """What consumers read."""
         answer = self.bao.request("GET", f"{self.mount}/data/{REF}")
@@ -101,7 +107,7 @@ def make(
     bao: OpenBaoServer,
     mount: str,
     *,
-    lease: str = "2s",
+    lease: str = "20s",
     overlap: str = "1s",
     isolation: str | None = None,
 ) -> Real:

@@ -29,6 +29,12 @@ IN_PROCESS = pytest.mark.parametrize("real", ["off"], indirect=True)
 SAMPLE = frozenset(random.Random(SEED).sample(EVERY, 10))
 
 
+@pytest.fixture(autouse=True)
+def short(real: Real) -> None:
+    """Another process goes on when the lease of the one that was killed is over."""
+    real.lease("2s")
+
+
 def _all() -> list[object]:
     return [pytest.param(*each, marks=[] if each in SAMPLE else [pytest.mark.slow]) for each in EVERY]
 

@@ -70,6 +70,7 @@ def test_it_suffices_to_roll_back_and_for_an_emergency(real: Real) -> None:
         if "rolled" in real.run("history", NAME).out:
             break
     assert urlsplit(real.document()["url"]).username == "app_a"
+    real.lease("2s")
     answer = real.run(NAME, "--assume-compromise", "--contained", "--yes", script="rotate")
     assert answer.code == 0, answer.err
     assert real.private() == []

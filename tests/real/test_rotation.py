@@ -80,6 +80,7 @@ def test_an_operator_rolls_back_and_the_old_password_is_published_again(real: Re
 @pytest.mark.parametrize("contain", [[], ["--contain-first"]], ids=["overlap", "contain first"])
 def test_in_an_emergency_every_login_that_belongs_dies_and_sessions_end(real: Real, contain: list[str]) -> None:
     thief = real.arena.database.connect("app_a", FIRST)
+    real.lease("2s")
     words = [NAME, "--assume-compromise", "--contained", "--yes", "--json", *contain]
     answer = real.run(*words, script="rotate")
     assert answer.code == 0, answer.err

@@ -40,7 +40,8 @@ class Guarded:
         """A command with `--debug`, as a process of its own, under watch."""
         script = "rotate" if arguments[0] == "rotate" else "rotator"
         words = [*(arguments[1:] if script == "rotate" else arguments), "--debug"]
-        code, out, err = self.watch.run([str(SCRIPTS / script), *self.scene.with_config(words)], stdin=stdin)
+        with self.scene.leased_for(words):
+            code, out, err = self.watch.run([str(SCRIPTS / script), *self.scene.with_config(words)], stdin=stdin)
         return Answer(code=code, out=out, err=err)
 
     def module(self, name: str, *arguments: str, stdin: str = "") -> Answer:

@@ -98,6 +98,11 @@ class Description:
         if not self.path.is_file():
             raise Unavailable(f"the vendor's description {self.file} is not there: requests are held against nothing")
 
+    def load(self) -> None:
+        """Read it, if it is there, and hold a request against it: the first is the dearest. May be called again."""
+        if self._requests is not None and self._answers is not None:
+            self.refuses(Asked(method="GET", path=(), query={}, headers={}, body=None))
+
     def refuses(self, asked: Asked) -> str | None:
         """Why the vendor would not take this request; None if it would, or where there is no description."""
         if self._requests is None:
@@ -160,6 +165,7 @@ class DescribedStandIn(StandIn):
     def __init__(self) -> None:
         self.unaccepted: list[str] = []
         self._answered: Counter[str] = Counter()
+        self.description.load()  # a driver's first request does not wait for it
         super().__init__()
 
     def respond(self, asked: Asked) -> Reply:

@@ -106,7 +106,7 @@ MUTANTS = (
         strategies=("two-slots", "overlap", "dual"),
         seeds=4000,
         world={"foreign": False, "outages": False, "operators": False, "stall_rate": 0.02},
-        first=235,
+        first=630,
     ),
     Mutant(
         name="undone after the pivot",
@@ -211,8 +211,8 @@ MUTANTS = (
         patches=(
             engine(
                 "minting",
-                "if key.live and rotation.capabilities.strategy.overlap and holder(rotation, key.id) is not None:",
-                "if False:",
+                "who = holder(rotation, key.id) if key.live and rotation.capabilities.strategy.overlap else None",
+                "who = None",
             ),
         ),
         breaks=("I1",),
@@ -234,16 +234,25 @@ MUTANTS = (
         strategies=("two-slots", "dual"),
         seeds=4000,
         world={"focus": "minting"},
-        first=648,
+        first=780,
     ),
     Mutant(
         name="never gives up",
         rule="11: before the pivot a transient failure gives up after a day",
-        patches=(engine("outcomes", "    return now - row.failing_since >= timing.give_up", "    return False"),),
+        patches=(engine("outcomes", "    return lasts(row, now, timing)", "    return False"),),
         breaks=("rule 11",),
         seeds=4000,
         world={"emergencies": False},
         first=85,
+    ),
+    Mutant(
+        name="gives up a live key",
+        rule="11: what is live is not given up",
+        patches=(engine("outcomes", "BEFORE_PIVOT - {Phase.LIVE, Phase.RETIRING}", "BEFORE_PIVOT"),),
+        breaks=("rule 11",),
+        seeds=4000,
+        world={"emergencies": False},
+        first=340,
     ),
     Mutant(
         name="operators unheard",

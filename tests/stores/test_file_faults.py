@@ -90,7 +90,7 @@ def test_a_process_that_is_stopped_keeps_the_lock_and_can_overwrite_nobody(root:
         with pytest.raises(Transient) as busy:
             store.write(PLACE, {"API_KEY": "x"}, store.read(PLACE).version)
         assert "lock" in busy.value.message
-        assert 0.3 <= time.monotonic() - began < 3
+        assert 0.3 <= time.monotonic() - began < 20
         assert store.read(PLACE).fields == OLD
         stopped.send_signal(signal.SIGKILL)
     with pytest.raises(Conflict):

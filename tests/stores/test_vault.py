@@ -373,7 +373,7 @@ def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of
         began = time.monotonic()
         with pytest.raises(Transient, match=r"in time|too long"):
             store.write(CURRENT, {"api_key": "y"}, "1")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert [each.split()[0] for each in server.requests] == ["GET", "POST"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -191,8 +192,8 @@ def test_a_vault_that_says_nothing_costs_one_timeout(vault: Vault, fault_proxy: 
     proxy.inject(Fault(kind=kind, times=None))
     for act in every_call(store):
         began = time.monotonic()
-        assert "in time" in failing(vault, Transient, act).message
-        assert 0.3 < time.monotonic() - began < 2
+        assert re.search("in time|too long", failing(vault, Transient, act).message)
+        assert 0.3 < time.monotonic() - began < 5
 
 
 def test_a_request_that_was_lost_has_not_happened(vault: Vault, fault_proxy: MakeProxy) -> None:

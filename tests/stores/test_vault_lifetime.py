@@ -182,7 +182,7 @@ def test_a_thread_does_not_wait_for_anothers_login_longer_than_its_own_call_may_
     began = time.monotonic()
     outcomes = at_once(6, lambda _: store.read(CURRENT).version)
     assert all(isinstance(each, Transient) for each in outcomes.values())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 # -- an agent's file ---------------------------------------------------------------------------------------------------

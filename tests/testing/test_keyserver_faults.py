@@ -109,7 +109,7 @@ def test_a_late_request_takes_effect_after_its_caller_has_gone() -> None:
         server.fail(Operation.MINT, FaultKind.LATE, seconds=0.3)
         with Client(server.url, server.admin, timeout=0.1) as hasty, pytest.raises(TimeoutError):
             hasty.mint(mark="rot-1")
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while not len(server.log) and time.monotonic() < until:
             time.sleep(0.01)
         assert [key.mark for key in server.live("svc")] == ["rot-1"]

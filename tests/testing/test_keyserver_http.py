@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from statistics import median
 from urllib.parse import urlsplit
 
 import pytest
@@ -209,7 +210,7 @@ def test_of_many_mints_that_expect_the_same_of_a_slot_exactly_one_wins(server: K
     def mint(number: int) -> tuple[int, str]:
         with Client(server.url, server.admin) as caller:
             caller.call("GET", "/admin/whoami")
-            ready.wait(timeout=10)
+            ready.wait(timeout=60)
             minted = caller.mint(slot="a", expects=tag, fingerprint=f"f{number}", secret=f"secret-{number}")
             return minted.status, f"secret-{number}"
 
@@ -296,7 +297,7 @@ def test_what_is_not_there_is_404_and_a_wrong_method_names_the_right_ones(admin:
 def raw(server: Keyserver, *pieces: bytes) -> bytes:
     """Send pieces one by one; what comes back until the server closes."""
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         for piece in pieces:
             connection.sendall(piece)
             time.sleep(0.02)
@@ -340,11 +341,13 @@ def test_what_is_no_request_is_answered_and_closed(server: Keyserver, request_: 
 
 
 def test_answers_come_without_delay_over_a_connection_that_is_kept(admin: Client) -> None:
-    began = time.monotonic()
-    for _ in range(50):
+    def took() -> float:
+        began = time.monotonic()
         assert admin.mint(mark="rot-1").status == 201
-    # a delayed acknowledgement would cost 40 ms a call
-    assert time.monotonic() - began < 50 * 0.02
+        return time.monotonic() - began
+
+    # a delayed acknowledgement would cost each of them 40 ms; a busy machine keeps only some of them waiting
+    assert median(took() for _ in range(50)) < 0.04
 
 
 def test_slow_calls_on_many_connections_wait_at_the_same_time(server: Keyserver) -> None:
@@ -353,7 +356,7 @@ def test_slow_calls_on_many_connections_wait_at_the_same_time(server: Keyserver)
     began = time.monotonic()
     with ThreadPoolExecutor(64) as threads:
         assert set(threads.map(lambda _: call_as(server.url, secret), range(64))) == {200}
-    assert 0.3 <= time.monotonic() - began < 64 * 0.3 / 4
+    assert 0.3 <= time.monotonic() - began < 64 * 0.3 / 2
 
 
 def test_the_effect_is_on_arrival_however_slow_the_answer() -> None:
@@ -370,12 +373,12 @@ def test_stopping_drops_calls_under_way_and_gives_the_port_back_to_the_next_star
     url = server.url
     with Client(url, server.admin) as admin, ThreadPoolExecutor(1) as thread:
         answer = thread.submit(admin.mint)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while not server.live("svc") and time.monotonic() < until:
             time.sleep(0.01)
         server.stop()
         server.stop()
-        assert isinstance(answer.exception(timeout=5), ConnectionError)
+        assert isinstance(answer.exception(timeout=60), ConnectionError)
     assert not any(thread.name == "keyserver" and thread.is_alive() for thread in threading.enumerate())
     with pytest.raises(ConnectionRefusedError):
         call_as(url, "any")

@@ -208,7 +208,7 @@ def test_the_admin_secret_may_come_from_the_environment_and_is_in_no_argument(tm
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                out, err = process.communicate(timeout=10)
+                out, err = process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
@@ -235,7 +235,7 @@ def test_a_killed_starter_leaves_no_keyserver_behind() -> None:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.kill()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while _alive(pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not _alive(pid)

@@ -19,7 +19,7 @@ from rotator.testing.simulator.provider import PERSON, PREFIX, Act, SimulatedKey
 from rotator.testing.simulator.schedule import START, Schedule
 from rotator.testing.simulator.store import SimulatedStore, Where, Written
 
-BEFORE_PIVOT = frozenset({Phase.PLANNED, Phase.MINTING, Phase.STAGING, Phase.PROMOTING, Phase.LIVE})
+GIVING_UP = frozenset({Phase.PLANNED, Phase.MINTING, Phase.STAGING, Phase.PROMOTING})
 KILLS_OLD = ("deleted", "disabled")
 
 
@@ -244,6 +244,7 @@ class Invariants:
         self._check_consumers(estate, row)
         if not estate.restored:
             self._check_patience(row)
+            self._check_loyalty(row, before)
         for event in change.events:
             saves = event.action == "save in escrow"  # the value is in memory alone: nothing may come first
             if event.kind is EventKind.INTENT and journal.waiting_requests(row.credential) and not saves:
@@ -270,13 +271,21 @@ class Invariants:
             self.broken("handed over", key.id, "born", key.born, "minted at", minted, "exposed until", until)
 
     def _check_patience(self, row: Rotation) -> None:
-        """Rule 11: what fails transiently before the pivot gives up within a day."""
-        if row.failing_since is None or row.beyond_pivot or row.rules.emergency or row.phase not in BEFORE_PIVOT:
+        """Rule 11: what fails transiently before the new key is live gives up within a day."""
+        if row.failing_since is None or row.beyond_pivot or row.rules.emergency or row.phase not in GIVING_UP:
             return
         decided = min(self._schedule.instant(), row.next_at)  # who stalls between deciding and committing is not late
         failing = (decided - row.failing_since).total_seconds()
         if row.owner is None and row.attempts and failing > Timing().give_up.total_seconds() + 600:
             self.broken("rule 11", row.id, row.phase.value, "goes on failing after", failing)
+
+    def _check_loyalty(self, row: Rotation, before: Rotation | None) -> None:
+        """Rule 11: a key that is live is not given up for what only lasts, told by the words that it had all along."""
+        if before is None or before.phase is not Phase.LIVE or before.failing_since is None:
+            return
+        lasted = self._schedule.instant() - before.failing_since >= Timing().give_up
+        if lasted and row.phase is Phase.ROLLING_BACK and row.problem == before.problem:
+            self.broken("rule 11", row.id, "gave up a live key:", row.problem.message if row.problem else "")
 
     def _check_sweep(self, row: Rotation, before: Rotation | None) -> None:
         """Rule 9: what was not clean ends only when no effect of it can be under way any more."""

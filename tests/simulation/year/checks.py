@@ -346,14 +346,14 @@ class Told:
 
     def __init__(self, checks: Checks) -> None:
         self._checks = checks
-        self.others: list[Callable[[str, str], None]] = []
+        self.others: list[Callable[[str, str, str], None]] = []
 
     def committed(self, row: Rotation, events: Sequence[Event]) -> None:
         """The journal is watched itself."""
 
     def alert(self, action: str, subject: str, message: str) -> None:
         for other in self.others:
-            other(action, subject)
+            other(action, subject, message)
         self._checks.alert(action, subject, message)
 
 

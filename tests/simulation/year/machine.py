@@ -12,7 +12,8 @@ reading of the config.
     drivers             fakes that know the truth; no isolation, no rate, no probe of our own
     `ReloadingApart`    the file is read by the real reader, without a process of its own, and applied at once
     `Beside`            nothing: no metrics, no API, nobody who tells people; the assembly's observer hears
-    two duties          starting drivers dry, and remembering what is installed: neither is about rotations
+    three duties        starting drivers dry, and remembering what is installed, which are not about rotations; and
+                        saying which of them do not get on
     heartbeat           not written
 """
 

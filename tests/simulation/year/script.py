@@ -218,7 +218,8 @@ class Script:
 
         def releases(assembly: Assembly) -> None:
             steering.steer(assembly, subject.name, Verb.RELEASE, "it is over")
-            subject.held[-1].end = self._truth.time.seconds
+            for span in subject.held:  # one release ends all of them
+                span.end = min(span.end, self._truth.time.seconds)
 
         self.command(begin, holds)
 
@@ -248,10 +249,11 @@ class Script:
             spec, assembly.journal, assembly.ids, assembly.clock, owner="a command", lease=assembly.timing.lease
         )
 
-    def heard(self, action: str, name: str) -> None:
-        """The person who makes keys hears of it."""
+    def heard(self, action: str, name: str, message: str) -> None:
+        """The person who makes keys hears of it: asked for one, or told what is wrong and that a key would help."""
         subject = self._checks.by_name.get(name)
-        if subject is None or action not in ("needs a key", "exposed until a person acts"):
+        asked = action in ("needs a key", "exposed until a person acts") or f"`rotator provide {name}`" in message
+        if subject is None or not asked:
             return
         if subject.person and subject.person[-1].end == FOREVER:
             return
