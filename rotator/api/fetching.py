@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cache
 from http.client import HTTPException
 from typing import Final
@@ -34,12 +35,12 @@ def fetched(
             connection.connect()
             cut.holds(connection.sock)
             connection.request(method, target, body=body, headers=headers or {}, preload_content=False)
-            response = connection.getresponse()
-            data = bytearray()
-            while piece := response.read1(LARGEST + 1, decode_content=True):
-                data += piece
-                if len(data) > LARGEST:
-                    raise ValueError("more than there may be")
+            with closing(connection.getresponse()) as response:  # it may be what has the socket by now
+                data = bytearray()
+                while piece := response.read1(LARGEST + 1, decode_content=True):
+                    data += piece
+                    if len(data) > LARGEST:
+                        raise ValueError("more than there may be")
         finally:
             connection.close()
     return response.status, bytes(data)

@@ -43,8 +43,8 @@ class Need:
     incident: str = ""
     act: Act | None = None
     more: int = 0
-    gone: bool = False
-    """The config has the credential no more: there is no page of it, and nothing that a button could do."""
+    nowhere: bool = False
+    """No page tells of its credential."""
 
     @property
     def order(self) -> tuple[int, int, float]:

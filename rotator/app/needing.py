@@ -15,6 +15,7 @@ from rotator.app.housekeeping import AGAIN
 from rotator.app.incidents import recall, remembered
 from rotator.app.need import ACTS, LONGEST, Need, made, need_of
 from rotator.app.not_begun import not_begun
+from rotator.app.one_credential import told_of
 from rotator.app.seeing import Scope
 from rotator.app.surveying import State, Survey
 from rotator.app.tokens import broken_glass, glass_words
@@ -47,8 +48,8 @@ def needs(assembly: Assembly, scope: Scope, survey: Survey | None, amiss: Sequen
     """
     now = assembly.clock.now()
     seen = (each for each in _all(assembly, scope, survey, amiss, now) if _seen(assembly, scope, each))
-    found = [_gone(each) if _is_gone(assembly, each.credential) else each for each in seen]
-    return tuple(sorted(bounded(found), key=lambda each: each.order))
+    found = bounded([_gone(each) if _is_gone(assembly, each.credential) else each for each in seen])
+    return tuple(sorted(_told(assembly, list(found)), key=lambda each: each.order))
 
 
 def needs_of(assembly: Assembly, row: CredentialRow, open_row: Rotation | None) -> tuple[Need, ...]:
@@ -60,6 +61,8 @@ def needs_of(assembly: Assembly, row: CredentialRow, open_row: Rotation | None) 
     stuck = open_row is not None and open_row.phase is Phase.STUCK
     for each in ageing_of(assembly, [row] if not stuck else []):
         found.append(_late(each) if open_row is None else replace(_late(each), act=None))
+    if _is_gone(assembly, row.name):
+        found = [_gone(each) for each in found]
     return tuple(sorted(found, key=lambda each: each.order))
 
 
@@ -69,7 +72,13 @@ def _is_gone(assembly: Assembly, name: str) -> bool:
 
 def _gone(need: Need) -> Need:
     words = f"the config has it no more; {need.words}" if need.words else "the config has it no more"
-    return replace(need, words=words, act=None, gone=True)
+    return replace(need, words=words, act=None)
+
+
+def _told(assembly: Assembly, found: Sequence[Need]) -> Iterator[Need]:
+    told = told_of(assembly, {each.credential for each in found if each.credential})
+    for each in found:
+        yield each if not each.credential or each.credential in told else replace(each, nowhere=True)
 
 
 def _seen(assembly: Assembly, scope: Scope, need: Need) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,7 +32,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneCredential:
-    """All of it. `spec`: None where its entry cannot be used, and then `broken` says why.
+    """All of it. `spec`: None where its entry cannot be used, and then `broken` says why; or where it is `gone`.
 
     `why`: every reason to rotate it and all that stands in the way, each with its answer. `acts`: what an operator may
     do now that makes sense.
@@ -51,6 +51,11 @@ class OneCredential:
     keys: tuple[Kept, ...] = ()
     past: tuple[Rotation, ...] = ()
     acts: tuple[Verb | Act, ...] = ()
+
+    @property
+    def gone(self) -> bool:
+        """Whether the config has it no more: it is rotated no more, and only the journal tells of it."""
+        return self.spec is None and self.broken is None
 
     @property
     def age(self) -> timedelta | None:
@@ -72,9 +77,19 @@ class OneCredential:
         return max(age / allowed, 0.0) if age is not None and allowed is not None else None
 
 
+def told_of(assembly: Assembly, names: Collection[str]) -> frozenset[str]:
+    """Those of which anything is known: by the config, or, where it has them no more, still by the journal."""
+    config, journal = assembly.config, assembly.journal
+    gone = [name for name in names if name not in config.credentials and name not in config.broken]
+    kept = {row.name for row in journal.credentials_among(gone)} if gone else set()
+    never = {name for name in gone if name not in kept and not journal.rotations(name, limit=1)}
+    return frozenset(names) - never
+
+
 def one_credential(assembly: Assembly, name: str) -> OneCredential:
     """Raises what the journal does. Twice: a new look."""
     journal, spec = assembly.journal, assembly.config.credentials.get(name)
+    broken = assembly.config.broken.get(name)
     row, open_row, past = journal.credential(name), journal.open_rotation(name), journal.rotations(name, limit=PAST)
     facts = gather(assembly, spec) if spec is not None else None
     hand = by_a_person(assembly, spec) if spec is not None else None
@@ -83,7 +98,7 @@ def one_credential(assembly: Assembly, name: str) -> OneCredential:
         now=assembly.clock.now(),
         spec=spec,
         policy=assembly.config.policies.get(name, ""),
-        broken=assembly.config.broken.get(name),
+        broken=broken,
         row=row,
         open=open_row,
         why=why(facts) if facts is not None else (),
@@ -91,7 +106,7 @@ def one_credential(assembly: Assembly, name: str) -> OneCredential:
         by_hand=secrets_hidden(hand) if hand is not None else None,
         keys=tuple(_kept(journal.keys(name), row, past)),
         past=past,
-        acts=tuple(_acts(spec, row, open_row)),
+        acts=tuple(_acts(spec, row, open_row)) if spec is not None or broken is not None else (),
     )
 
 

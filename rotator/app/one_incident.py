@@ -10,6 +10,7 @@ from enum import StrEnum
 from rotator.app.assembly import Assembly
 from rotator.app.evidence import gather, known
 from rotator.app.incidents import answers, recall
+from rotator.app.one_credential import told_of
 from rotator.app.reporting import proven
 from rotator.app.seeing import Scope, evidence_of
 from rotator.config.errors import ConfigError
@@ -46,10 +47,14 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneIncident:
-    """One, live. `fates`: each credential with what became of it, the worst first, at most `MOST`."""
+    """One, live. `fates`: each credential with what became of it, the worst first, at most `MOST`.
+
+    `told`: those of them of which there is anything to tell; the config may have one no more that was never rotated.
+    """
 
     evidence: Evidence
     fates: tuple[tuple[Fate, Replaced], ...]
+    told: frozenset[str]
     counts: dict[Fate, int]
     hidden: int
 
@@ -105,7 +110,9 @@ def one_incident(assembly: Assembly, scope: Scope, incident: str) -> OneIncident
         ((_fate(each), each) for each in evidence.replaced), key=lambda each: (_order(each[0]), each[1].credential)
     )
     counts = {fate: sum(each is fate for each, _ in fates) for fate in Fate}
-    return OneIncident(evidence=evidence, fates=tuple(fates[:MOST]), counts=counts, hidden=max(len(fates) - MOST, 0))
+    shown = tuple(fates[:MOST])
+    told = told_of(assembly, [each.credential for _, each in shown])
+    return OneIncident(evidence=evidence, fates=shown, told=told, counts=counts, hidden=len(fates) - len(shown))
 
 
 def _fate(each: Replaced) -> Fate:

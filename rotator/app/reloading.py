@@ -235,13 +235,11 @@ class Reloading:
     # -- what is approved ------------------------------------------------------------------------------------------
 
     def _first(self, assembly: Assembly, whole: Whole) -> Approved:
-        how = "what was there at the first start"
-        approved = approving.keep(
-            assembly, whole.tree, how, compare({}, whole.tree), expected=None, commit=commit_of(whole)
-        )
+        """It is said before it is done: whoever is ended behind it begins anew, and sees an approval like any other."""
         message = f"this journal knows of no approved config, so {self._path} is approved as it is"
         assembly.told.alert("config approved", str(self._path), message)
-        return approved
+        how, changes = "what was there at the first start", compare({}, whole.tree)
+        return approving.keep(assembly, whole.tree, how, changes, expected=None, commit=commit_of(whole))
 
     def _believed(self, assembly: Assembly, known: _Known) -> tuple[Approved, bool]:
         """What is approved, and True; where the journal cannot be believed, what it said when it could, and False."""
@@ -288,13 +286,16 @@ class Reloading:
         before, approved, known = given.tree, given, self._known
         busy = _busy(assembly, given.tree, whole.tree)
         looked = (_head(self._path), digest(whole.document)) if _signers(given) else None
-        found = _compared(given, whole, busy)
+        found = _compared(given.tree, whole, busy)
         commit = self._signed(whole, given) if found.to_approve and believed and looked is not None else None
+        if commit is not None:
+            found = _compared(whole.tree, whole, busy)
+        if known is None:  # as in `_first`; at a look what was in force before it is known also after such an end
+            self._say_what_is_gone(assembly, before, found.tree)
         if commit is not None:
             changes = compare(given.tree, whole.tree)
             how = f"signed commit {commit.id}"
             approved = approving.keep(assembly, whole.tree, how, changes, expected=kept, commit=str(commit))
-            found = _compared(approved, whole, busy)
         elif ours and believed and found.tree != given.tree:
             changes = compare(given.tree, found.tree)
             approved = approving.follow(assembly, given, found.tree, changes, expected=kept)
@@ -318,7 +319,7 @@ class Reloading:
         if known is None or known.in_force != _digest(found.tree):
             if known is not None:
                 before = unsealed(known.text, assembly.installation.approvals_key()).tree
-            self._say_what_is_gone(assembly, before, found.tree)
+                self._say_what_is_gone(assembly, before, found.tree)
             config = self._stated(found.config)
             self._note_opening(opening_of(before, assembly.config.state), opening_of(found.tree, config.state))
             return Applied(config, found.waiting)
@@ -375,9 +376,9 @@ def _busy(assembly: Assembly, approved: Tree, new: Tree) -> set[str]:
     return {name for name in gone if assembly.journal.open_rotation(name) is not None}
 
 
-def _compared(approved: Approved, whole: Whole, busy: set[str]) -> InForce:
+def _compared(approved: Tree, whole: Whole, busy: set[str]) -> InForce:
     calendar = CronCalendar()
-    return in_force(approved.tree, whole.tree, lambda tree: whole.saying(tree, calendar), busy=busy)
+    return in_force(approved, whole.tree, lambda tree: whole.saying(tree, calendar), busy=busy)
 
 
 def _credentials(tree: Tree) -> set[str]:

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -54,24 +54,27 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """What came of it. `failed`: kind, message and hint; a config follows where `outcome` has one."""
+    """What came of it, after the alerts. `failed`: kind, message, hint; a config follows where `outcome` has one."""
 
     outcome: Outcome | None
     remembered: Remembered | None
-    alerts: Sequence[Alert]
     failed: tuple[str, str, str] | None = None
 
 
-@dataclass(slots=True)
-class _Heard:
-    alerts: list[Alert] = field(default_factory=list)
+@dataclass(frozen=True, slots=True)
+class _Says:
+    """Sends each alert at once: who says something of what it is about to do may end while it does it."""
+
+    stdout: IO[bytes]
 
     def committed(self, row: Rotation, events: Sequence[Event]) -> None:
         """No rotation goes on here."""
 
     def alert(self, action: str, subject: str, message: str) -> None:
         """For the process that asked."""
-        self.alerts.append((action, subject, message))
+        said: Alert = (action, subject, message)
+        pickle.dump(said, self.stdout, pickle.HIGHEST_PROTOCOL)
+        self.stdout.flush()
 
 
 class ReloadingApart:
@@ -120,18 +123,12 @@ class ReloadingApart:
             with self._ending:
                 self._apart = None
 
-    def _tell(self, observer: Observer, reply: _Reply) -> None:
-        for each in reply.alerts:
-            observer.alert(*each)
-        if reply.remembered is not None:
-            self._here.go_on(reply.remembered)
-
     def _asked(
         self, observer: Observer, request: _Request, in_force: Config | None = None
     ) -> tuple[_Reply, Config | None]:
         """Raises `ConfigError` and `Failure`, as the other process did, and `NotRead`.
 
-        The observer hears what it found, also where it then failed.
+        The observer hears what it found, also where it then failed or ended.
         """
         # By import, not as __main__: what is pickled belongs to this module.
         command = [sys.executable, "-I", "-c", f"from {__name__} import main; main()", *beneath(self._limit + GRACE)]
@@ -148,12 +145,13 @@ class ReloadingApart:
                     pickle.dump(in_force is not None, pipe, pickle.HIGHEST_PROTOCOL)
                     if in_force is not None:
                         send(headless(in_force), pipe)
-                reply: _Reply = pickle.load(apart.stdout)  # noqa: S301 - our own process wrote it, to our own pipe
+                reply = _reply(observer, apart.stdout)
                 here = in_force.credentials if in_force is not None else NONE
                 config = receive(apart.stdout, here) if isinstance(reply.outcome, Applied) else None
             except _NO_ANSWER:
                 raise _not_read(self._limit if late.is_set() else None) from None
-        self._tell(observer, reply)
+        if reply.remembered is not None:
+            self._here.go_on(reply.remembered)
         if reply.failed is not None:
             raise _failure(*reply.failed)
         return reply, config
@@ -194,24 +192,32 @@ def _not_read(limit: float | None) -> NotRead:
     return NotRead(f"the process that reads the config {how}", hint)
 
 
+def _reply(observer: Observer, stdout: IO[bytes]) -> _Reply:
+    while True:
+        found: Alert | _Reply = pickle.load(stdout)  # noqa: S301 - our own process wrote it, to our own pipe
+        if isinstance(found, _Reply):
+            return found
+        observer.alert(*found)
+
+
 def _failure(kind: str, message: str, hint: str) -> ConfigError | Failure:
     if kind == ConfigError.__name__:
         return ConfigError(message, hint)
     return Transient(message, hint) if kind == Transient.__name__ else Permanent(message, hint)
 
 
-def _answered(stdin: IO[bytes]) -> tuple[_Reply, Config | None]:
+def _answered(stdin: IO[bytes], says: Observer) -> tuple[_Reply, Config | None]:
     request: _Request = pickle.load(stdin)  # noqa: S301
     in_force = receive(stdin) if pickle.load(stdin) else None  # noqa: S301
-    heard, reloading = _Heard(), Reloading(request.path, state=request.state)
+    reloading = Reloading(request.path, state=request.state)
     try:
         if request.remembered is None or in_force is None:
             outcome: Outcome = Applied(
-                reloading.begin(lambda config: Assembly(config=replace(config, log=None), observer=heard, alone=True))
+                reloading.begin(lambda config: Assembly(config=replace(config, log=None), observer=says, alone=True))
             )
         else:
             reloading.go_on(request.remembered)
-            assembly = Assembly(config=replace(in_force, log=None), observer=heard)
+            assembly = Assembly(config=replace(in_force, log=None), observer=says)
             try:
                 outcome = reloading.look(assembly)
             finally:
@@ -220,18 +226,18 @@ def _answered(stdin: IO[bytes]) -> tuple[_Reply, Config | None]:
         failed = (type(error).__name__, error.message, error.hint)
         asked = request.remembered  # nothing happened, but for what was said
         remembered = None if asked is None else replace(asked, told=reloading.remembered().told)
-        return _Reply(None, remembered, heard.alerts, failed), None
+        return _Reply(None, remembered, failed), None
     if isinstance(outcome, Applied):
         config = outcome.config
-        return _Reply(replace(outcome, config=headless(config)), reloading.remembered(), heard.alerts), config
-    return _Reply(outcome, reloading.remembered(), heard.alerts), None
+        return _Reply(replace(outcome, config=headless(config)), reloading.remembered()), config
+    return _Reply(outcome, reloading.remembered()), None
 
 
 def main() -> None:
     """Answer one request. Nothing is thrown away that is worth looking for, and looking takes a quarter of the time."""
     stay_beneath(int(sys.argv[1]), float(sys.argv[2]))
     gc.disable()
-    reply, config = _answered(sys.stdin.buffer)
+    reply, config = _answered(sys.stdin.buffer, _Says(sys.stdout.buffer))
     pickle.dump(reply, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
     if config is not None:
         send(config, sys.stdout.buffer)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rotator.app.assembly import Assembly
 from rotator.app.chain_tail import tail
+from rotator.app.one_credential import told_of
 from rotator.app.seeing import Scope, sees_chain
 from rotator.domain.failures import Permanent
 from rotator.domain.records import ChainedEvent
@@ -51,13 +52,16 @@ def _of_all(assembly: Assembly, scope: Scope, before: int, limit: int) -> TrailP
     end = min(before - 1, last) if before else last
     first = max(end - limit, 0)
     found = assembly.journal.events(after=first, limit=end - first) if end > first else ()
-    names: dict[str, tuple[str, str, bool]] = {}
-    for chain in {each.rotation for each in found}:
-        names[chain] = (*_whose(assembly, chain), scope.owners is None or sees_chain(assembly, scope, chain))
+    chains = {each.rotation for each in found}
+    seen = {
+        each: _whose(assembly, each) for each in chains if scope.owners is None or sees_chain(assembly, scope, each)
+    }
+    told = told_of(assembly, {name for name, _ in seen.values() if name})
     lines = tuple(
-        Line(each=each, credential=names[each.rotation][0], rotation=names[each.rotation][1])
+        Line(each=each, credential=name if name in told else "", rotation=rotation)
         for each in reversed(found)
-        if names[each.rotation][2]
+        if each.rotation in seen
+        for name, rotation in [seen[each.rotation]]
     )
     return TrailPage(lines=lines, older=first + 1 if first > 0 else None)
 
@@ -65,8 +69,7 @@ def _of_all(assembly: Assembly, scope: Scope, before: int, limit: int) -> TrailP
 def _whose(assembly: Assembly, chain: str) -> tuple[str, str]:
     kind, colon, name = chain.partition(":")
     if colon:
-        known = name in assembly.config.credentials or name in assembly.config.broken
-        return (name if kind == "credential" and known else ""), ""
+        return (name if kind == "credential" else ""), ""
     row = assembly.journal.rotation(chain)
     return (row.credential, chain) if row is not None else ("", chain)
 

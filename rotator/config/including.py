@@ -84,12 +84,15 @@ def _matching(config: Path, pattern: str, place: Where) -> list[Path]:
         raise ConfigError(f"{place}: {shown(pattern)} leads out of the config's folder", hint)
     try:
         found = sorted(config.parent.glob(pattern))
-        _check_folders(config.parent, pattern)
+        there = _check_folders(config.parent, pattern)
     except OSError as error:
         message = f"{place}: a folder of {shown(pattern)} cannot be read: {error.strerror}"
         raise ConfigError(message, f"check its permissions: {error.filename}") from None
     except (ValueError, NotImplementedError):
         raise ConfigError(f"{place}: {shown(pattern)} is no pattern", "write it like credentials/*.yaml") from None
+    if not there:
+        hint = "make it, or mend the path, which begins at the config"
+        raise ConfigError(f"{place}: the folder of {shown(pattern)} is not there", hint)
     if not found and not glob.has_magic(pattern):
         raise ConfigError(f"{place}: {shown(pattern)} does not exist", "mend the path, which begins at the config")
     for each in found:
@@ -100,8 +103,11 @@ def _matching(config: Path, pattern: str, place: Where) -> list[Path]:
     return found
 
 
-def _check_folders(base: Path, pattern: str) -> None:
-    """Raises `OSError`: to a pattern a folder that cannot be read looks empty, as if all in it had been removed."""
+def _check_folders(base: Path, pattern: str) -> bool:
+    """Whether the folder is there that a pattern names. Raises `OSError` where one that it matches cannot be read.
+
+    To a pattern either looks empty, as if all in it had been removed.
+    """
     parts = Path(pattern).parts
     first = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     for index in range(first, len(parts)):
@@ -109,6 +115,7 @@ def _check_folders(base: Path, pattern: str) -> None:
             if folder.is_dir():
                 with os.scandir(folder) as entries:
                     next(entries, None)
+    return first == len(parts) or base.joinpath(*parts[:first]).is_dir()
 
 
 def _merge(document: Document, other: Included) -> None:

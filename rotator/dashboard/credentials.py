@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from rotator.api.asking import Now, Who, seen
+from rotator.api.asking import Now, Who
 from rotator.api.guarded import needs
 from rotator.api.looking import Id
 from rotator.app.listing import Wanted, every, listing
@@ -19,6 +19,7 @@ from rotator.app.tables import lines
 from rotator.dashboard.rendering import rendered
 from rotator.dashboard.routing import page_router
 from rotator.dashboard.surveys import patiently
+from rotator.dashboard.telling import told
 from rotator.domain.tokens import Role
 
 router = page_router()
@@ -64,8 +65,8 @@ def table(
 @router.get("/credentials/{name}", response_class=HTMLResponse)
 @needs(Role.VIEWER)
 def credential(request: Request, caller: Who, assembly: Now, name: Id) -> HTMLResponse:
-    """How one stands, why, and what may be done."""
-    found = one_credential(assembly, seen(caller, assembly, name))
+    """How one stands, why, and what may be done; of one that the config has no more, what the journal knows."""
+    found = one_credential(assembly, told(caller, assembly, name))
     needed: tuple[Need, ...] = needs_of(assembly, found.row, found.open)
     return rendered("credential.html", request, page=found, needs=needed, now=found.now)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query, Request
 from starlette.responses import HTMLResponse, Response
 
-from rotator.api.asking import Now, Who, seen
+from rotator.api.asking import Now, Who
 from rotator.api.guarded import needs
 from rotator.app.tables import lines
 from rotator.app.trail_pages import TrailPage, page
@@ -16,6 +16,7 @@ from rotator.config.recognise import secrets_hidden
 from rotator.dashboard.credentials import csv_file
 from rotator.dashboard.rendering import rendered
 from rotator.dashboard.routing import page_router
+from rotator.dashboard.telling import told
 from rotator.domain.times import format_time
 from rotator.domain.tokens import Role
 
@@ -30,7 +31,7 @@ COLUMNS = ("at", "credential", "rotation", "seq", "kind", "action", "subject", "
 @needs(Role.VIEWER)
 def trail(request: Request, caller: Who, assembly: Now, credential: Of = "", before: Before = 0) -> HTMLResponse:
     """What happened, the newest first."""
-    name = seen(caller, assembly, credential.strip()) if credential.strip() else ""
+    name = told(caller, assembly, credential.strip()) if credential.strip() else ""
     found = page(assembly, caller.scope, credential=name, before=before, limit=LIMIT)
     return rendered(
         "trail.html", request, page=found, credential=name, before=before, now=assembly.clock.now(), most=OF_A_FILE
@@ -41,7 +42,7 @@ def trail(request: Request, caller: Who, assembly: Now, credential: Of = "", bef
 @needs(Role.VIEWER)
 def table(request: Request, caller: Who, assembly: Now, credential: Of = "") -> Response:
     """The newest events as a file; `rotator log export` has all of them."""
-    name = seen(caller, assembly, credential.strip()) if credential.strip() else ""
+    name = told(caller, assembly, credential.strip()) if credential.strip() else ""
     found = page(assembly, caller.scope, credential=name, limit=OF_A_FILE)
     return csv_file("trail.csv", lines(COLUMNS, _cells(found)))
 

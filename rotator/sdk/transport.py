@@ -6,13 +6,16 @@ a megabyte. The context trusts what the machine trusts, or the file that SSL_CER
 
 from __future__ import annotations
 
+import io
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol
+from http.client import HTTPResponse
+from socket import socket
+from typing import Any, Protocol
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -21,6 +24,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 MOST_CONNECTIONS = 64
 """Kept to one host: as many as a process has threads."""
 CHUNK = 65_536
+LEAST = 0.001
+"""Seconds: a socket that may wait for none does not wait at all, and says something else than that it is late."""
 
 _making = threading.Lock()
 
@@ -60,9 +65,9 @@ def exchange(
 ) -> Reply:
     """Send one request and read its answer of at most so many bytes.
 
-    `seconds` bounds connecting, each wait for the server, and the reading of the body. Raises `Unsent`, `Lost`.
+    `seconds` bounds all of it, however the answer drips, but for looking up a name and for a host of many addresses,
+    each of which may take so long; after that nothing is sent. Raises `Unsent`, `Lost`.
     """
-    deadline = time.monotonic() + seconds
     try:
         response = _pool(to).urlopen(
             method,
@@ -75,13 +80,13 @@ def exchange(
             preload_content=False,
             decode_content=False,
         )
-        return Reply(response.status, response.headers, _read(response, deadline, most, to.name))
+        return Reply(response.status, response.headers, _read(response, most, to.name))
     except HTTPError as error:
         problem = _problem(error, to.name)
     raise problem  # without urllib3's error, which may hold half an answer with a secret in it
 
 
-def _read(response: BaseHTTPResponse, deadline: float, most: int, host: str) -> bytes:
+def _read(response: BaseHTTPResponse, most: int, host: str) -> bytes:
     """The whole body; reading it to its end gives the connection back."""
     body = bytearray()
     try:
@@ -89,8 +94,6 @@ def _read(response: BaseHTTPResponse, deadline: float, most: int, host: str) -> 
             body += chunk
             if len(body) > most:
                 raise Lost(f"{host} answered more than {most} bytes")
-            if time.monotonic() > deadline:
-                raise Lost(f"{host} did not finish its answer in time")
     except BaseException:
         response.close()  # what is left of the answer must not meet the connection's next user
         raise
@@ -139,13 +142,71 @@ def _why(error: Exception) -> str:
 
 
 class _Connection(HTTPConnection):
+    """`timeout`: the seconds left of those that it was set to; each wait is told them anew."""
+
+    _until: float | None = None
+
+    @property
+    def timeout(self) -> float | None:
+        return None if self._until is None else max(self._until - time.monotonic(), LEAST)
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        self._until = None if seconds is None else time.monotonic() + seconds
+
     def connect(self) -> None:
         _connect(super().connect, self.timeout)
 
+    def _new_conn(self) -> socket:
+        made = super()._new_conn()
+        made.settimeout(self.timeout)  # for the handshake, too
+        return made
 
-class _TlsConnection(HTTPSConnection):
-    def connect(self) -> None:
-        _connect(super().connect, self.timeout)
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+        super().send(data)
+
+    def response_class(self, sock: socket, *args: Any, **more: Any) -> HTTPResponse:  # type: ignore[override]
+        return HTTPResponse(_Read(sock, self._until), *args, **more)  # type: ignore[arg-type] # asked for a file alone
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A socket, as far as an answer is read from it."""
+
+    sock: socket
+    until: float | None
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Arriving(self.sock, self.until))
+
+
+class _Arriving(io.RawIOBase):
+    """What arrives until then; a socket by itself begins to wait anew with each byte."""
+
+    def __init__(self, sock: socket, until: float | None) -> None:
+        self._sock, self._until = sock, until
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._until is not None:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class _Pool(HTTPConnectionPool):

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from rotator.adapters.observe import Quiet
 from rotator.app.assembly import Assembly
-from rotator.app.reloading import Unchanged
+from rotator.app.reloading import Applied, Unchanged
 from rotator.app.reloading_apart import NotRead, ReloadingApart
 from rotator.domain.failures import Permanent, Transient
 from rotator.testing.keyserver import Keyserver
@@ -90,23 +91,68 @@ Reloading._settle = away
 """
 
 
-def test_what_it_said_before_it_failed_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+ENDS = """
+import os, signal
+from rotator.app import approving
+
+def ended_after(put_in_force):
+    def ends(*words, **named):
+        put_in_force(*words, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ends
+
+approving.keep, approving.follow = ended_after(approving.keep), ended_after(approving.follow)
+"""
+
+
+@contextmanager
+def beginning_with(code: str) -> Iterator[None]:
+    """The other process runs this first."""
     begun = subprocess.Popen
 
-    def failing(command: list[str], **named: Any) -> Any:
-        return begun([FAILS + each if "main()" in each else each for each in command], **named)
+    def other(command: list[str], **named: Any) -> Any:
+        return begun([code + each if "main()" in each else each for each in command], **named)
 
-    heard: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", other)
+        yield
 
-    class Hears(Quiet):
-        def alert(self, action: str, subject: str, message: str) -> None:
-            heard.append(action)
 
-    reloading = ReloadingApart(scene.config, state=None)
-    with monkeypatch.context() as failed:
-        failed.setattr(subprocess, "Popen", failing)
-        with pytest.raises(Transient, match="the journal is away"):
-            reloading.begin(Hears())
-    assert heard == ["config approved"]
-    reloading.begin(Hears())
-    assert heard == ["config approved"]
+class Hears(Quiet):
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def alert(self, action: str, subject: str, message: str) -> None:
+        self.heard.append(action)
+
+
+def test_what_it_said_before_it_failed_is_told(scene: Scene) -> None:
+    reloading, told = ReloadingApart(scene.config, state=None), Hears()
+    with beginning_with(FAILS), pytest.raises(Transient, match="the journal is away"):
+        reloading.begin(told)
+    assert told.heard == ["config approved"]
+    reloading.begin(told)
+    assert told.heard == ["config approved"]
+
+
+def test_what_was_put_in_force_is_told_though_it_then_ended(scene: Scene) -> None:
+    told = Hears()
+    for said in ("config approved", "no longer rotated"):
+        with beginning_with(ENDS), pytest.raises(NotRead, match="ended before it had answered"):
+            ReloadingApart(scene.config, state=None).begin(told)
+        assert told.heard == [said]
+        told.heard.clear()
+        ReloadingApart(scene.config, state=None).begin(told)
+        assert told.heard == []
+        scene.rewrite(credentials={})
+
+
+def test_what_a_look_put_in_force_is_told_by_the_next_one_though_it_ended(scene: Scene) -> None:
+    reloading, told = ReloadingApart(scene.config, state=None), Hears()
+    with closing(Assembly(config=reloading.begin(told), observer=told)) as assembly:
+        told.heard.clear()
+        scene.rewrite(credentials={})
+        with beginning_with(ENDS), pytest.raises(NotRead):
+            reloading.look(assembly)
+        assert isinstance(reloading.look(assembly), Applied)
+    assert told.heard == ["no longer rotated"]

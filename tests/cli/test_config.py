@@ -291,9 +291,9 @@ def test_a_link_that_leads_elsewhere_now_is_another_file(serving: Serving) -> No
 
 
 def test_an_include_that_gains_a_file_is_noticed_and_its_credential_waits(serving: Serving) -> None:
+    (serving.scene.folder / "more").mkdir(mode=0o700)
     serving.scene.rewrite(include="more/*.yaml")
     serving.look()
-    (serving.scene.folder / "more").mkdir(mode=0o700)
     entry = json.loads(serving.scene.config.read_text())["credentials"][NAME]
     fresh = {**entry, "publish": [{**entry["publish"][0], "ref": "new.json"}], "principal": {"principal": "new"}}
     file = serving.scene.folder / "more" / "new.yaml"
@@ -305,6 +305,27 @@ def test_an_include_that_gains_a_file_is_noticed_and_its_credential_waits(servin
     assert set(serving.config.credentials) == {NAME}
     file.chmod(0o666)
     assert isinstance(serving.look(), Bad)
+
+
+def test_an_include_folder_that_vanishes_takes_no_credential_with_it(serving: Serving) -> None:
+    folder = serving.scene.folder / "more"
+    folder.mkdir(mode=0o700)
+    (folder / "all.yaml").touch(mode=0o600)
+    credentials = json.loads(serving.scene.config.read_text())["credentials"]
+    (folder / "all.yaml").write_text(json.dumps({"credentials": credentials}))
+    serving.scene.rewrite(include="more/*.yaml", credentials={})
+    serving.look()
+    assert serving.heard.since() == []
+    folder.rename(serving.scene.folder / "elsewhere")
+    assert isinstance(serving.look(), Bad)
+    assert set(serving.config.credentials) == {NAME}
+    assert serving.heard.since() == ["bad config"]
+    assert isinstance(serving.look(), Unchanged)
+    answer = serving.scene.say("check")
+    assert (answer.code, len(answer.err.splitlines())) == (2, 2)
+    (serving.scene.folder / "elsewhere").rename(folder)
+    assert isinstance(serving.look(), Unchanged)
+    assert serving.heard.since() == []
 
 
 def test_a_credential_that_is_gone_is_rotated_no_more_which_is_said(serving: Serving) -> None:

@@ -173,8 +173,19 @@ def test_an_include_folder_that_cannot_be_read_is_not_an_empty_one(
     assert error.hint.endswith(str(inside / "more"))
 
 
-def test_an_include_folder_that_is_not_there_holds_nothing(folder: Folder) -> None:
-    assert set(folder.load('include: ["more/*.yaml", "m*/*/x.yaml"]\n' + GOOD).credentials) == {"one", "two"}
+@pytest.mark.parametrize("pattern", ["more/*.yaml", "more/of/**/x.yaml", "file/*.yaml", "loop/*"])
+def test_an_include_folder_that_is_not_there_is_not_an_empty_one(pattern: str, folder: Folder) -> None:
+    folder.write("", "file")
+    (folder.path / "loop").symlink_to("loop")
+    error = folder.refusal(f'include: ["{pattern}"]\n{GOOD}')
+    assert_two_lines(error)
+    assert error.message.endswith(f"the folder of '{pattern}' is not there")
+
+
+@pytest.mark.parametrize("pattern", ["empty/*.yaml", "m*/*/x.yaml", "*.yml", "**/x.yaml"])
+def test_an_include_that_matches_nothing_where_it_looks_holds_nothing(pattern: str, folder: Folder) -> None:
+    (folder.path / "empty").mkdir()
+    assert set(folder.load(f'include: ["{pattern}"]\n' + GOOD).credentials) == {"one", "two"}
 
 
 def test_an_included_file_that_others_may_write_is_refused(folder: Folder) -> None:

@@ -138,11 +138,3 @@ def test_no_table_of_the_trail_holds_what_has_the_form_of_a_key(api: Api) -> Non
     api.assembly.journal.note(MINE, (held,), datetime.now(UTC))
     assert key[:20] not in api.call("GET", "/trail.csv").data.decode()
     assert key[:20] not in api.call("GET", "/trail").data.decode()
-
-
-def test_of_one_that_the_config_has_no_more_there_is_no_link_and_no_button(api: Api) -> None:
-    keyed(api, "gone-one", DAY, DAY, held=True, held_why="x", drift=("files:a",))
-    page = api.call("GET", "/", "operator").data.decode()
-    assert "gone-one" in page
-    assert "the config has it no more" in page
-    assert "/credentials/gone-one" not in page

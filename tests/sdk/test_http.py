@@ -402,6 +402,48 @@ def drip(connection: socket.socket) -> None:
         time.sleep(0.02)
 
 
+def in_drops(line: bytes, rest: bytes, whole: list[bytes]) -> Callable[[socket.socket], None]:
+    """Answer a line byte by byte, each of them long before a caller gives up that waits for one alone."""
+
+    def answer(connection: socket.socket) -> None:
+        for each in line:
+            time.sleep(0.02)
+            connection.sendall(bytes([each]))
+        whole.append(line)
+        connection.sendall(rest)
+
+    return answer
+
+
+IN_DROPS = {
+    "head": (b"HTTP/1.1 201 " + b"x" * 200, b"\r\nContent-Length: 2\r\n\r\n{}"),
+    "continue": (b"HTTP/1.1 100 Continue\r\n\r\n" * 8, reply(201, {})),
+    "chunk": (b"HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n2;" + b"x" * 200, b"\r\n{}\r\n0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("dripped", IN_DROPS.values(), ids=IN_DROPS)
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_nobody_waits_for_the_end_of_an_answer_that_comes_in_drops(
+    encrypted: bool,
+    dripped: tuple[bytes, bytes],
+    tls: ssl.SSLContext,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    transport._trusted.cache_clear()
+    whole: list[bytes] = []
+    try:
+        with Canned([in_drops(*dripped, whole)], tls if encrypted else None) as server:
+            with pytest.raises(Ambiguous, match="in time"):
+                mint(server, timedelta(milliseconds=500))
+            assert len(server.got) == 1
+    finally:
+        transport._trusted.cache_clear()
+    assert whole == []
+
+
 @pytest.mark.parametrize(("slow", "call"), [(hold, get), (hold, send), (hold, mint), (drip, mint)])
 def test_no_call_takes_longer_than_the_timeout(
     slow: Callable[[socket.socket], None], call: Callable[..., Answer]
