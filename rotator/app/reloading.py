@@ -263,15 +263,15 @@ class Reloading:
         """Whether a commit that was not looked at yet may approve what waits."""
         return bool(self.waiting) and known.signers and known.commit != (_head(self._path), known.read)
 
-    def _signed(self, whole: Whole, approved: Approved) -> Committed | None:
-        """The signed commit that approves the file as it is."""
+    def _signed(self, whole: Whole, approved: Approved) -> Committed | str:
+        """The signed commit that approves the file as it is; else why none does."""
         since = Committed.read(approved.commit)
         if since is None:
-            return None
+            return "what was approved last was in none"
         try:
             return signed_since(files_of(whole), _signers(approved), since)
-        except Permanent:
-            return None
+        except Permanent as failure:
+            return f"{failure.message} — {failure.hint}" if failure.hint else failure.message
 
     # -- what is in force ------------------------------------------------------------------------------------------
 
@@ -287,12 +287,12 @@ class Reloading:
         busy = _busy(assembly, given.tree, whole.tree)
         looked = (_head(self._path), digest(whole.document)) if _signers(given) else None
         found = _compared(given.tree, whole, busy)
-        commit = self._signed(whole, given) if found.to_approve and believed and looked is not None else None
-        if commit is not None:
+        commit = self._signed(whole, given) if found.to_approve and believed and looked is not None else ""
+        if isinstance(commit, Committed):
             found = _compared(whole.tree, whole, busy)
         if known is None:  # as in `_first`; at a look what was in force before it is known also after such an end
             self._say_what_is_gone(assembly, before, found.tree)
-        if commit is not None:
+        if isinstance(commit, Committed):
             changes = compare(given.tree, whole.tree)
             how = f"signed commit {commit.id}"
             approved = approving.keep(assembly, whole.tree, how, changes, expected=kept, commit=str(commit))
@@ -315,7 +315,7 @@ class Reloading:
             signers=bool(_signers(approved)),
             commit=looked,
         )
-        self._say_what_waits(assembly, found)
+        self._say_what_waits(assembly, found, uncommitted=commit if isinstance(commit, str) else "")
         if known is None or known.in_force != _digest(found.tree):
             if known is not None:
                 before = unsealed(known.text, assembly.installation.approvals_key()).tree
@@ -327,14 +327,16 @@ class Reloading:
 
     # -- what is said ----------------------------------------------------------------------------------------------
 
-    def _say_what_waits(self, assembly: Assembly, found: InForce) -> None:
+    def _say_what_waits(self, assembly: Assembly, found: InForce, *, uncommitted: str) -> None:
+        """`uncommitted`: why no commit approves it, where one could."""
         self._keep_what_waits(assembly, found)
         if not found.to_approve:
             self._told.pop("config waits", None)
-        elif self._is_new("config waits", repr(found.waiting)):
+        elif self._is_new("config waits", repr(found.waiting) + uncommitted):
             named = names_of([change for change in found.waiting if change.sensitive])
             why = f"; nothing else is in force either, for without this it would be no config: {found.because}"
             message = f"{named}{why if found.because else ''}; {SHOW}"
+            message += f"; no commit approves it: {uncommitted}" if uncommitted else ""
             assembly.told.alert("config waits", str(self._path), message)
 
     def _keep_what_waits(self, assembly: Assembly, found: InForce) -> None:

@@ -491,6 +491,10 @@ def test_a_signed_commit_approves_and_an_unsigned_one_does_not(in_git: tuple[Sce
     assert isinstance(serving.look(), Waiting)
     made.commit(on(2), {})
     assert not isinstance(serving.look(), Applied)
+    waits = [message for action, _, message in serving.heard.alerts if action == "config waits"]
+    whys = [message.partition("; no commit approves it: ")[2] for message in waits]
+    unsigned = f"commit {made.git('rev-parse', 'HEAD')[:12]} is not signed by one of approvals.signers — git commit -S"
+    assert whys == ["rotator.yaml is not as it is committed — commit it, signed", unsigned]
     commit = ops.commit(made, 3)
     assert isinstance(serving.look(), Applied)
     assert serving.url == EVIL
