@@ -88,7 +88,7 @@ class PublicKeys:
 def _fetch(url: str) -> dict[str, bytes]:
     deadline = Deadline(TIMEOUT)
     headers = {"Accept": "application/json"}
-    with fetched(url, deadline, timeout=TIMEOUT.total_seconds(), headers=headers) as answer:
+    with fetched(url, deadline, headers=headers) as answer:
         text = content_of(answer, deadline, "GitHub")
     keys = _keys_in(text[:LARGEST_KEYS])
     if not keys:

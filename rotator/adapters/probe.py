@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from rotator.domain.failures import Permanent, Transient
 from rotator.domain.keys import Probe, Verdict
 from rotator.domain.secret import Secret
+from rotator.exchanges import in_time
 
 MOST_BYTES = 65_536
 """Of an answer's body: its first character matters, and a word that a probe looks for in an error."""
@@ -30,6 +31,7 @@ class HttpProber:
     """Sends probes; a `Prober`. Used by many threads."""
 
     def __init__(self, timeout: timedelta) -> None:
+        """`timeout`: of a whole exchange."""
         self._timeout = timeout.total_seconds()
 
     def probe(self, probe: Probe, value: Secret) -> Verdict:
@@ -91,4 +93,4 @@ def _manager() -> PoolManager:
 @cache
 def _made() -> PoolManager:
     # one context for all: making one takes 43 ms
-    return PoolManager(num_pools=64, maxsize=64, ssl_context=ssl.create_default_context())
+    return in_time(PoolManager(num_pools=64, maxsize=64, ssl_context=ssl.create_default_context()))

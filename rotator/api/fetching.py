@@ -10,10 +10,9 @@ from http.client import HTTPException
 from typing import Final
 from urllib.parse import urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from rotator.app.cutting import Cut
+from rotator.exchanges import Connection, TlsConnection
 
 LARGEST: Final = 256 * 1024
 FAILED: Final = (HTTPError, HTTPException, OSError, ValueError, RecursionError)
@@ -25,31 +24,27 @@ def fetched(
 ) -> tuple[int, bytes]:
     """Its status and body, within so many seconds; where it leads elsewhere, that is not followed. Raises `FAILED`.
 
-    Each time by a connection of its own, whose socket is shut at the end of the time.
+    Each time by a connection of its own.
     """
     parts = urlsplit(url)
     connection = _connection(parts.scheme, parts.hostname or "", parts.port, seconds)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with Cut(seconds, lambda: connection.sock) as cut:
-        try:
-            connection.connect()
-            cut.holds(connection.sock)
-            connection.request(method, target, body=body, headers=headers or {}, preload_content=False)
-            with closing(connection.getresponse()) as response:  # it may be what has the socket by now
-                data = bytearray()
-                while piece := response.read1(LARGEST + 1, decode_content=True):
-                    data += piece
-                    if len(data) > LARGEST:
-                        raise ValueError("more than there may be")
-        finally:
-            connection.close()
+    with closing(connection):
+        connection.connect()
+        connection.request(method, target, body=body, headers=headers or {}, preload_content=False)
+        with closing(connection.getresponse()) as response:  # it may be what has the socket by now
+            data = bytearray()
+            while piece := response.read1(LARGEST + 1, decode_content=True):
+                data += piece
+                if len(data) > LARGEST:
+                    raise ValueError("more than there may be")
     return response.status, bytes(data)
 
 
-def _connection(scheme: str, host: str, port: int | None, seconds: float) -> HTTPConnection:
+def _connection(scheme: str, host: str, port: int | None, seconds: float) -> Connection:
     if scheme == "http":
-        return HTTPConnection(host, port or 80, timeout=seconds)
-    return HTTPSConnection(host, port or 443, timeout=seconds, ssl_context=_trusted())
+        return Connection(host, port or 80, timeout=seconds)
+    return TlsConnection(host, port or 443, timeout=seconds, ssl_context=_trusted())
 
 
 @cache

@@ -6,26 +6,21 @@ a megabyte. The context trusts what the machine trusts, or the file that SSL_CER
 
 from __future__ import annotations
 
-import io
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPResponse
-from socket import socket
-from typing import Any, Protocol
+from typing import Protocol
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
+
+from rotator.exchanges import Connection, Pool, TlsConnection, TlsPool
 
 MOST_CONNECTIONS = 64
 """Kept to one host: as many as a process has threads."""
 CHUNK = 65_536
-LEAST = 0.001
-"""Seconds: a socket that may wait for none does not wait at all, and says something else than that it is late."""
 
 _making = threading.Lock()
 
@@ -115,20 +110,6 @@ class _NotConnected(HTTPError):
     """While a connection is made nothing has been sent yet, whatever goes wrong."""
 
 
-def _connect(connect: Callable[[], None], seconds: float | None) -> None:
-    began = time.monotonic()
-    try:
-        connect()
-    except (HTTPError, OSError) as error:
-        why = _why(error)
-    else:
-        # looking up a name heeds no timeout, and a request must not be sent when its time is over
-        if seconds is None or time.monotonic() - began <= seconds:
-            return
-        why = "did not accept a connection in time"
-    raise _NotConnected(why)
-
-
 def _why(error: Exception) -> str:
     if isinstance(error, NameResolutionError):
         return "has no address"
@@ -141,79 +122,26 @@ def _why(error: Exception) -> str:
     return "cannot be reached"
 
 
-class _Connection(HTTPConnection):
-    """`timeout`: the seconds left of those that it was set to; each wait is told them anew."""
-
-    _until: float | None = None
-
-    @property
-    def timeout(self) -> float | None:
-        return None if self._until is None else max(self._until - time.monotonic(), LEAST)
-
-    @timeout.setter
-    def timeout(self, seconds: float | None) -> None:
-        self._until = None if seconds is None else time.monotonic() + seconds
-
+class _Connection(Connection):
     def connect(self) -> None:
-        _connect(super().connect, self.timeout)
-
-    def _new_conn(self) -> socket:
-        made = super()._new_conn()
-        made.settimeout(self.timeout)  # for the handshake, too
-        return made
-
-    def send(self, data: Any) -> None:
-        if self.sock is not None:
-            self.sock.settimeout(self.timeout)
-        super().send(data)
-
-    def response_class(self, sock: socket, *args: Any, **more: Any) -> HTTPResponse:  # type: ignore[override]
-        return HTTPResponse(_Read(sock, self._until), *args, **more)  # type: ignore[arg-type] # asked for a file alone
+        try:
+            super().connect()
+        except (HTTPError, OSError) as error:
+            why = _why(error)
+        else:
+            return
+        raise _NotConnected(why)
 
 
-class _TlsConnection(_Connection, HTTPSConnection):
+class _TlsConnection(_Connection, TlsConnection):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A socket, as far as an answer is read from it."""
-
-    sock: socket
-    until: float | None
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Arriving(self.sock, self.until))
-
-
-class _Arriving(io.RawIOBase):
-    """What arrives until then; a socket by itself begins to wait anew with each byte."""
-
-    def __init__(self, sock: socket, until: float | None) -> None:
-        self._sock, self._until = sock, until
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._until is not None:
-            left = self._until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Pool(HTTPConnectionPool):
+class _Pool(Pool):
     ConnectionCls = _Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(TlsPool):
     ConnectionCls = _TlsConnection
 
 

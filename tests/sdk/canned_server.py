@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,33 @@ def reply(status: int, body: Any = None, *, headers: Mapping[str, str] | None = 
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Type: {kind}", f"Content-Length: {len(content)}"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+def in_drops(at_once: bytes, line: bytes, rest: bytes, whole: list[bytes]) -> Callable[[socket.socket], None]:
+    """Answer a line byte by byte, each of them long before a caller gives up that waits for one alone.
+
+    `whole` gets the line when all of it was taken.
+    """
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(at_once)
+        for each in line:
+            time.sleep(0.02)
+            connection.sendall(bytes([each]))
+        whole.append(line)
+        connection.sendall(rest)
+
+    return answer
+
+
+IN_DROPS = {
+    "status": (b"", b"HTTP/1.1 201 " + b"x" * 200, b"\r\nContent-Length: 2\r\n\r\n{}"),
+    "header": (b"HTTP/1.1 200 Fine\r\n", b"X-Long: " + b"x" * 200, b"\r\nContent-Length: 2\r\n\r\n{}"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 8, reply(201, {})),
+    "chunk": (b"HTTP/1.1 200 Fine\r\nTransfer-Encoding: chunked\r\n\r\n2", b";" + b"x" * 200, b"\r\n{}\r\n0\r\n\r\n"),
+    "body": (b"HTTP/1.1 200 Fine\r\nContent-Length: 202\r\n\r\n", b"{" + b" " * 200, b"}"),
+}
+"""What a server may let drip: what comes before, that, and the rest."""
 
 
 @dataclass

@@ -33,7 +33,7 @@ from rotator.sdk.http import (
     header,
     path,
 )
-from tests.sdk.canned_server import Canned, Reply, reply
+from tests.sdk.canned_server import IN_DROPS, Canned, Reply, in_drops, reply
 from tests.servers.process import reserved_port
 
 ADMIN = "admin-secret-0123456789"
@@ -402,31 +402,11 @@ def drip(connection: socket.socket) -> None:
         time.sleep(0.02)
 
 
-def in_drops(line: bytes, rest: bytes, whole: list[bytes]) -> Callable[[socket.socket], None]:
-    """Answer a line byte by byte, each of them long before a caller gives up that waits for one alone."""
-
-    def answer(connection: socket.socket) -> None:
-        for each in line:
-            time.sleep(0.02)
-            connection.sendall(bytes([each]))
-        whole.append(line)
-        connection.sendall(rest)
-
-    return answer
-
-
-IN_DROPS = {
-    "head": (b"HTTP/1.1 201 " + b"x" * 200, b"\r\nContent-Length: 2\r\n\r\n{}"),
-    "continue": (b"HTTP/1.1 100 Continue\r\n\r\n" * 8, reply(201, {})),
-    "chunk": (b"HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n2;" + b"x" * 200, b"\r\n{}\r\n0\r\n\r\n"),
-}
-
-
 @pytest.mark.parametrize("dripped", IN_DROPS.values(), ids=IN_DROPS)
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_nobody_waits_for_the_end_of_an_answer_that_comes_in_drops(
     encrypted: bool,
-    dripped: tuple[bytes, bytes],
+    dripped: tuple[bytes, bytes, bytes],
     tls: ssl.SSLContext,
     certificate: Path,
     monkeypatch: pytest.MonkeyPatch,

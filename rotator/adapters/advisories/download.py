@@ -15,8 +15,6 @@ from rotator.domain.failures import Permanent, Transient
 
 MOST_BYTES = 1024**3
 LONGEST = timedelta(minutes=15)
-SILENCE = 30.0
-"""Seconds without a byte."""
 CHUNK = 1 << 20
 
 
@@ -51,9 +49,7 @@ def downloaded(url: str, keep: Path | None = None) -> Iterator[Path]:
 
 def _write(url: str, write: Callable[[bytes], object]) -> None:
     deadline, taken = Deadline(LONGEST), 0
-    with fetched(
-        url, deadline, timeout=SILENCE, headers={"Accept": "application/zip, application/octet-stream"}
-    ) as answer:
+    with fetched(url, deadline, headers={"Accept": "application/zip, application/octet-stream"}) as answer:
         promised = answer.headers.get("Content-Length", "")
         if promised.isdecimal() and int(promised[:12]) > MOST_BYTES:
             raise Permanent(f"the feed is larger than {MOST_BYTES >> 30} GB", "is it a feed of advisories?")

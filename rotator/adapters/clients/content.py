@@ -36,13 +36,19 @@ def content_of(response: Any, deadline: Deadline, where: str) -> bytes:
 def whole_answers() -> Any:
     """An adapter for sessions of requests, which would read an answer for ever; imports requests.
 
-    A request's timeout is urllib3's, with a total, and goes for the answer's body, too.
+    A request's timeout is urllib3's, with a total, and goes for the whole exchange.
     """
     from requests import exceptions
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+    from rotator.exchanges import in_time
+
     class Whole(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **given: Any) -> None:
+            super().init_poolmanager(*args, **given)
+            in_time(self.poolmanager)
+
         def send(self, request: Any, **given: Any) -> Any:  # type: ignore[override] # a session gives names
             where = urlsplit(request.url).netloc
             deadline = Deadline(timedelta(seconds=given["timeout"].total))

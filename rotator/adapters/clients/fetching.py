@@ -16,9 +16,12 @@ from urllib3.exceptions import HTTPError
 
 from rotator.adapters.clients.deadline import Deadline
 from rotator.domain.failures import Denied, Permanent, Transient
+from rotator.exchanges import in_time
 
 MOST_REDIRECTS = 3
 MOST_OF_A_REFUSAL = 65_536
+SILENCE = 30.0
+"""Seconds without a byte."""
 LONGEST_WAIT = timedelta(minutes=10)
 """Of what a server may ask to wait, so much is believed."""
 
@@ -42,14 +45,14 @@ def checked(url: str) -> str:
 
 
 @contextmanager
-def fetched(url: str, deadline: Deadline, *, timeout: float, headers: Mapping[str, str]) -> Iterator[BaseHTTPResponse]:
-    """The answer with status 200, its body not read yet; redirects within the host are followed.
+def fetched(url: str, deadline: Deadline, *, headers: Mapping[str, str]) -> Iterator[BaseHTTPResponse]:
+    """The answer with status 200, its body not read yet; redirects within the host are followed. All ends in time.
 
     Raises `Permanent`, `Denied` (401, 403) and `Transient`, the latter also for what urllib3 raises within the block.
     """
     where = urlsplit(checked(url)).hostname or ""
     try:
-        answer = _followed(url, deadline, timeout, headers)
+        answer = _followed(url, deadline, headers)
         try:
             yield answer
         finally:
@@ -61,7 +64,7 @@ def fetched(url: str, deadline: Deadline, *, timeout: float, headers: Mapping[st
     raise Transient(f"{where} gave no whole answer ({kind})", "is there a network? try again later")
 
 
-def _followed(url: str, deadline: Deadline, timeout: float, headers: Mapping[str, str]) -> BaseHTTPResponse:
+def _followed(url: str, deadline: Deadline, headers: Mapping[str, str]) -> BaseHTTPResponse:
     """The answer behind redirects within the host. The caller closes it."""
     where = urlsplit(url).hostname or ""
     for _ in range(MOST_REDIRECTS + 1):
@@ -69,7 +72,7 @@ def _followed(url: str, deadline: Deadline, timeout: float, headers: Mapping[str
             "GET",
             url,
             headers={"User-Agent": "rotator", **headers},
-            timeout=Timeout(total=min(timeout, deadline.remaining(where))),
+            timeout=Timeout(connect=SILENCE, total=deadline.remaining(where)),
             retries=False,
             redirect=False,
             preload_content=False,
@@ -130,4 +133,4 @@ def _manager() -> PoolManager:
 
 @cache
 def _made() -> PoolManager:
-    return PoolManager(num_pools=4, maxsize=16, ssl_context=ssl.create_default_context())
+    return in_time(PoolManager(num_pools=4, maxsize=16, ssl_context=ssl.create_default_context()), silence=SILENCE)

@@ -12,19 +12,18 @@ import hmac
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import cache
 from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
-from rotator.adapters.clients.cutting import Cut
 from rotator.domain.address import is_here
 from rotator.domain.failures import Failure, Permanent, Transient
 from rotator.domain.settings import SettingsError
+from rotator.exchanges import Connection, TlsConnection
 
 PREFIX = "whsec_"
 LONGEST_ANSWER = 16_384
@@ -93,22 +92,18 @@ class Endpoint:
     def _post(self, content: bytes, headers: dict[str, str]) -> tuple[int, str, str]:
         connection = self._connection()
         path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        with Cut(self._timeout, lambda: connection.sock) as cut:
-            try:
-                connection.connect()
-                cut.holds(connection.sock)
-                connection.request("POST", path, body=content, headers=headers, preload_content=False)
-                response = connection.getresponse()
+        with closing(connection):
+            connection.connect()
+            connection.request("POST", path, body=content, headers=headers, preload_content=False)
+            with closing(connection.getresponse()) as response:  # it may be what has the socket by now
                 answer = response.read(LONGEST_ANSWER, decode_content=False)
-            finally:
-                connection.close()
         return response.status, response.headers.get("Retry-After", ""), answer.decode(errors="replace")
 
-    def _connection(self) -> HTTPConnection:
+    def _connection(self) -> Connection:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme == "http":
-            return HTTPConnection(host, port or 80, timeout=self._timeout)
-        return HTTPSConnection(host, port or 443, timeout=self._timeout, ssl_context=_context(self._ca))
+            return Connection(host, port or 80, timeout=self._timeout)
+        return TlsConnection(host, port or 443, timeout=self._timeout, ssl_context=_context(self._ca))
 
 
 @cache

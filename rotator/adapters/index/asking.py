@@ -83,5 +83,5 @@ class Index:
 
     def _once(self, url: str, accept: str) -> bytes:
         deadline = Deadline(TIMEOUT)
-        with fetched(url, deadline, timeout=TIMEOUT.total_seconds(), headers={"Accept": accept}) as answer:
+        with fetched(url, deadline, headers={"Accept": accept}) as answer:
             return content_of(answer, deadline, "the index")

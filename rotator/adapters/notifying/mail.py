@@ -9,19 +9,22 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import partial
+from typing import Any
 
-from rotator.adapters.clients.cutting import Cut
 from rotator.adapters.notifying.partly import Partly
 from rotator.adapters.notifying.texts import identity, plain, title
 from rotator.domain.failures import Denied, Failure, Permanent, Transient
 from rotator.domain.notices import Notice
+from rotator.exchanges import arriving, seconds_until
 
 STARTTLS, IMPLICIT = "starttls", "implicit"
 
@@ -85,19 +88,16 @@ class MailSender:
     def _send(self, mail: EmailMessage, password: str | None) -> None:
         server = self._server
         context = ssl.create_default_context(cafile=server.ca) if server.tls in (STARTTLS, IMPLICIT) else None
-        client: smtplib.SMTP
+        client: _InTime
         # else it would ask the name service who we are, and wait for that without a bound
         name = socket.gethostname() or "localhost"
         if server.tls == IMPLICIT:
-            client = smtplib.SMTP_SSL(timeout=self._timeout, context=context, local_hostname=name)
+            client = _Encrypted(timeout=self._timeout, context=context, local_hostname=name)
         else:
-            client = smtplib.SMTP(timeout=self._timeout, local_hostname=name)
+            client = _InTime(timeout=self._timeout, local_hostname=name)
         client._host = server.host  # type: ignore[attr-defined] # the name that its certificate must have
-        with Cut(self._timeout, lambda: getattr(client, "sock", None)):
-            try:
-                self._talk(client, mail, context, password)
-            finally:
-                client.close()
+        with closing(client):
+            self._talk(client, mail, context, password)
 
     def _talk(
         self, client: smtplib.SMTP, mail: EmailMessage, context: ssl.SSLContext | None, password: str | None
@@ -118,6 +118,41 @@ class MailSender:
             who = f"{len(refused)} of {len(self._to)}"
             raise Partly(f"{server.host} does not take mail for {who} addresses", "look at to:")
         _quietly(client.quit)
+
+
+class _InTime(smtplib.SMTP):
+    """`timeout`: the seconds left of those that it was made with, for all that is said, however the answers drip."""
+
+    @property
+    def timeout(self) -> float:
+        return seconds_until(self._until)
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def _get_socket(self, *args: Any) -> socket.socket:
+        made: socket.socket = super()._get_socket(*args)  # type: ignore[misc] # where it connects
+        made.settimeout(self.timeout)  # for a handshake
+        return made
+
+    def send(self, s: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        sock = self.sock
+        if sock is not None and self.file is None:
+            self.file = arriving(sock, self._until)
+        answer = super().getreply()
+        if sock is not None:
+            sock.settimeout(self.timeout)  # for a handshake that may follow
+        return answer
+
+
+class _Encrypted(smtplib.SMTP_SSL, _InTime):
+    pass
 
 
 def _quietly(end: Callable[[], object]) -> None:

@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from rotator.adapters.clients.deadline import Deadline
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
+from rotator.exchanges import in_time
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of one answer: a list of all variables of a project may be long."""
@@ -197,5 +198,5 @@ def _manager() -> PoolManager:
 
 @cache
 def _made() -> PoolManager:
-    # one context for all: making one takes 43 ms
-    return PoolManager(num_pools=CONNECTIONS, maxsize=CONNECTIONS, ssl_context=ssl.create_default_context())
+    context = ssl.create_default_context()  # one for all: making one takes 43 ms
+    return in_time(PoolManager(num_pools=CONNECTIONS, maxsize=CONNECTIONS, ssl_context=context))

@@ -120,13 +120,13 @@ class KubernetesClient:
 
 
 def _pool(server: Server) -> Any:
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+    from rotator.exchanges import Pool, TlsPool
 
     parts = urlsplit(server.address)
     assert parts.hostname is not None
     if parts.scheme == "http":
-        return HTTPConnectionPool(parts.hostname, parts.port, maxsize=CONNECTIONS)
-    return HTTPSConnectionPool(
+        return Pool(parts.hostname, parts.port, maxsize=CONNECTIONS)
+    return TlsPool(
         parts.hostname,
         parts.port or 443,
         maxsize=CONNECTIONS,

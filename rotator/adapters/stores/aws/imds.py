@@ -45,17 +45,21 @@ class Imds:
         return refused_keys(need, where, "look at the instance's role: its sessions may have been revoked")
 
     def _ask(self, method: str, path: str, headers: dict[str, str], deadline: Deadline) -> str:
-        import http.client
+        from http.client import HTTPException
+
+        from urllib3.exceptions import HTTPError
+
+        from rotator.exchanges import Connection, TlsConnection
 
         where = f"the instance metadata service at {self._address}"
         parts = urlsplit(self._address)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = TlsConnection if parts.scheme == "https" else Connection
         connection = kind(parts.hostname or "", parts.port, timeout=deadline.remaining(where))
         try:
-            connection.request(method, path, headers=headers)
+            connection.request(method, path, headers=headers, preload_content=False)
             answer = connection.getresponse()
             status, text = answer.status, answer.read(LARGEST).decode(errors="replace")
-        except (OSError, http.client.HTTPException):
+        except (OSError, HTTPError, HTTPException):
             status, text = 0, ""
         finally:
             connection.close()

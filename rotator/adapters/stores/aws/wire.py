@@ -180,8 +180,10 @@ class _Only:
 def _pool(ca: Path | None) -> Any:
     from urllib3 import PoolManager
 
+    from rotator.exchanges import in_time
+
     try:
         context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError):
         raise Permanent(f"{ca} holds no certificate that can be read", "set `ca` to a file in PEM form") from None
-    return PoolManager(num_pools=8, maxsize=CONNECTIONS, ssl_context=context)
+    return in_time(PoolManager(num_pools=8, maxsize=CONNECTIONS, ssl_context=context))
