@@ -146,9 +146,9 @@ def test_where_the_admin_key_dies_no_key_of_his_lives_at_an_exclusive_principal(
 def test_what_he_mints_where_a_rotation_is_done_already_dies_too(scene: Scene, keyserver: Keyserver) -> None:
     stolen = managed(scene, keyserver)
     policies = json.loads(scene.config.read_text())["policies"]
-    scene.rewrite(policies={**policies, "slow": {**policies["quick"], "compromise_grace": "12s"}})
+    scene.rewrite(policies={**policies, "slow": {**policies["quick"], "compromise_grace": "25s"}})
     scene.credential(ADMIN, policy="slow")  # so the stolen key works on when all the others are done
-    with at_work(Thief(keyserver.url, stolen, (NAME, "second"), rests=8)) as thief:
+    with at_work(Thief(keyserver.url, stolen, (NAME, "second"), rests=20)) as thief:
         answer = scene.run("rotate", "--all", *GO, "--contained", timeout=240)
     assert thief.shut_out
     assert not living(keyserver, thief), answer.out + answer.err

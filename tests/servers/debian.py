@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from tests.servers import Unavailable
@@ -62,9 +63,15 @@ def surroundings(program: Path) -> dict[str, str]:
     """The variables with which a program finds what it needs: paths of programs and libraries."""
     if not program.is_relative_to(FOLDER):
         return {"PATH": os.defpath + ":/usr/sbin:/sbin"}
-    libraries = ":".join(str(each) for place in ("usr/lib", "lib") for each in FOLDER.glob(f"{place}/*-linux-*"))
     programs = ":".join(str(FOLDER / place) for place in PLACES)
-    return {"PATH": f"{programs}:{os.defpath}:/usr/sbin:/sbin", "LD_LIBRARY_PATH": libraries}
+    return {"PATH": f"{programs}:{os.defpath}:/usr/sbin:/sbin", "LD_LIBRARY_PATH": ":".join(map(str, _libraries()))}
+
+
+@cache
+def _libraries() -> tuple[Path, ...]:
+    """Where the unpacked ones are: some name a folder of their own, which they would look for in the system."""
+    places = [each for place in ("usr/lib", "lib") for each in FOLDER.glob(f"{place}/*-linux-*")]
+    return (*places, *sorted({each.parent for place in places for each in place.glob("*/*.so*")}))
 
 
 def home(program: Path) -> Path:

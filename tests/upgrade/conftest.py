@@ -1,4 +1,4 @@
-"""The two wheels, built once per test process."""
+"""The wheels, each built once per test process."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def older_wheel(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 def newer_wheel(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The wheel of this tree."""
     return wheels.newer(tmp_path_factory.mktemp("newer"))
+
+
+@pytest.fixture(scope="session")
+def coming_wheel(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The wheel of a version that may come after this tree's."""
+    return wheels.coming(tmp_path_factory.mktemp("coming"))
 
 
 @pytest.fixture

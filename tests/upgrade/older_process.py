@@ -1,6 +1,6 @@
 """Run by the older wheel's interpreter: rotations that stop, each where it is told, until all stand and it is killed.
 
-    python older_process.py CONFIG POINTS
+    python older_process.py CONFIG POINTS INCIDENT
 
 `POINTS` is a JSON object by credential: `{"mode": …, "reason": …, "phase": P}` stops at the beginning of a phase,
 `{…, "effect": N, "where": W}` before or after an effect. It knows the older rotator only, and nothing of the tests.
@@ -22,7 +22,9 @@ from typing import Any
 from rotator.app.adopting import adopt
 from rotator.app.assembly import Assembly
 from rotator.app.configs import load_config
+from rotator.app.incidents import remember
 from rotator.app.running import Run
+from rotator.domain.incidents import Incident
 from rotator.domain.records import Verb
 from rotator.domain.rotation import Mode, Phase
 from rotator.engine import saga, starting, worker
@@ -102,10 +104,12 @@ class Stops:
 
 def main() -> int:
     """Never returns by itself but where something was not reached."""
-    points = json.loads(Path(sys.argv[2]).read_text())
+    points, incident = json.loads(Path(sys.argv[2]).read_text()), sys.argv[3]
     assembly = Assembly(config=load_config(Path(sys.argv[1])))
     journal = assembly.journal
     ports = (journal, assembly.ids, assembly.clock)
+    stolen = tuple(name for name, point in points.items() if incident in point["reason"])
+    remember(journal, Incident(id=incident, opened_at=assembly.clock.now(), names=stolen, reason="a bad package"))
     for name, point in points.items():
         spec = assembly.config.credentials[name]
         if journal.credential(name).current is None:

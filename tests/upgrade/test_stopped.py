@@ -31,11 +31,12 @@ PHASES = {
 }
 MODES = {"due": "scheduled", "back": "manual", "stolen": "contain_first"}
 STUCK = "stolen-stuck"
+INCIDENT = "inc-20261126-0decaf"
 SEED = int(os.environ.get("ROTATOR_SEED", "20261126"))
 SAMPLE = 8
 
 
-def _points(incident: str, effects: int) -> dict[str, dict[str, Any]]:
+def _points(effects: int) -> dict[str, dict[str, Any]]:
     """Where each credential's rotation is stopped, by its name: every phase, and around so many of the effects."""
     points: dict[str, dict[str, Any]] = {}
     for kind, phases in PHASES.items():
@@ -50,7 +51,7 @@ def _points(incident: str, effects: int) -> dict[str, dict[str, Any]]:
         kind = name.partition("-")[0]
         point["mode"] = MODES[kind]
         point["back"] = kind == "back"
-        point["reason"] = f"compromise: {incident}" if kind == "stolen" else "a test"
+        point["reason"] = f"compromise: {INCIDENT}" if kind == "stolen" else "a test"
     return points
 
 
@@ -64,21 +65,24 @@ def test_what_the_older_wheel_began_the_newer_one_finishes(
     older_wheel: Installed, newer_wheel: Installed, upgraded: Making, effects: int
 ) -> None:
     old, new = older_wheel, newer_wheel
-    names = tuple(_points("", effects))
+    names = tuple(_points(effects))
     stolen = [name for name in names if name.startswith("stolen")]
     installation = upgraded(*names)
     _configure(installation, names)
     before = installation.scene.published(STUCK)
-    incident = _stop_everywhere(installation, old, stolen, effects)
+    _stop_everywhere(installation, old, effects)
     assert installation.schema == OLDER_SCHEMA
     with installation.serving(new) as daemon:
         assert installation.schema == HEAD
+        assert [line["subject"] for line in daemon.lines if line.get("action") == "config approved"] == [
+            str(installation.scene.config)
+        ]
         installation.scene.publish(before, STUCK)
         assert installation.scene.say("resume", STUCK).code == 0
         eventually(lambda: installation.open == 0, 120)
         assert daemon.end(signal.SIGTERM) == 0
     _nothing_is_lost(installation, names)
-    _evidence_holds(installation, new, incident, stolen)
+    _evidence_holds(installation, new, stolen)
 
 
 def _configure(installation: Upgraded, names: tuple[str, ...]) -> None:
@@ -91,22 +95,17 @@ def _configure(installation: Upgraded, names: tuple[str, ...]) -> None:
             installation.scene.credential(name, policy="slow")
 
 
-def _stop_everywhere(installation: Upgraded, old: Installed, stolen: list[str], effects: int) -> str:
-    """The incident that the older one opened."""
+def _stop_everywhere(installation: Upgraded, old: Installed, effects: int) -> None:
+    """The older one opens an incident, too."""
     scene = installation.scene
     assert installation.run(old, "adopt", STUCK).code == 0
-    opened = installation.run(old, "incident", "open", *stolen)
-    assert opened.code == 0, opened
-    incident = next(word.strip(":,;`") for word in opened.out.split() if word.startswith("inc-"))
     scene.publish("a colleague's own value", STUCK)
     file = scene.folder / "points.json"
-    file.write_text(json.dumps(_points(incident, effects)))
-    done = subprocess.run(
-        [old.python, VICTIM, str(scene.config), str(file)], capture_output=True, text=True, timeout=200, check=False
-    )
+    file.write_text(json.dumps(_points(effects)))
+    command = [old.python, VICTIM, str(scene.config), str(file), INCIDENT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert json.loads(done.stdout)["missing"] == [], done.stdout
-    return incident
 
 
 def _rows(installation: Upgraded) -> dict[str, dict[str, Any]]:
@@ -131,17 +130,17 @@ def _nothing_is_lost(installation: Upgraded, names: tuple[str, ...]) -> None:
         assert row["old_keys"], row
 
 
-def _evidence_holds(installation: Upgraded, new: Installed, incident: str, stolen: list[str]) -> None:
+def _evidence_holds(installation: Upgraded, new: Installed, stolen: list[str]) -> None:
     """The trail is one chain over both wheels, and what was exposed is proven dead in a sealed file."""
     say = installation.scene.say  # what the newer wheel has, in this process
     assert say("log", "verify").code == 0
-    words = ("--incident", incident, "--assume-compromise", "--contained", "--yes")
+    words = ("--incident", INCIDENT, "--assume-compromise", "--contained", "--yes")
     ended = installation.run(new, *words, script="rotate")  # what is done stays; what was never looked at is looked at
     assert ended.code == 0, ended
-    verified = say("incident", "verify", incident)
+    verified = say("incident", "verify", INCIDENT)
     assert verified.code == 0, verified
     assert f"{len(stolen)} of {len(stolen)} credentials proven now" in verified.out
     file = str(installation.scene.folder / "evidence.json")
-    assert say("incident", "report", incident, "--json", file).code == 0
+    assert say("incident", "report", INCIDENT, "--json", file).code == 0
     key = say("incident", "key").out.split()[-1]
     assert say("incident", "check", file, "--key", key).code == 0

@@ -1,4 +1,4 @@
-"""Two installations of the rotator: the wheel of this tree, and one of an earlier commit, each in an environment.
+"""Installations of the rotator: the wheel of this tree, one of an earlier commit, and one of a version that may come.
 
 What both need of other people's packages is what the tests' own environment has: it is shared.
 """
@@ -6,6 +6,7 @@ What both need of other people's packages is what the tests' own environment has
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -14,13 +15,29 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from rotator.adapters.journal.version import HEAD
 from tests.servers import Unavailable, started
 
 ROOT = Path(__file__).parents[2]
-OLDER = "c62a6dc5f894a8e46433a3914fbb87409305da11"
-"""The last commit of the main line that knows the journal's schema 0008; it has `rotator daemon`."""
-OLDER_SCHEMA = "0008"
+OLDER = "df6e2f923a7a0cd15d26c57073f19edd47f5d9b6"
+"""The last commit of the main line that knows the journal's schema 0007; it has no `rotator daemon` yet."""
+OLDER_SCHEMA = "0007"
+COMING_SCHEMA = f"{int(HEAD) + 1:04}"
 NAME = "older wheel"
+MIGRATION = f'''"""What a later version needs besides."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{COMING_SCHEMA}"
+down_revision = "{HEAD}"
+
+
+def upgrade() -> None:
+    """Add a table."""
+    op.create_table("later", sa.Column("number", sa.Integer, primary_key=True))
+'''
+NOT_BUILT = (".*", "__pycache__", "build", "dist", "tests", "docs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,18 @@ def older(scratch: Path) -> Installed:
 def newer(scratch: Path) -> Installed:
     """From this tree as it is."""
     return _installed(ROOT, scratch)
+
+
+def coming(scratch: Path) -> Installed:
+    """From this tree with one migration more, which only adds: there is nothing else that a next version must have."""
+    source = scratch / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NOT_BUILT))
+    journal = source / "rotator" / "adapters" / "journal"
+    (journal / "migrations" / "versions" / f"v{COMING_SCHEMA}_later.py").write_text(MIGRATION)
+    known = (journal / "version.py").read_text()
+    assert f'"{HEAD}")' in known
+    (journal / "version.py").write_text(known.replace(f'"{HEAD}")', f'"{HEAD}", "{COMING_SCHEMA}")', 1))
+    return _installed(source, scratch)
 
 
 def _installed(source: Path, scratch: Path) -> Installed:
