@@ -19,7 +19,7 @@ from rotator.engine import starting
 from rotator.engine.worker import Worker
 from rotator.ports import Change
 from rotator.testing.keyserver import Behaviour, Keyserver
-from tests.cli.scene import NAME, make
+from tests.cli.scene import NAME, SHORT, make
 
 PATIENCE = 20
 """Seconds."""
@@ -32,6 +32,7 @@ def test_a_defect_is_told_without_its_text_and_forgotten_when_it_passes(
 ) -> None:
     with Keyserver(Behaviour()) as keyserver:
         scene = make(tmp_path, keyserver)
+        scene.lease(SHORT)  # for so long is it out of hand
         scene.run("adopt", NAME)
         assembly = Assembly(config=load_config(scene.config))
         spec = assembly.config.credentials[NAME]

@@ -85,6 +85,7 @@ def test_where_the_trail_was_refused_every_command_says_so_and_none_calls_it_cle
 
 
 def test_without_waiting_nobody_looked_and_nothing_is_complete(scene: Scene) -> None:
+    scene.lease(SHORT)
     answer = scene.say("rotate", NAME, *GO, "--no-wait")
     assert answer.code == 3
     assert "nobody looked for foreign keys: the same command without --no-wait" in answer.out
@@ -98,6 +99,7 @@ def test_without_waiting_outside_of_an_emergency_nothing_is_said_of_foreign_keys
 
 
 def test_a_later_run_that_does_not_look_keeps_what_an_earlier_one_saw(scene: Scene) -> None:
+    scene.lease(SHORT)
     words = ("rotate", NAME, "--assume-compromise", "--not-contained", "--yes")
     key_id = mint(scene, "elsewhere")
     incident = incident_of(scene.say(*words))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
-from tests.cli.scene import NAME, SCRIPTS, Answer, Scene, make
+from tests.cli.scene import NAME, SCRIPTS, SHORT, Answer, Scene, make
 from tests.cli.shape import check_report
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
@@ -260,6 +260,7 @@ def test_a_rollback_before_it_was_taken_drops_the_value_and_shows_the_key(byhand
 
 
 def test_an_emergency_says_loudly_that_it_waits_and_takes_no_key_from_before_it(byhand: Scene) -> None:
+    byhand.lease(SHORT)
     _asked(byhand)
     early, exposed = _made(byhand)
     byhand.say("provide", NAME, stdin=exposed)

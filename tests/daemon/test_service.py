@@ -19,7 +19,7 @@ from rotator.app import standing
 from rotator.domain.rotation import Mode, Phase, Problem, Rotation
 from rotator.ports import Change
 from rotator.testing.keyserver import Keyserver
-from tests.cli.scene import NAME, SCRIPTS, Scene, make
+from tests.cli.scene import NAME, SCRIPTS, SHORT, Scene, make
 from tests.daemon.running import eventually, make_due, phases, serving
 
 UNHURRIED = {"lease": "40s", "isolation": "off"}
@@ -166,6 +166,7 @@ def test_a_second_daemon_is_refused_and_a_command_beside_it_is_not(tmp_path: Pat
 
 def test_while_all_is_paused_nothing_begins_and_an_emergency_goes_on(tmp_path: Path, keyserver: Keyserver) -> None:
     scene = make(tmp_path, keyserver, names=(NAME, "stolen"))
+    scene.lease(SHORT)
     scene.say("adopt", NAME)
     scene.say("adopt", "stolen")
     said = scene.say("pause", "--for", "14d", "--reason", "holidays")

@@ -49,7 +49,12 @@ def test_each_alert_fires_and_stays_silent_as_its_tests_say() -> None:
 
 @PROMTOOL
 def test_rules_that_always_or_never_fire_fail_their_tests(tmp_path: Path) -> None:
-    shutil.copy(FOLDER / "rules.test.yaml", tmp_path)
+    tests = yaml.safe_load((FOLDER / "rules.test.yaml").read_text())
+    tests["tests"] = [each for each in tests["tests"] if "RotatorOutage" in str(each)]  # the whole takes half a minute
+    assert len(tests["tests"]) > 1
+    (tmp_path / "rules.test.yaml").write_text(yaml.safe_dump(tests))
+    shutil.copy(FOLDER / "rules.yaml", tmp_path)
+    assert said("test", "rules", "rules.test.yaml", cwd=tmp_path)[0] == 0
     text = (FOLDER / "rules.yaml").read_text()
     for number, expression in enumerate(("vector(1)", "vector(1) > 2")):
         changed = re.sub(r"( alert: RotatorOutage\n +expr: )'.*'", rf"\1'{expression}'", text)

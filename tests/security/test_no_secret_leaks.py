@@ -26,7 +26,7 @@ from rotator.domain.rotation import Phase
 from rotator.domain.secret import Secret
 from rotator.ports import Change, Stored
 from rotator.testing.keyserver import FaultKind, Operation
-from tests.cli.scene import NAME, SCRIPTS
+from tests.cli.scene import NAME, SCRIPTS, SHORT
 from tests.providers.postgres_setup import ADMIN_PASSWORD, arena
 from tests.real.scene import FIRST, Real, make
 from tests.real.scene import NAME as DATABASE
@@ -296,6 +296,7 @@ def _sabotage(folder: Path, plan: list[tuple[object, ...]], *, most: int) -> Non
     """Run so many rotations, each with its own error in its own place. Some are never reached: not on their road."""
     named = {f"app-{number}": each for number, each in enumerate(plan)}
     with guarded(folder, names=tuple(named)) as guard:
+        guard.scene.lease(SHORT)  # an emergency waits for two of them
         answer = guard.module("tests.security.saboteur", stdin=json.dumps({"rotations": named}))
         assert answer.code == 0, answer.err[-2000:]
         fired = int(answer.out.rpartition("fired: ")[2])

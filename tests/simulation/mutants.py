@@ -174,12 +174,14 @@ MUTANTS = (
     ),
     Mutant(
         name="one sighting",
+        first=60,
         rule="9: an orphan is revoked after two sightings a list lag apart",
         patches=(engine("reconciling", "if not revoke or key_id not in ripe:", "if not revoke:"),),
         breaks=("two sightings",),
     ),
     Mutant(
         name="no reconciler",
+        first=60,
         rule="9: the reconciler revokes what woke up later",
         patches=(engine("reconciling", "if not revoke or key_id not in ripe:", "if True:"),),
         breaks=("I2",),
@@ -203,7 +205,7 @@ MUTANTS = (
         breaks=("I1", "I2", "I3", "I6", "rolled back", "restored"),
         strategies=("overlap", "dual"),
         world={"restore": True},
-        first=145,
+        first=255,
     ),
     Mutant(
         name="slot minted over unasked",
@@ -268,6 +270,7 @@ MUTANTS = (
     ),
     Mutant(
         name="old keys not fixed anew",
+        first=78,
         rule="emergency: joining fixes the old keys anew as all that belong",
         patches=(engine("starting", "        fixed=False,\n", ""),),
         breaks=("I6",),
@@ -391,7 +394,7 @@ MUTANTS = (
         breaks=("I1", "I3"),
         seeds=3000,
         world={"focus": "retiring"},
-        first=57,
+        first=108,
     ),
     Mutant(
         name="baseline from a lagging list",
@@ -407,7 +410,7 @@ MUTANTS = (
         breaks=("I1", "I2", "I6", "progress"),
         strategies=("unmarked",),
         seeds=4000,
-        first=779,
+        first=1285,
     ),
     Mutant(
         name="taken although it was there",
@@ -424,6 +427,7 @@ MUTANTS = (
     ),
     Mutant(
         name="asked at once",
+        first=78,
         rule="by hand: a person is asked once the list shows every key from before the exposure end",
         patches=(
             engine("handed", "if exposed is not None and rotation.now() < exposed + lag:", "if False:"),
@@ -491,7 +495,7 @@ MUTANTS = (
         ),
         breaks=("I6",),
         strategies=("assisted",),
-        first=290,
+        first=1140,
     ),
     Mutant(
         name="any acknowledgement will do",
@@ -519,6 +523,7 @@ MUTANTS = (
     ),
     Mutant(
         name="shortened to nothing",
+        first=50,
         rule="consumers: nothing shortens below what the provider's propagation needs",
         patches=(
             engine("picking_up", "min(overlap, max(least, rotation.capabilities.propagation))", "min(overlap, least)"),
@@ -527,6 +532,7 @@ MUTANTS = (
     ),
     Mutant(
         name="said of another rotation",
+        first=1660,
         rule="consumers: what was acknowledged of one rotation counts for no other",
         patches=(
             engine(
