@@ -24,7 +24,7 @@ from packaging.utils import canonicalize_name
 OURS = "rotator"
 BENEATH = ("urllib3", "tenacity")
 """What `rotator.sdk` needs."""
-SHARED = ("__init__.py", "py.typed", "ports.py", "domain", "sdk", "child")
+SHARED = ("__init__.py", "py.typed", "ports.py", "exchanges.py", "domain", "sdk", "child")
 """The part of the rotator that every driver gets."""
 STORES = ("adapters/__init__.py", "adapters/stores/__init__.py", "adapters/clients")
 """What a store of ours gets besides its own folder and the files beside it."""
