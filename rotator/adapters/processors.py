@@ -1,8 +1,8 @@
 """On which of the machine's processors threads run.
 
 Threads that take turns at one interpreter lock gain nothing from several processors, and pay whenever one hands it over
-to another: 64 rotations in flight cost a quarter less processor time on one (docs/decisions/2026-11-26-one-processor.md).
-What a thread starts, threads and processes, runs where it runs.
+to another: 64 rotations in flight cost a quarter less processor time on one. What a thread starts, threads and
+processes, runs where it runs. docs/decisions/2026-11-26-one-processor.md has the figures.
 """
 
 from __future__ import annotations

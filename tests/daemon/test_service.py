@@ -141,6 +141,7 @@ def readers(daemon: int) -> list[int]:
 
 def test_a_killed_daemon_loses_nothing(tmp_path: Path, keyserver: Keyserver) -> None:
     scene = make(tmp_path, keyserver)
+    scene.lease(SHORT)  # of the one that is killed it has to be over
     scene.say("adopt", NAME)
     make_due(scene, NAME)
     keyserver.tell(latency=0.2)
