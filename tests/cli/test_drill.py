@@ -40,7 +40,7 @@ def real(tmp_path: Path, keyserver: Keyserver) -> Scene:
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:/nonexistent/installation.key"},
-        "defaults": {"lease": "20s", "isolation": "off"},
+        "defaults": {"lease": "40s", "isolation": "off"},
         "providers": {
             "ks": {
                 "driver": "keyserver",
@@ -251,7 +251,7 @@ def said(scene: Scene, *words: str) -> Answer:
         (("drill", "llm-b", "--tag", "prod"), ("the selection matches no credential", "`rotator status` lists them")),
         (("drill", "--speed", "0"), ("--speed is out of range", "write a number from 1 to 60")),
         (("drill", "--speed", "nan"), ("--speed is out of range", "write a number from 1 to 60")),
-        (("drill", "--speed", "40"), ("--speed 40 is too fast for a lease of 20 s", "at most --speed 10")),
+        (("drill", "--speed", "40"), ("--speed 40 is too fast for a lease of 40 s", "at most --speed 20")),
         (("drill", "--latency", "-1"), ("--latency is out of range", "write milliseconds from 0 to 10000")),
         (("drill", "--parallel", "0"), ("--parallel is out of range", "write a number from 1 to 256")),
         (("drill", ""), ("an empty word is given as NAME", "is a variable not set?")),
