@@ -313,7 +313,7 @@ class Checks:
     def _implied(self, subject: Subject) -> tuple[int, int]:
         """The fewest and the most scheduled rotations that the policies allow that were in force."""
         least = most = 0
-        since = 0.0
+        since = subject.lives[0].since  # who came into the config only later was adopted then
         while (since := self._latest_live(subject, since)) < self.time.seconds:
             least += 1
         since = 0.0
