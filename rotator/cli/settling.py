@@ -50,7 +50,7 @@ class Settling:
         coming: Sequence[Credential] = (),
         begin: Callable[[Credential], Started | Later | None] = lambda spec: None,
     ) -> dict[str, tuple[str, str]]:
-        """Until settled; returns message and hint of what could not be run. `only` None: all that can move now.
+        """Until settled; returns message and hint of what could not be run. `only` None: whatever is open.
 
         `coming`: what is begun meanwhile, by `begin`.
         """
@@ -100,11 +100,12 @@ class Settling:
         def settled() -> bool:
             if journal.older_than_world() is not None:
                 return True
-            if only is None:
+            if only is None and not self._wait:
                 wake = journal.next_wake(configured)
                 return wake is None or wake > clock.now()
-            rows = [row for name in only if (row := journal.open_rotation(name)) is not None]
-            return all(self._at_rest(row) for row in rows)
+            names = journal.rotating() if only is None else only
+            rows = (journal.open_rotation(name) for name in names if name in configured)
+            return all(self._at_rest(row) for row in rows if row is not None)
 
         return settled
 

@@ -63,6 +63,35 @@ def test_what_is_due_is_started_and_waits_with_exit_code_0(scene: Scene) -> None
     assert scene.mints == 1
 
 
+def test_a_pass_does_not_wait_for_an_overlap_and_with_wait_it_does(scene: Scene) -> None:
+    scene.policy(overlap="3s")
+    scene.say("rotate", "--due")
+    make_due(scene)
+    assert scene.say("rotate", "--due").code == 0
+    assert scene.json("status")["rotations"][0]["phase"] == "live"
+    report = scene.json("rotate", "--due", "--wait")
+    assert [each["phase"] for each in report["rotations"]] == ["done"]
+    assert scene.alive == {"key-2"}
+
+
+def test_what_is_being_put_back_is_waited_for_too(scene: Scene) -> None:
+    scene.policy(overlap="1h", max_overlap="2h")
+    scene.say("rotate", NAME)
+    scene.say("rollback", NAME)
+    scene.policy(overlap="0s")
+    report = scene.json("rotate", "--due", "--wait")
+    assert [each["phase"] for each in report["rotations"]] == ["rolled_back"]
+
+
+def test_wait_is_over_where_nothing_is_open_and_at_the_deadline(scene: Scene) -> None:
+    assert scene.say("rotate", "--due", "--wait").code == 0
+    scene.policy(overlap="2d", max_overlap="3d")
+    make_due(scene)
+    scene.lease("10s")
+    assert scene.say("rotate", "--due", "--wait", "--deadline", "15s").code == 0
+    assert "key-1" in scene.alive
+
+
 def test_an_open_rotation_is_advanced_to_its_end(scene: Scene) -> None:
     scene.policy(overlap="0s")
     scene.say("rotate", "--due")
