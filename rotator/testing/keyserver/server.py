@@ -46,7 +46,7 @@ class Keyserver:
         self._port = port
         self._connections: set[Connection] = set()
         self._serving: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
-        self._kept: weakref.finalize[[int], Self] | None = None
+        self._kept: weakref.finalize[[int], Keyserver] | None = None
 
     def start(self) -> Self:
         """Bind and serve. Raises OSError if the port is taken."""
