@@ -106,8 +106,10 @@ def test_how_long_the_real_thing_takes_is_told_as_if_it_had_gone_at_lifes_speed(
 
 
 def test_with_contain_first_the_old_keys_are_disabled_before_anything_else(real: Scene) -> None:
+    changed(real, "policies", quick={**POLICY, "compromise_grace": "10m"})  # which only those wait for that live
     seconds = drill(real, "llm-a", "--contain-first")["seconds"]
-    assert seconds["first_disabled"] < 0.9 * 20 <= seconds["first_death"]
+    assert seconds["first_disabled"] + 0.9 * 20 <= seconds["first_death"]
+    assert seconds["first_disabled"] < 10 * 60
 
 
 def test_who_needs_a_person_is_named_and_not_waited_for(real: Scene) -> None:
@@ -233,7 +235,7 @@ def _children(pid: int) -> list[int]:
 
 def _end(children: list[int]) -> None:
     """Every child is gone, or goes within seconds."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in children):
         assert time.monotonic() < until, "a keyserver outlives the drill"
         time.sleep(0.05)
