@@ -303,7 +303,7 @@ def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, 
 
 
 def _wait_for(trying: Trying, operation: Operation) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if trying.server.log.calls()[operation]:
             return
