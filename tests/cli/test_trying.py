@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rotator.app.trying import Trial
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.cli.scene import SCRIPTS, Answer, Scene
 from tests.providers.described import OURS, changed, description
@@ -57,9 +59,24 @@ class Trying:
         return {key.id for key in self.server.live(P)}
 
 
+class Clock:
+    """Time that passes only while somebody sleeps: what was measured does not depend on the machine."""
+
+    def __init__(self) -> None:
+        self.at = 1_780_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
 @pytest.fixture
-def trying(tmp_path: Path) -> Iterator[Trying]:
-    with Keyserver() as server:
+def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trying]:
+    clock = Clock()
+    monkeypatch.setattr("rotator.app.trial_wiring.Trial", partial(Trial, sleep=clock.sleep, now=clock))
+    with Keyserver(clock=clock) as server:
         yield Trying(scene=Scene(folder=tmp_path, keyserver=server), server=server)
 
 
