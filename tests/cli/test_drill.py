@@ -136,7 +136,8 @@ def test_slots_parts_shared_documents_and_a_lack_of_probes_are_shown(real: Scene
 
 
 def test_principals_that_differ_by_their_console_alone_share_a_keyserver_and_its_rate(real: Scene) -> None:
-    changed(real, "providers", aws={"driver": "aws_iam", "admin": "file:/nonexistent/admin", "rate": "20/s"})
+    windows = dict.fromkeys(("propagation", "death_window", "list_lag"), "5s")
+    changed(real, "providers", aws={"driver": "aws_iam", "admin": "file:/nonexistent/admin", "rate": "20/s", **windows})
     users = {f"u{number}": credential("aws", f"u/{number}", principal={"user": f"user{number}"}) for number in range(3)}
     changed(real, "credentials", **users)
     answer = real.say("incident", "drill", "--provider", "aws", *FAST)
@@ -196,7 +197,7 @@ def test_no_file_and_no_process_is_left(real: Scene) -> None:
     command = [str(SCRIPTS / "rotator"), *real.with_config(["incident", "drill", "llm-a", *FAST, "--json"])]
     environment = in_its_own_folder(real)
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=real.folder, timeout=120, check=False
+        command, capture_output=True, text=True, env=environment, cwd=real.folder, timeout=200, check=False
     )
     assert done.returncode == 0, done.stderr
     assert nothing_left(real)
@@ -223,7 +224,7 @@ def test_ctrl_c_leaves_nothing_either(real: Scene, number: int, often: int) -> N
     for _ in range(often):
         os.kill(process.pid, number)
         time.sleep(0.1)
-    process.communicate(timeout=60)
+    process.communicate(timeout=200)
     assert process.returncode == 3
     _end(children)
     assert nothing_left(real)
@@ -284,7 +285,7 @@ def test_an_override_of_the_environment_does_not_lead_to_the_real_journal(
         text=True,
         env={**in_its_own_folder(real), "ROTATOR_STATE": f"sqlite:///{journal}"},
         cwd=real.folder,
-        timeout=120,
+        timeout=200,
         check=False,
     )
     assert found.returncode == 0, found.stderr

@@ -69,7 +69,7 @@ def test_once_finishes_what_is_in_hand_says_what_is_half_way_and_the_same_comman
     process.send_signal(sent)
     said = _told(process, "interrupted")
     scene.keyserver.tell(faults=())
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=200)
     lines = ("".join(said) + err).splitlines()
     assert process.returncode == 3
     assert "interrupted: finishing the effects in hand; again: now" in lines
@@ -102,7 +102,7 @@ def test_an_emergency_of_many_interrupted_at_half_accounts_for_each_and_the_same
     process.send_signal(signal.SIGINT)
     _told(process, "finishing the effects in hand")
     keyserver.tell(faults=())
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=200)
     assert process.returncode == 3, err
     report = json.loads(out)
     assert {each["credential"] for each in report["rotations"]} == set(names)
@@ -128,7 +128,7 @@ def test_twice_is_now(scene: Scene) -> None:
     _told(process, "finishing the effects in hand")
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=90)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 3
     assert err.endswith("interrupted again: what was in hand is found by the next run\n"), "it is held to this moment"
     assert "Traceback" not in err
@@ -155,7 +155,7 @@ def test_impatience_before_anything_was_begun_ends_the_same_way(
     while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(sent)
         time.sleep(0.005)
-    _, err = process.communicate(timeout=90)
+    _, err = process.communicate(timeout=200)
     os.close(waited_for)
     assert process.returncode == 3
     assert err.splitlines() == ["rotate: interrupted", "hint: `rotator status` shows what is half-way"]

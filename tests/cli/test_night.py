@@ -56,7 +56,7 @@ def _interrupted_at_half(world: Night) -> Answer:
     while len(world.clean) < 3 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=200)
     return Answer(code=process.returncode, out=out, err=err)
 
 

@@ -307,7 +307,7 @@ def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, 
             process.send_signal(signal.SIGINT)
         else:
             trying.server.tell(death=0)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=200)
     finally:
         process.kill()
         process.communicate()
@@ -395,7 +395,7 @@ def test_show_lists_the_descriptions_that_a_driver_brings(trying: Trying) -> Non
 def test_a_description_that_is_not_there_is_told_before_a_credential_is_asked_for(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(SCRIPTS / "rotator"), "plugins", "try", "nosuch.yaml"],
-        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert "nosuch.yaml" in done.stderr.splitlines()[0]
