@@ -107,7 +107,9 @@ def test_how_long_the_real_thing_takes_is_told_as_if_it_had_gone_at_lifes_speed(
 
 def test_with_contain_first_the_old_keys_are_disabled_before_anything_else(real: Scene) -> None:
     changed(real, "policies", quick={**POLICY, "compromise_grace": "10m"})  # which only those wait for that live
-    seconds = drill(real, "llm-a", "--contain-first")["seconds"]
+    found = drill(real, "llm-a", "--contain-first")
+    assert found["proven"] == 1, found
+    seconds = found["seconds"]
     assert seconds["first_disabled"] + 0.9 * 20 <= seconds["first_death"]
     assert seconds["first_disabled"] < 10 * 60
 
@@ -132,7 +134,7 @@ def test_slots_parts_shared_documents_and_a_lack_of_probes_are_shown(real: Scene
     more = {"principal": {"roles": ["b_a", "b_b"], "owner_role": "app"}, "fields": {"other": url["url"]}}
     changed(real, "credentials", db=credential("pg", "app", **slots), db2=credential("pg", "app", **more))
     found = drill(real, "--provider", "pg")
-    assert (found["proven"], found["by_word"]) == (2, ["db", "db2"])
+    assert (found["proven"], found["by_word"]) == (2, ["db", "db2"]), found
 
 
 def test_principals_that_differ_by_their_console_alone_share_a_keyserver_and_its_rate(real: Scene) -> None:
