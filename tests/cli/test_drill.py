@@ -40,7 +40,7 @@ def real(tmp_path: Path, keyserver: Keyserver) -> Scene:
     config = {
         "state": "sqlite:///rotator.db",
         "installation": {"key": "file:/nonexistent/installation.key"},
-        "defaults": {"lease": "40s", "isolation": "off"},
+        "defaults": {"lease": "60s", "isolation": "off"},
         "providers": {
             "ks": {
                 "driver": "keyserver",
@@ -98,7 +98,7 @@ def test_how_long_the_real_thing_takes_is_told_as_if_it_had_gone_at_lifes_speed(
     seconds = found["seconds"]
     # grace, then the old keys are accepted for nine tenths of their window; then that window, two leases and the lag
     assert 10 + 0.9 * 20 <= seconds["first_death"] <= seconds["last_death"] < seconds["over"]
-    assert seconds["over"] >= seconds["last_death"] + 20 + 2 * 20 + 5
+    assert seconds["over"] >= seconds["last_death"] + 20 + 2 * 60 + 5
     assert found["bounds"]["longest_path"] == pytest.approx(20 + 0.05 * (10 + 6))
     assert found["bounds"]["limits"] == {"ks": pytest.approx(2 * 10 / 20)}
     assert [each["provider"] for each in found["providers"]] == ["ks"]
@@ -256,7 +256,7 @@ def said(scene: Scene, *words: str) -> Answer:
         (("drill", "llm-b", "--tag", "prod"), ("the selection matches no credential", "`rotator status` lists them")),
         (("drill", "--speed", "0"), ("--speed is out of range", "write a number from 1 to 60")),
         (("drill", "--speed", "nan"), ("--speed is out of range", "write a number from 1 to 60")),
-        (("drill", "--speed", "40"), ("--speed 40 is too fast for a lease of 40 s", "at most --speed 20")),
+        (("drill", "--speed", "40"), ("--speed 40 is too fast for a lease of 60 s", "at most --speed 30")),
         (("drill", "--latency", "-1"), ("--latency is out of range", "write milliseconds from 0 to 10000")),
         (("drill", "--parallel", "0"), ("--parallel is out of range", "write a number from 1 to 256")),
         (("drill", ""), ("an empty word is given as NAME", "is a variable not set?")),
