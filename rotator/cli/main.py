@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -63,6 +64,8 @@ FIRST_STEPS = """first steps:
 """
 WITH_VALUE = ("--config", "--state", "--server")
 """Options of every command that take a value; they may also stand before the command."""
+PATIENT = 2.0
+"""Seconds in which whoever is impatient is told nevertheless that it was interrupted."""
 
 
 def rotate() -> NoReturn:
@@ -98,14 +101,19 @@ def at_once(*_: object) -> NoReturn:
 
 
 def interrupted(prog: str) -> int:
-    """Two lines, which no further Ctrl-C cuts off; the next one after them is `at_once`."""
-    ending = (signal.SIGINT, signal.SIGTERM)
-    for each in ending:
-        signal.signal(each, signal.SIG_IGN)
+    """Two lines, which no further Ctrl-C cuts off, unless nobody reads them; the next one after them is `at_once`."""
     from rotator.cli.errors import tell
 
+    patient_until = time.monotonic() + PATIENT
+
+    def heard(*_: object) -> None:
+        if time.monotonic() > patient_until:
+            at_once()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, heard)
     code = tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
-    for each in ending:
+    for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, at_once)
     return code
 
