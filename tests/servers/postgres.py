@@ -57,7 +57,7 @@ class Database:
     def connect(self, user: str | None = None, password: str | None = None) -> pg8000.dbapi.Connection:
         """A new connection in autocommit mode, as the superuser unless said otherwise; the caller closes it."""
         # pg8000 leaves a socket of its own open when the server refuses the login.
-        wire = socket.create_connection((self.host, self.port), timeout=10)
+        wire = socket.create_connection((self.host, self.port), timeout=60)
         try:
             connection = pg8000.dbapi.connect(
                 database=self.name, user=user or self.user, password=password or self.password, sock=wire

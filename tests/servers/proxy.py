@@ -14,16 +14,17 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from types import TracebackType
 
 CHUNK = 65536
 # Seconds until a thread that waits for bytes looks whether the proxy was closed.
 GLANCE = 0.2
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 60.0
 SEND_SECONDS = 10.0
 
 
@@ -41,6 +42,9 @@ class Kind(Enum):
 
 
 LOSES_THE_REQUEST = (Kind.RESET, Kind.BLACKHOLE)
+LEAVES_THE_CALLER_WAITING = (Kind.BLACKHOLE, Kind.HANG_RESPONSE)
+ENOUGH = 60.0
+"""Seconds for a call on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +150,21 @@ class FaultProxy:
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+
+def meeting(host: str, port: int, fault: Fault, shortest: float = 0.5) -> Iterator[tuple[FaultProxy, timedelta]]:
+    """Proxies with this fault, and timeouts for a call through each, until a call has met the fault.
+
+    A call that ends by its timeout gets `shortest` seconds, and ever more where it was over before the fault happened: a
+    busy machine is nobody's defect. One that the fault itself ends has time enough at once.
+    """
+    growing = (shortest, 4 * shortest, 16 * shortest, ENOUGH)
+    for seconds in growing if fault.kind in LEAVES_THE_CALLER_WAITING else (ENOUGH,):
+        with FaultProxy(host, port) as proxy:
+            proxy.inject(fault)
+            yield proxy, timedelta(seconds=seconds)
+            if proxy.fired:
+                return
 
 
 class Link:
