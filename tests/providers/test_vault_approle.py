@@ -25,7 +25,7 @@ from tests.servers.openbao import OpenBaoServer
 from tests.servers.ordering import Ordered, OrderingFront
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 NOW: dict[str, Any] = dict.fromkeys(("propagation", "death_window", "list_lag"), "0s")
 ROLE = "batch"
 LINES = {
