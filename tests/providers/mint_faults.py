@@ -22,7 +22,6 @@ FAULTS_OF_A_MINT = {
 }
 
 
-
 def timeout_for(kind: FaultKind) -> timedelta:
     """How long a driver waits that meets this: where only its timeout ends the call, not for long."""
     return timedelta(seconds=0.3 if kind in (FaultKind.SLOW, FaultKind.LATE) else ENOUGH)

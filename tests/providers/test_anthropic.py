@@ -336,9 +336,7 @@ def test_a_value_that_fits_into_no_header_is_never_sent(server: AnthropicStandIn
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_change_whose_answer_is_lost_is_one_request_and_transient(
-    server: AnthropicStandIn, kind: Kind
-) -> None:
+def test_a_change_whose_answer_is_lost_is_one_request_and_transient(server: AnthropicStandIn, kind: Kind) -> None:
     key_id, _ = server.make()
     for proxy, timeout in meeting(server.host, server.port, Fault(kind=kind, request=b"POST")):
         before = len(server.asked)

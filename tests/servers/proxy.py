@@ -155,8 +155,8 @@ class FaultProxy:
 def meeting(host: str, port: int, fault: Fault, shortest: float = 0.5) -> Iterator[tuple[FaultProxy, timedelta]]:
     """Proxies with this fault, and timeouts for a call through each, until a call has met the fault.
 
-    A call that ends by its timeout gets `shortest` seconds, and ever more where it was over before the fault happened: a
-    busy machine is nobody's defect. One that the fault itself ends has time enough at once.
+    A call that ends by its timeout gets `shortest` seconds, and ever more where it was over before the fault happened:
+    a busy machine is nobody's defect. One that the fault itself ends has time enough at once.
     """
     growing = (shortest, 4 * shortest, 16 * shortest, ENOUGH)
     for seconds in growing if fault.kind in LEAVES_THE_CALLER_WAITING else (ENOUGH,):
