@@ -30,7 +30,7 @@ from rotator.sdk import (
 )
 from tests.servers.anthropic import ADMIN, NAME, POOR, WORKSPACE, AnthropicStandIn
 from tests.servers.api import Reply
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, Kind, meeting
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 
 pytestmark = pytest.mark.stand_in(NAME)
 TIMEOUT = timedelta(seconds=60)
@@ -338,11 +338,14 @@ def test_a_value_that_fits_into_no_header_is_never_sent(server: AnthropicStandIn
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_change_whose_answer_is_lost_is_one_request_and_transient(server: AnthropicStandIn, kind: Kind) -> None:
     key_id, _ = server.make()
-    for proxy, timeout in meeting(server.host, server.port, Fault(kind=kind, request=b"POST")):
+
+    def disable(proxy: FaultProxy, timeout: timedelta) -> int:
         before = len(server.asked)
         with pytest.raises(Transient):
             driver(server, port=proxy.port, timeout=timeout).set_state(AGENTS, key_id, KeyState.DISABLED)
-    assert proxy.fired == 1
+        return before
+
+    before = met(server.host, server.port, Fault(kind=kind, request=b"POST"), disable)
     assert len(server.asked) - before == (0 if kind in LOSES_THE_REQUEST else 1)
     driver(server).set_state(AGENTS, key_id, KeyState.DISABLED)
     assert server.row(key_id)["status"] == "inactive"

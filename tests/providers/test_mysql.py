@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rotator_mysql import Mysql
@@ -21,6 +21,7 @@ from rotator.sdk import (
     Failure,
     KeyState,
     Minted,
+    MintRequest,
     Permanent,
     Principal,
     Secret,
@@ -32,7 +33,7 @@ from tests.providers.logins import ADMIN_PASSWORD, SECOND, TIMEOUT, held, login,
 from tests.providers.mysql_setup import Arena, alive, arena
 from tests.servers.mariadb import MariadbServer
 from tests.servers.process import reserved_port
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, meeting
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 
 pytestmark = pytest.mark.real("MariaDB")
 
@@ -355,17 +356,18 @@ def test_a_rotator_that_is_stopped_with_the_lock_loses_it_after_the_time_of_a_ca
     """The proxy keeps its ALTER USER back; the server ends the silent session, and what comes later is not heard."""
     expects = held(db.driver(), db.principal).id
     kept_back = Fault(kind=Kind.BLACKHOLE, request=b"ALTER USER")
-    with ThreadPoolExecutor(1) as threads:
-        for proxy, timeout in meeting(db.server.host, db.server.port, kept_back, shortest=4):
+
+    def stall(proxy: FaultProxy, timeout: timedelta) -> BaseException | None:
+        with ThreadPoolExecutor(1) as threads:
             stalled = threads.submit(db.driver(port=proxy.port, timeout=timeout).mint, db.principal, request(expects))
             while not proxy.fired and not stalled.done():
                 time.sleep(0.01)
             if proxy.fired:
                 with pytest.raises(Transient, match="another rotator"):
                     db.driver().mint(db.principal, request(expects))
-            failed = stalled.exception()
-        assert proxy.fired == 1
-        assert type(failed) is Ambiguous
+            return stalled.exception()
+
+    assert type(met(db.server.host, db.server.port, kept_back, stall, shortest=4)) is Ambiguous
     deadline = time.monotonic() + 60
     while db.sessions("rotator"):
         assert time.monotonic() < deadline
@@ -379,12 +381,15 @@ def test_a_rotator_that_is_stopped_with_the_lock_loses_it_after_the_time_of_a_ca
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_mint_is_at_most_one_change_whatever_is_lost(db: Arena, kind: Kind) -> None:
-    for proxy, timeout in meeting(db.server.host, db.server.port, Fault(kind=kind, request=b"ALTER USER")):
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, MintRequest, int]:
         wanted, before = request(held(db.driver(), db.principal).id), statements(db).count("ALTER USER")
         with pytest.raises(Failure) as failed:
             db.driver(port=proxy.port, timeout=timeout).mint(db.principal, wanted)
-    assert type(failed.value) is Ambiguous
-    assert proxy.fired == 1
+        return failed.value, wanted, before
+
+    fault = Fault(kind=kind, request=b"ALTER USER")
+    failure, wanted, before = met(db.server.host, db.server.port, fault, attempt)
+    assert type(failure) is Ambiguous
     landed = kind not in LOSES_THE_REQUEST
     assert statements(db).count("ALTER USER") - before == (1 if landed else 0)
     assert held(db.driver(), db.principal).mark == (wanted.mark if landed else None)
@@ -395,10 +400,12 @@ def test_a_mint_is_at_most_one_change_whatever_is_lost(db: Arena, kind: Kind) ->
 def test_a_mint_that_breaks_before_its_end_made_nothing_and_is_transient(db: Arena, kind: Kind, word: bytes) -> None:
     empty = held(db.driver(), db.principal)
     before = statements(db).count("ALTER USER")
-    for proxy, timeout in meeting(db.server.host, db.server.port, Fault(kind=kind, request=word)):
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> None:
         with pytest.raises(Transient):
             db.driver(port=proxy.port, timeout=timeout).mint(db.principal, request(empty.id))
-    assert proxy.fired == 1
+
+    met(db.server.host, db.server.port, Fault(kind=kind, request=word), attempt)
     assert statements(db).count("ALTER USER") == before
     now = held(db.driver(), db.principal)
     assert (now.state, now.mark) == (KeyState.DELETED, None)

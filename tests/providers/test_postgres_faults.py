@@ -22,7 +22,7 @@ from rotator.sdk import Ambiguous, Conflict, Failure, Key, KeyState, Minted, Min
 from tests.providers.postgres_setup import ADMIN_PASSWORD, TIMEOUT, Arena, alive, arena, mint, request, until
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import reserved_port
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, meeting
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 
 ROOT = Path(__file__).parents[2]
 SHORT = timedelta(seconds=1)
@@ -130,12 +130,15 @@ def test_a_mint_that_breaks_before_its_commit_made_nothing_and_is_transient(
 def test_a_mint_whose_commit_has_no_answer_is_ambiguous_and_the_mark_tells_what_happened(pg: Arena, kind: Kind) -> None:
     landed = kind not in LOSES_THE_REQUEST
     fault = Fault(kind=kind, request=b"COMMIT", response=b"COMMIT" if landed else b"")
-    for proxy, timeout in meeting(pg.database.host, pg.database.port, fault):
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, MintRequest]:
         wanted = request(held(pg).id)
         with pytest.raises(Failure) as failed:
             pg.driver(port=proxy.port, timeout=timeout).mint(pg.principal, wanted)
-    assert type(failed.value) is Ambiguous
-    assert proxy.fired == 1
+        return failed.value, wanted
+
+    failure, wanted = met(pg.database.host, pg.database.port, fault, attempt)
+    assert type(failure) is Ambiguous
     assert held(pg).mark == (wanted.mark if landed else None)
     assert held(pg).live is landed
 
@@ -166,13 +169,14 @@ def test_a_login_that_is_lost_says_nothing_of_the_key(pg: Arena, kind: Kind) -> 
         lambda driver: driver.check_admin(pg.principal),
     ]
     for look in looks:
-        fault = Fault(kind=kind, request=b"client_encoding")
-        for proxy, timeout in meeting(pg.database.host, pg.database.port, fault):
+
+        def lose(proxy: FaultProxy, timeout: timedelta, look: Callable[[Postgres], object] = look) -> None:
             with pytest.raises(Transient):
                 look(pg.driver(port=proxy.port, timeout=timeout))
             if proxy.fired:
                 look(pg.driver(port=proxy.port))
-        assert proxy.fired == 1
+
+        met(pg.database.host, pg.database.port, Fault(kind=kind, request=b"client_encoding"), lose)
 
 
 # -- others at the same role -------------------------------------------------------------------------------------------
@@ -188,14 +192,16 @@ def test_a_stalled_transaction_holds_nobody_longer_than_a_call_may_take(pg: Aren
             lambda hasty: hasty.set_state(pg.principal, minted.key_id, KeyState.DELETED),
         ]
         for change in changes:
+            said: list[str] = []
             for seconds in (1, 4, 16):  # half of it for the lock, and the rest to come so far
                 started = time.monotonic()
                 with pytest.raises(Transient) as failed:
                     change(pg.driver(timeout=timedelta(seconds=seconds)))
                 assert time.monotonic() - started < TIMEOUT.total_seconds()
-                if "lock" in failed.value.message:
+                said.append(failed.value.message)
+                if "lock" in said[-1]:
                     break
-            assert "lock" in failed.value.message
+            assert "lock" in said[-1]
         assert [key.id for key in driver.keys(pg.principal) if key.live] == [minted.key_id]
         assert driver.verify(pg.principal, minted.value) is Verdict.WORKS
         stalled.rollback()

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rotator_rabbitmq import Rabbitmq
@@ -32,7 +33,7 @@ from rotator.sdk import (
 )
 from tests.providers.logins import WRONG_PASSWORD, held, login, mint, request
 from tests.providers.rabbitmq_setup import PERMISSIONS, TIMEOUT, Arena, arena
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, meeting
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 from tests.servers.rabbitmq import RabbitmqServer, Refused
 
 pytestmark = pytest.mark.real("RabbitMQ")
@@ -322,15 +323,20 @@ def test_the_lock_stays_while_a_password_may_still_be_on_its_way_and_ends_by_its
     mq: Arena, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     mark = request("app_a@absent").mark
-    for proxy, timeout in meeting(mq.server.host, mq.server.port, Fault(kind=kind, request=mark.encode()), shortest=3):
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, list[dict[str, Any]], timedelta]:
         unlock(mq)
         wanted = request(held(mq.driver(), mq.principal).id, mark=mark)
         with pytest.raises(Failure) as failed:
             mq.driver(port=proxy.port, timeout=timeout).mint(mq.principal, wanted)
-        [left] = mq.server.ask("GET", "queues", "rotator") or [{}]
-    assert type(failed.value) is Ambiguous
-    assert proxy.fired == 1
-    assert (left["name"], left["arguments"]["x-expires"]) == ("rotator.lock.app_a", lifetime(timeout))
+        return failed.value, mq.server.ask("GET", "queues", "rotator"), timeout
+
+    fault = Fault(kind=kind, request=mark.encode())
+    failure, left, timeout = met(mq.server.host, mq.server.port, fault, attempt, shortest=3)
+    assert type(failure) is Ambiguous
+    assert [(each["name"], each["arguments"]["x-expires"]) for each in left] == [
+        ("rotator.lock.app_a", lifetime(timeout))
+    ]
     with hurried(monkeypatch), pytest.raises(Transient, match="another rotator"):
         mq.driver().set_state(mq.principal, "app_a@absent", KeyState.DELETED)
     unlock(mq)
@@ -351,17 +357,21 @@ def test_the_lock_is_given_back_when_the_slot_was_refused(mq: Arena) -> None:
 def test_a_mint_is_at_most_one_request_whatever_is_lost(mq: Arena, kind: Kind) -> None:
     minted = mint(mq.driver(), mq.principal)
     mark = request(minted.key_id).mark
-    for proxy, timeout in meeting(mq.server.host, mq.server.port, Fault(kind=kind, request=mark.encode()), shortest=1):
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, int]:
         unlock(mq)
         wanted = request(held(mq.driver(), mq.principal).id, mark=mark)
         before = mq.server.requests("PUT", "/api/users/app_a")
         with pytest.raises(Failure) as failed:
             mq.driver(port=proxy.port, timeout=timeout).mint(mq.principal, wanted)
-    assert type(failed.value) is Ambiguous
-    assert proxy.fired == 1
+        return failed.value, before
+
+    fault = Fault(kind=kind, request=mark.encode())
+    failure, before = met(mq.server.host, mq.server.port, fault, attempt, shortest=1)
+    assert type(failure) is Ambiguous
     landed = kind not in LOSES_THE_REQUEST
     assert mq.server.requests("PUT", "/api/users/app_a") - before == (1 if landed else 0)
-    assert (held(mq.driver(), mq.principal).mark == wanted.mark) is landed
+    assert (held(mq.driver(), mq.principal).mark == mark) is landed
 
 
 @pytest.mark.parametrize("word", [b"PUT /api/queues", b"GET /api/users/app_a ", b"PUT /api/permissions"])

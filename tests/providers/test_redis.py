@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.exceptions import NoPermissionError, WatchError
@@ -21,6 +21,7 @@ from rotator.sdk import (
     Failure,
     KeyState,
     Minted,
+    MintRequest,
     Permanent,
     Principal,
     Secret,
@@ -32,7 +33,7 @@ from tests.providers.logins import ADMIN_PASSWORD, SECOND, TIMEOUT, held, login,
 from tests.providers.redis_setup import RULES, Arena, alive, arena
 from tests.servers import redis as servers
 from tests.servers.process import reserved_port
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, Kind, meeting
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 from tests.servers.redis import RedisServer
 
 pytestmark = pytest.mark.real("Redis")
@@ -368,12 +369,15 @@ def test_a_rotator_that_was_stopped_between_look_and_change_loses(cache: Arena) 
 def test_a_mint_is_at_most_one_change_whatever_is_lost(cache: Arena, kind: Kind) -> None:
     landed = kind not in LOSES_THE_REQUEST
     fault = Fault(kind=kind, request=b"EXEC", response=b"OK" if landed else b"")
-    for proxy, timeout in meeting(cache.server.host, cache.server.port, fault):
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, MintRequest, int]:
         wanted, before = request(held(cache.driver(), cache.principal).id), _changes(cache)
         with pytest.raises(Failure) as failed:
             cache.driver(port=proxy.port, timeout=timeout).mint(cache.principal, wanted)
-    assert type(failed.value) is Ambiguous
-    assert proxy.fired == 1
+        return failed.value, wanted, before
+
+    failure, wanted, before = met(cache.server.host, cache.server.port, fault, attempt)
+    assert type(failure) is Ambiguous
     assert _changes(cache) - before == (1 if landed else 0)
     assert held(cache.driver(), cache.principal).mark == (wanted.mark if landed else None)
 
@@ -383,10 +387,12 @@ def test_a_mint_is_at_most_one_change_whatever_is_lost(cache: Arena, kind: Kind)
 def test_a_mint_that_breaks_before_its_end_made_nothing_and_is_transient(cache: Arena, kind: Kind, word: bytes) -> None:
     empty = held(cache.driver(), cache.principal)
     before = _changes(cache)
-    for proxy, timeout in meeting(cache.server.host, cache.server.port, Fault(kind=kind, request=word)):
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> None:
         with pytest.raises(Transient):
             cache.driver(port=proxy.port, timeout=timeout).mint(cache.principal, request(empty.id))
-    assert proxy.fired == 1
+
+    met(cache.server.host, cache.server.port, Fault(kind=kind, request=word), attempt)
     assert _changes(cache) == before
     assert held(cache.driver(), cache.principal) == empty
 

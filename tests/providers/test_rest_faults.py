@@ -18,7 +18,7 @@ from rotator.testing.keyserver import FaultKind, Keyserver, Operation, RetryAfte
 from tests.providers.described import TIMEOUT, changed, description
 from tests.providers.mint_faults import FAULTS_OF_A_MINT, WAYS_TO_LOSE_A_MINT, timeout_for
 from tests.sdk.canned_server import Canned, reply
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, Kind, meeting
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 
 SVC = Principal(name="svc", settings={"principal": "svc"})
 ADMIN = "admin-secret-0123456789"
@@ -61,15 +61,18 @@ def test_a_mint_is_one_request_whatever_happens_to_it(
 
 @pytest.mark.parametrize("kind", WAYS_TO_LOSE_A_MINT, ids=lambda kind: kind.name)
 def test_a_mint_that_gets_lost_on_the_way_is_sent_once_and_is_ambiguous(server: Keyserver, kind: Kind) -> None:
-    port = int(server.url.rpartition(":")[2])
-    for proxy, timeout in meeting("127.0.0.1", port, Fault(kind=kind, request=b"POST /principals")):
+    def mint(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, str, int]:
         asking, before = driver(f"http://127.0.0.1:{proxy.port}", server.admin, timeout), len(server.live("svc"))
+        mark = f"mark-{proxy.port}"
         with pytest.raises(Failure) as caught:
-            asking.mint(SVC, MintRequest(mark=f"mark-{proxy.port}"))
-    assert type(caught.value) is Ambiguous
-    assert proxy.fired == 1  # a second one would get through
+            asking.mint(SVC, MintRequest(mark=mark))
+        return caught.value, mark, before
+
+    fault = Fault(kind=kind, request=b"POST /principals")
+    failure, mark, before = met("127.0.0.1", int(server.url.rpartition(":")[2]), fault, mint)
+    assert type(failure) is Ambiguous
     arrived = 0 if kind in LOSES_THE_REQUEST else 1
-    assert server.log.mint_requests()[f"mark-{proxy.port}"] == arrived
+    assert server.log.mint_requests()[mark] == arrived
     assert len(server.live("svc")) - before == arrived
 
 

@@ -14,12 +14,13 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from types import TracebackType
+from typing import TypeVar
 
 CHUNK = 65536
 # Seconds until a thread that waits for bytes looks whether the proxy was closed.
@@ -152,8 +153,11 @@ class FaultProxy:
         thread.start()
 
 
-def meeting(host: str, port: int, fault: Fault, shortest: float = 0.5) -> Iterator[tuple[FaultProxy, timedelta]]:
-    """Proxies with this fault, and timeouts for a call through each, until a call has met the fault.
+T = TypeVar("T")
+
+
+def met(host: str, port: int, fault: Fault, call: Callable[[FaultProxy, timedelta], T], *, shortest: float = 0.5) -> T:
+    """What the call returns that has met the fault, which happens once: a second request would pass.
 
     A call that ends by its timeout gets `shortest` seconds, and ever more where it was over before the fault happened:
     a busy machine is nobody's defect. One that the fault itself ends has time enough at once.
@@ -162,9 +166,11 @@ def meeting(host: str, port: int, fault: Fault, shortest: float = 0.5) -> Iterat
     for seconds in growing if fault.kind in LEAVES_THE_CALLER_WAITING else (ENOUGH,):
         with FaultProxy(host, port) as proxy:
             proxy.inject(fault)
-            yield proxy, timedelta(seconds=seconds)
+            returned = call(proxy, timedelta(seconds=seconds))
             if proxy.fired:
-                return
+                assert proxy.fired == 1
+                return returned
+    raise AssertionError("the fault never happened")
 
 
 class Link:
