@@ -149,12 +149,7 @@ def test_a_refusal_means_that_nothing_was_done(call: Callable[[Canned], Answer],
 
 
 def test_the_first_failure_is_told_and_not_that_the_last_attempt_had_no_time_left() -> None:
-    failed, _ = timed_out(
-        lambda server, timeout: Client(server.url, timeout=timeout).get("/"),
-        reply(200, "<html>sign in"),
-        hold,
-        requests=2,
-    )
+    failed, _ = timed_out(get, reply(200, "<html>sign in"), hold, requests=2)
     assert "answered 200" in failed.message
 
 
