@@ -7,8 +7,8 @@
         def principal(self) -> Principal: ...    # a fresh one: no keys, all slots empty
 
 Three more fixtures may be given; the tests that need them are skipped otherwise. Windows are waited for in real time,
-so a driver under test should declare short ones, and its server keep to them; on busy machines they are given ten
-seconds more, so a window that is too short is not found here.
+so a driver under test should declare short ones, and its server keep to them; on busy machines they are given a
+minute more, so a window that is too short is not found here.
 """
 
 from __future__ import annotations

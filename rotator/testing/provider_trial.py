@@ -21,7 +21,7 @@ from rotator.ports import Provider
 
 MARKER = Marker("contract", b"the contract's own key for marks")
 FINGERPRINTER = Fingerprinter(b"the contract's own key for values")
-PATIENCE = timedelta(seconds=10)
+PATIENCE = timedelta(minutes=1)
 """Added to every window: a busy machine is no defect of a driver."""
 
 

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_where_there_is_no_apt_it_says_so_and_fails(tmp_path: Path) -> None:
     """As a program, with a PATH where nothing is."""
-    shutil.copytree(ROOT / "tests" / "servers", tmp_path / "tests" / "servers", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copytree(
+        ROOT / "tests" / "servers", tmp_path / "tests" / "servers", ignore=shutil.ignore_patterns("__pycache__")
+    )
     (tmp_path / "tests" / "__init__.py").touch()
     code = (
         "import sys\n"

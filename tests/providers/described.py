@@ -12,7 +12,7 @@ import rotator_rest
 
 from rotator.config.describing import read_description
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 OURS = Path(__file__).parent / "descriptions"
 SHIPPED = Path(rotator_rest.__file__).parent / "descriptions"
 

@@ -9,8 +9,10 @@ from rotator.sdk import Key, Minted, MintRequest, Principal, Provider, Secret, s
 
 ADMIN_PASSWORD = "AdminOfTheTests4711"
 WRONG_PASSWORD = "NotTheAdmin12345"
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 SHORT = timedelta(seconds=1)
+SECOND = timedelta(seconds=1)
+"""As exactly as servers tell the time."""
 
 _serial = count(1)
 

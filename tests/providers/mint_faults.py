@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from rotator.domain.failures import Ambiguous, Denied, Transient
 from rotator.testing.keyserver import FaultKind
-from tests.servers.proxy import Kind
+from tests.servers.proxy import ENOUGH, Kind
 
 FAULTS_OF_A_MINT = {
     FaultKind.LOSE_REQUEST: Ambiguous,
@@ -18,6 +20,12 @@ FAULTS_OF_A_MINT = {
     FaultKind.SLOW: Ambiguous,
     FaultKind.LATE: Ambiguous,
 }
+
+
+def timeout_for(kind: FaultKind) -> timedelta:
+    """How long a driver waits that meets this: where only its timeout ends the call, not for long."""
+    return timedelta(seconds=0.3 if kind in (FaultKind.SLOW, FaultKind.LATE) else ENOUGH)
+
 
 WAYS_TO_LOSE_A_MINT = (Kind.RESET, Kind.BLACKHOLE, Kind.DROP_RESPONSE, Kind.HANG_RESPONSE)
 """In the proxy, where a driver cannot know whether its request arrived."""

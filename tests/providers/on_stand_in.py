@@ -13,7 +13,7 @@ from rotator.testing.provider_contract import LoseAnswer
 from tests.servers.api import StandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 WINDOW = timedelta(seconds=0.3)
 AT_ONCE = {"propagation": timedelta(0), "death_window": timedelta(0), "list_lag": timedelta(0)}
 SLOWLY = {"propagation": WINDOW, "death_window": 2 * WINDOW, "list_lag": 2 * WINDOW}

@@ -30,9 +30,10 @@ from rotator.sdk import (
 )
 from tests.servers.anthropic import ADMIN, NAME, POOR, WORKSPACE, AnthropicStandIn
 from tests.servers.api import Reply
-from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 
 pytestmark = pytest.mark.stand_in(NAME)
+TIMEOUT = timedelta(seconds=60)
 AGENTS = Principal(name="agents", exclusive=True, settings={"workspace": WORKSPACE})
 KEYS = "/v1/organizations/api_keys"
 STRANGE = "rm -rf / <script>alert(1)</script> \x1b[31m\n\x00"
@@ -44,9 +45,11 @@ def server() -> Iterator[AnthropicStandIn]:
         yield server
 
 
-def driver(server: AnthropicStandIn, admin: str = ADMIN, port: int | None = None, **settings: Any) -> Anthropic:
+def driver(
+    server: AnthropicStandIn, admin: str = ADMIN, port: int | None = None, timeout: timedelta = TIMEOUT, **settings: Any
+) -> Anthropic:
     given = {"base_url": f"http://127.0.0.1:{port or server.port}", **settings}
-    return Anthropic.from_settings("anthropic", given, admin, timedelta(seconds=2))
+    return Anthropic.from_settings("anthropic", given, admin, timeout)
 
 
 def value(text: str) -> Secret:
@@ -200,13 +203,13 @@ def test_a_key_that_may_not_list_models_lives(server: AnthropicStandIn) -> None:
     assert ours.verify(AGENTS, value(text)) is Verdict.FORBIDDEN
     probe = ours.capabilities(AGENTS).probe
     assert probe is not None
-    assert HttpProber(timedelta(seconds=2)).probe(probe, value(text)) is Verdict.FORBIDDEN
+    assert HttpProber(TIMEOUT).probe(probe, value(text)) is Verdict.FORBIDDEN
 
 
 @pytest.mark.parametrize("body", [{"error": {"type": "forbidden", "message": "Request not allowed"}}, {}, []])
 def test_a_403_that_does_not_speak_of_permissions_says_nothing_of_a_key(server: AnthropicStandIn, body: Any) -> None:
     """As a gateway answers, or the vendor where the caller's address or country is what is refused."""
-    ours, prober = driver(server), HttpProber(timedelta(seconds=2))
+    ours, prober = driver(server), HttpProber(TIMEOUT)
     server.fail("GET", Reply(403, body), times=2)
     with pytest.raises(Transient, match="say nothing of the key"):
         ours.verify(AGENTS, value("sk-ant-api03-of-nobody"))
@@ -219,7 +222,7 @@ def test_a_403_that_does_not_speak_of_permissions_says_nothing_of_a_key(server: 
 
 def test_the_engines_own_probe_tells_the_living_from_the_dead(server: AnthropicStandIn) -> None:
     key_id, text = server.make()
-    ours, prober = driver(server), HttpProber(timedelta(seconds=2))
+    ours, prober = driver(server), HttpProber(TIMEOUT)
     probe = ours.capabilities(AGENTS).probe
     assert probe is not None
     assert prober.probe(probe, value(text)) is Verdict.WORKS
@@ -333,17 +336,16 @@ def test_a_value_that_fits_into_no_header_is_never_sent(server: AnthropicStandIn
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_change_whose_answer_is_lost_is_one_request_and_transient(
-    server: AnthropicStandIn, kind: Kind, fault_proxy: Callable[[str, int], FaultProxy]
-) -> None:
+def test_a_change_whose_answer_is_lost_is_one_request_and_transient(server: AnthropicStandIn, kind: Kind) -> None:
     key_id, _ = server.make()
-    proxy = fault_proxy(server.host, server.port)
-    proxy.inject(Fault(kind=kind, request=b"POST"))
-    ours = driver(server, port=proxy.port)
-    with pytest.raises(Transient):
-        ours.set_state(AGENTS, key_id, KeyState.DISABLED)
-    assert proxy.fired == 1
-    sent = kind in (Kind.DROP_RESPONSE, Kind.HANG_RESPONSE)
-    assert len(server.asked) == sent
-    ours.set_state(AGENTS, key_id, KeyState.DISABLED)
+
+    def disable(proxy: FaultProxy, timeout: timedelta) -> int:
+        before = len(server.asked)
+        with pytest.raises(Transient):
+            driver(server, port=proxy.port, timeout=timeout).set_state(AGENTS, key_id, KeyState.DISABLED)
+        return before
+
+    before = met(server.host, server.port, Fault(kind=kind, request=b"POST"), disable)
+    assert len(server.asked) - before == (0 if kind in LOSES_THE_REQUEST else 1)
+    driver(server).set_state(AGENTS, key_id, KeyState.DISABLED)
     assert server.row(key_id)["status"] == "inactive"

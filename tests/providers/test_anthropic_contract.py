@@ -17,7 +17,7 @@ from tests.servers.anthropic import ADMIN, NAME, WORKSPACE, AnthropicStandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.stand_in(NAME)
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 QUICK: dict[str, Any] = dict.fromkeys(("propagation", "death_window", "list_lag"), "0s")
 
 

@@ -27,6 +27,7 @@ from rotator.sdk import (
 from tests.servers.api import Asked, Reply, StandIn
 
 pytestmark = pytest.mark.stand_in("an API without keys")
+TIMEOUT = timedelta(seconds=60)
 WHO = Principal(name="ci", exclusive=True)
 GOOD, NARROW, DEAD = "gsk_of-a-living-key-0123456789", "gsk_may-not-do-this-0123456789", "gsk_of-nobody-0123456789"
 
@@ -47,7 +48,7 @@ def gate() -> Iterator[Gate]:
 
 def driver(gate: Gate, **settings: Any) -> Assisted:
     given = {"base_url": gate.url, "verify": {"path": "/v1/me"}, **settings}
-    return Assisted.from_settings("acme", given, "", timedelta(seconds=2))
+    return Assisted.from_settings("acme", given, "", TIMEOUT)
 
 
 def value(text: str) -> Secret:
@@ -57,7 +58,7 @@ def value(text: str) -> Secret:
 def probed(ours: Assisted, text: str) -> Verdict:
     probe = ours.capabilities(WHO).probe
     assert probe is not None
-    return HttpProber(timedelta(seconds=2)).probe(probe, value(text))
+    return HttpProber(TIMEOUT).probe(probe, value(text))
 
 
 # -- what it can -------------------------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ def test_a_person_is_told_where_and_what_to_look_out_for(gate: Gate) -> None:
 
 @pytest.mark.parametrize("vendor", sorted(set(VENDORS) - {"npm"}))
 def test_a_vendor_needs_nothing_else(vendor: str) -> None:
-    ours = Assisted.from_settings(vendor, {"vendor": vendor}, "", timedelta(seconds=2))
+    ours = Assisted.from_settings(vendor, {"vendor": vendor}, "", TIMEOUT)
     probe = ours.capabilities(WHO).probe
     assert probe is not None
     assert probe.url.startswith(VENDORS[vendor]["base_url"] + "/")
@@ -123,8 +124,8 @@ def test_a_vendor_needs_nothing_else(vendor: str) -> None:
 
 def test_of_npm_the_registry_is_to_be_named(gate: Gate) -> None:
     with pytest.raises(SettingsError, match="base_url is missing"):
-        Assisted.from_settings("npm", {"vendor": "npm"}, "", timedelta(seconds=2))
-    ours = Assisted.from_settings("npm", {"vendor": "npm", "base_url": gate.url}, "", timedelta(seconds=2))
+        Assisted.from_settings("npm", {"vendor": "npm"}, "", TIMEOUT)
+    ours = Assisted.from_settings("npm", {"vendor": "npm", "base_url": gate.url}, "", TIMEOUT)
     assert ours.verify(WHO, value(GOOD)) is Verdict.WORKS
     assert gate.lines() == ["GET /-/whoami"]
     with pytest.raises(Failure):
@@ -134,7 +135,7 @@ def test_of_npm_the_registry_is_to_be_named(gate: Gate) -> None:
 @pytest.mark.parametrize("vendor", sorted(VENDORS))
 def test_of_no_vendor_a_403_is_taken_for_a_living_keys(gate: Gate, vendor: str) -> None:
     """A throttle, a country and a gateway are answered 403, too."""
-    ours = Assisted.from_settings(vendor, {"vendor": vendor, "base_url": gate.url}, "", timedelta(seconds=2))
+    ours = Assisted.from_settings(vendor, {"vendor": vendor, "base_url": gate.url}, "", TIMEOUT)
     with pytest.raises(Failure):
         ours.verify(WHO, value(NARROW))
     with pytest.raises(Transient):
@@ -144,7 +145,7 @@ def test_of_no_vendor_a_403_is_taken_for_a_living_keys(gate: Gate, vendor: str) 
 def test_what_is_written_besides_a_vendor_replaces_it(gate: Gate) -> None:
     verify = {"path": "/mine", "forbidden": [403]}
     given = {"vendor": "groq", "base_url": gate.url, "verify": verify, "death_window": "1s"}
-    ours = Assisted.from_settings("groq", given, "", timedelta(seconds=2))
+    ours = Assisted.from_settings("groq", given, "", TIMEOUT)
     assert ours.verify(WHO, value(NARROW)) is Verdict.FORBIDDEN
     assert gate.lines() == ["GET /mine"]
     assert ours.capabilities(WHO).death_window == timedelta(seconds=1)
@@ -184,7 +185,7 @@ def test_a_strange_setting_is_refused_before_anything_is_sent(gate: Gate, settin
 
 def test_an_admin_credential_is_refused_because_nothing_could_use_it(gate: Gate) -> None:
     with pytest.raises(SettingsError, match="no use for an admin credential"):
-        Assisted.from_settings("acme", {"base_url": gate.url, "verify": {"path": "/x"}}, "s3cret", timedelta(seconds=2))
+        Assisted.from_settings("acme", {"base_url": gate.url, "verify": {"path": "/x"}}, "s3cret", TIMEOUT)
 
 
 # -- bad answers -------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.stand_in(aws.IAM)
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 USER = Principal(name="app", settings={"user": "team/app"}, exclusive=True)
 NOW: dict[str, Any] = dict.fromkeys(("propagation", "death_window", "list_lag"), "0s")
 OPERATIONS = {

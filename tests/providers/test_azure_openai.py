@@ -27,7 +27,7 @@ from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.stand_in(azure.NAME)
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 CHAT = Principal(name="chat", exclusive=True)
 ADMIN = {"tenant": azure.TENANT, "client_id": azure.CLIENT, "client_secret": azure.SECRET}
 NOW: dict[str, Any] = dict.fromkeys(("propagation", "death_window", "list_lag"), "0s")

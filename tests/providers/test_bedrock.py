@@ -26,7 +26,7 @@ from tests.servers.proxy import Fault, FaultProxy, Kind
 
 pytestmark = pytest.mark.stand_in(bedrock.NAME)
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 AGENTS = Principal(name="agents", settings={"user": f"bedrock/{bedrock.USER}"}, exclusive=True)
 ADMIN = f"{bedrock.KEY_ID}:{bedrock.SECRET}"
 WRONG = f"{bedrock.KEY_ID}:wrong/secret+0123456789012345678901234567"

@@ -18,7 +18,7 @@ from rotator.ports import Provider
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver
 from rotator.testing.provider_contract import LoseAnswer, ProviderContract, SlotContract
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 SLOW = Behaviour(propagation=0.2, death=0.3, list_lag=0.2, flapping=0.5)
 SLOWLY = {name: timedelta(seconds=0.4) for name in ("propagation", "death_window", "list_lag")}
 

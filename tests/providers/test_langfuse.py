@@ -22,7 +22,7 @@ from tests.servers import langfuse
 from tests.servers.api import Reply
 from tests.servers.langfuse import OTHERS_PROJECT, PROJECT, PUBLIC, SECRET, LangfuseStandIn
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 TRACES = Principal(name="traces", settings={"project": PROJECT})
 PAIR = Secret({"public": "pk-lf-Public0123456789", "secret": "sk-lf-Secret0123456789"})
 ASKED = MintRequest(mark="rot-tests-r1-1-abc", chosen=PAIR)

@@ -22,7 +22,7 @@ from tests.servers import litellm
 from tests.servers.api import Asked, Reply
 from tests.servers.litellm import ADMIN, MEMBER, VIEWER, LiteLlmStandIn, error, hash_of
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 URL = "https://litellm.internal:4000"
 TEAM = Principal(name="agents", settings={"team": "team-ml"})
 VALUE = "sk-" + "Chosen0123456789" * 2

@@ -23,7 +23,7 @@ from tests.servers.openai import ACCOUNT, PROJECT, OpenAiStandIn, complaint, lac
 pytestmark = pytest.mark.stand_in(openai.NAME)
 SVC = Principal(name="svc", settings={"project": PROJECT, "service_account": ACCOUNT})
 ADMIN = Principal(name="admin", settings={"kind": "admin"})
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 KEYS = f"/v1/organization/projects/{PROJECT}/api_keys"
 
 

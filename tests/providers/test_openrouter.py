@@ -22,7 +22,7 @@ from tests.servers.openrouter import OTHER, OpenRouterStandIn
 
 pytestmark = pytest.mark.stand_in(openrouter.NAME)
 DEFAULT = Principal(name="default")
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 
 
 @pytest.fixture

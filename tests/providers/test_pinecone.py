@@ -23,7 +23,7 @@ from tests.servers import pinecone
 from tests.servers.api import Reply
 from tests.servers.pinecone import CLIENT_ID, CLIENT_SECRET, PROJECT, TOKEN, VIEWER, PineconeStandIn, error
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 VECTORS = Principal(name="vectors", settings={"project": PROJECT})
 ASKED = MintRequest(mark="rot-tests-r1-1-abc")
 

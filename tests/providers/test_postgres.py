@@ -181,6 +181,7 @@ def test_no_password_is_in_the_servers_log_though_every_statement_is(pg: Arena, 
     for role in ("rotator", "app"):
         pg.execute(f"alter role {role} set log_statement = 'all'")
         pg.execute(f"alter role {role} set log_min_duration_statement = 0")
+    before = len(pg.log())
     minted = mint(driver, pg.principal)
     password = minted.value.reveal("password")
     driver.verify(pg.principal, minted.value)
@@ -189,10 +190,10 @@ def test_no_password_is_in_the_servers_log_though_every_statement_is(pg: Arena, 
     for state in (KeyState.DISABLED, KeyState.ENABLED, KeyState.DELETED):
         driver.set_state(pg.principal, minted.key_id, state)
         driver.verify(pg.principal, minted.value)
-    log = pg.log()
+    log = pg.log()[before:]
     assert 'ALTER ROLE "app_a" LOGIN PASSWORD \'SCRAM-SHA-256$4096:' in log
     assert password not in log
-    assert ADMIN_PASSWORD not in log.replace(f"create role rotator login createrole password '{ADMIN_PASSWORD}'", "")
+    assert ADMIN_PASSWORD not in log
 
 
 def test_every_mint_has_a_salt_of_its_own(pg: Arena, driver: Postgres) -> None:
@@ -256,12 +257,13 @@ def test_a_mint_ends_a_session_that_began_while_it_waited_for_the_role(pg: Arena
 def test_use_is_seen_while_a_session_is_open(pg: Arena, driver: Postgres) -> None:
     minted = mint(driver, pg.principal)
     assert held(driver, pg).last_used_at is None
+    before = datetime.now(UTC)
     with closing(log_in(pg, minted.value)) as session, closing(session.cursor()) as cursor:
         cursor.execute("set application_name = 'billing-worker'")
         used = held(driver, pg)
         assert used.last_used_by == "billing-worker"
         assert used.last_used_at is not None
-        assert abs(used.last_used_at - datetime.now(UTC)) < timedelta(seconds=2)
+        assert before - timedelta(seconds=1) < used.last_used_at < datetime.now(UTC) + timedelta(seconds=1)
         assert held(driver, pg, "app_b").last_used_at is None
     until(lambda: pg.sessions("app_a") == 0)
     assert held(driver, pg).last_used_at is None

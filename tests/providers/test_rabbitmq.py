@@ -6,9 +6,13 @@ import base64
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rotator_rabbitmq import Rabbitmq
@@ -27,9 +31,9 @@ from rotator.sdk import (
     Transient,
     Verdict,
 )
-from tests.providers.logins import SHORT, WRONG_PASSWORD, held, login, mint, request
-from tests.providers.rabbitmq_setup import PERMISSIONS, Arena, arena
-from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind
+from tests.providers.logins import WRONG_PASSWORD, held, login, mint, request
+from tests.providers.rabbitmq_setup import PERMISSIONS, TIMEOUT, Arena, arena
+from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 from tests.servers.rabbitmq import RabbitmqServer, Refused
 
 pytestmark = pytest.mark.real("RabbitMQ")
@@ -242,27 +246,50 @@ def test_of_two_rotators_one_mints_into_the_slot(mq: Arena) -> None:
         assert held(drivers[0], mq.principal).id == won.key_id
 
 
-def test_a_lock_that_another_holds_is_waited_for_and_its_end_by_itself_frees_the_user(mq: Arena) -> None:
-    arguments = {"x-expires": 1500, "x-message-ttl": 1}
+def test_a_lock_that_another_holds_is_waited_for_and_its_end_by_itself_frees_the_user(
+    mq: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock(mq, {"x-expires": 600_000, "x-message-ttl": 1})
+    with hurried(monkeypatch), pytest.raises(Transient, match="another rotator"):
+        mq.driver().mint(mq.principal, request("app_a@absent"))
+    unlock(mq)
+    lock(mq, {"x-expires": 1500, "x-message-ttl": 1})
+    assert mint(mq.driver(), mq.principal).key_id == held(mq.driver(), mq.principal).id
+    assert locks(mq) == []
+
+
+def lock(mq: Arena, arguments: dict[str, int]) -> None:
+    """As another rotator."""
     queue = {"durable": False, "auto_delete": False, "arguments": arguments}
     mq.server.ask("PUT", "queues", "rotator", "rotator.lock.app_a", body=queue)
-    with pytest.raises(Transient, match="another rotator"):
-        mq.driver(timeout=SHORT / 2).mint(mq.principal, request("app_a@absent"))
-    assert mint(mq.driver(), mq.principal).key_id == held(mq.driver(), mq.principal).id
-    assert mq.server.ask("GET", "queues", "rotator") == []
+
+
+def unlock(mq: Arena) -> None:
+    """What the lock's own expiry does, if it is there."""
+    with suppress(Refused):
+        mq.server.ask("DELETE", "queues", "rotator", "rotator.lock.app_a")
+
+
+@contextmanager
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The time that a lock is waited for is over after three looks at the clock."""
+    clock = SimpleNamespace(monotonic=count(0, TIMEOUT.total_seconds()).__next__, sleep=time.sleep)
+    with monkeypatch.context() as patch:
+        patch.setattr("rotator_rabbitmq.lock.time", clock)
+        yield
 
 
 def test_a_change_that_comes_too_late_is_not_sent(mq: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a stop of the process between the look and the change; the clock is moved in its place."""
     real, jump = time.monotonic, 0.0
     monkeypatch.setattr("rotator_rabbitmq.lock.time.monotonic", lambda: real() + jump)
-    driver, before = mq.driver(timeout=SHORT), mq.server.requests("PUT", "/api/users/app_a")
+    driver, before = mq.driver(), mq.server.requests("PUT", "/api/users/app_a")
     allow = driver._allow
 
     def stopped(*arguments: object) -> None:
         nonlocal jump
         allow(*arguments)  # type: ignore[arg-type]
-        jump = 3.0
+        jump = 3 * TIMEOUT.total_seconds()
 
     monkeypatch.setattr(driver, "_allow", stopped)
     with pytest.raises(Transient, match="too long"):
@@ -276,11 +303,8 @@ def test_a_lock_that_was_made_as_an_older_one_ended_is_ours_though_the_answer_sa
 ) -> None:
     """The server looks, the older one ends, ours is declared: 204. Here ours is there before the look."""
     monkeypatch.setattr("rotator_rabbitmq.lock.secrets.randbelow", lambda below: 7)
-    timeout = timedelta(seconds=2)
-    arguments = {"x-expires": 9000, "x-message-ttl": 7}
-    queue = {"durable": False, "auto_delete": False, "arguments": arguments}
-    mq.server.ask("PUT", "queues", "rotator", "rotator.lock.app_a", body=queue)
-    minted = mint(mq.driver(timeout=timeout), mq.principal)
+    lock(mq, {"x-expires": lifetime(TIMEOUT), "x-message-ttl": 7})
+    minted = mint(mq.driver(), mq.principal)
     assert held(mq.driver(), mq.principal).id == minted.key_id
     assert locks(mq) == []
 
@@ -289,18 +313,33 @@ def locks(mq: Arena) -> list[str]:
     return [each["name"] for each in mq.server.ask("GET", "queues", "rotator")]
 
 
+def lifetime(timeout: timedelta) -> int:
+    """Milliseconds that a lock lives of a driver with this timeout."""
+    return int(4000 * timeout.total_seconds()) + 1000
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_lock_stays_while_a_password_may_still_be_on_its_way_and_ends_by_itself(
-    mq: Arena, proxy: FaultProxy, kind: Kind
+    mq: Arena, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
-    wanted = request("app_a@absent")
-    proxy.inject(Fault(kind=kind, request=wanted.mark.encode()))
-    with pytest.raises(Ambiguous):
-        mq.driver(port=proxy.port, timeout=SHORT).mint(mq.principal, wanted)
-    assert proxy.fired == 1
-    assert locks(mq) == ["rotator.lock.app_a"]
-    with pytest.raises(Transient, match="another rotator"):
-        mq.driver(timeout=SHORT / 2).set_state(mq.principal, "app_a@absent", KeyState.DELETED)
+    mark = request("app_a@absent").mark
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, list[dict[str, Any]], timedelta]:
+        unlock(mq)
+        wanted = request(held(mq.driver(), mq.principal).id, mark=mark)
+        with pytest.raises(Failure) as failed:
+            mq.driver(port=proxy.port, timeout=timeout).mint(mq.principal, wanted)
+        return failed.value, mq.server.ask("GET", "queues", "rotator"), timeout
+
+    fault = Fault(kind=kind, request=mark.encode())
+    failure, left, timeout = met(mq.server.host, mq.server.port, fault, attempt, shortest=3)
+    assert type(failure) is Ambiguous
+    assert [(each["name"], each["arguments"]["x-expires"]) for each in left] == [
+        ("rotator.lock.app_a", lifetime(timeout))
+    ]
+    with hurried(monkeypatch), pytest.raises(Transient, match="another rotator"):
+        mq.driver().set_state(mq.principal, "app_a@absent", KeyState.DELETED)
+    unlock(mq)
     mint(mq.driver(), mq.principal)
     assert locks(mq) == []
 
@@ -315,17 +354,24 @@ def test_the_lock_is_given_back_when_the_slot_was_refused(mq: Arena) -> None:
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_mint_is_at_most_one_request_whatever_is_lost(mq: Arena, proxy: FaultProxy, kind: Kind) -> None:
-    mint(mq.driver(), mq.principal)
-    wanted = request(held(mq.driver(), mq.principal).id)
-    before = mq.server.requests("PUT", "/api/users/app_a")
-    proxy.inject(Fault(kind=kind, request=wanted.mark.encode()))
-    with pytest.raises(Ambiguous):
-        mq.driver(port=proxy.port, timeout=SHORT).mint(mq.principal, wanted)
-    assert proxy.fired == 1
+def test_a_mint_is_at_most_one_request_whatever_is_lost(mq: Arena, kind: Kind) -> None:
+    minted = mint(mq.driver(), mq.principal)
+    mark = request(minted.key_id).mark
+
+    def attempt(proxy: FaultProxy, timeout: timedelta) -> tuple[Failure, int]:
+        unlock(mq)
+        wanted = request(held(mq.driver(), mq.principal).id, mark=mark)
+        before = mq.server.requests("PUT", "/api/users/app_a")
+        with pytest.raises(Failure) as failed:
+            mq.driver(port=proxy.port, timeout=timeout).mint(mq.principal, wanted)
+        return failed.value, before
+
+    fault = Fault(kind=kind, request=mark.encode())
+    failure, before = met(mq.server.host, mq.server.port, fault, attempt, shortest=1)
+    assert type(failure) is Ambiguous
     landed = kind not in LOSES_THE_REQUEST
     assert mq.server.requests("PUT", "/api/users/app_a") - before == (1 if landed else 0)
-    assert (held(mq.driver(), mq.principal).mark == wanted.mark) is landed
+    assert (held(mq.driver(), mq.principal).mark == mark) is landed
 
 
 @pytest.mark.parametrize("word", [b"PUT /api/queues", b"GET /api/users/app_a ", b"PUT /api/permissions"])
@@ -338,10 +384,11 @@ def test_a_mint_that_breaks_before_its_end_made_nothing_and_is_transient(
     empty = held(driver, mq.principal)
     proxy.inject(Fault(kind=kind, request=word, times=3))
     with pytest.raises(Transient):
-        mq.driver(port=proxy.port, timeout=SHORT).mint(mq.principal, request(empty.id))
+        mq.driver(port=proxy.port).mint(mq.principal, request(empty.id))
     assert proxy.fired >= 1
     assert held(driver, mq.principal).id == empty.id
-    mint(mq.driver(), mq.principal)  # the lock may be left behind, and ends by itself
+    unlock(mq)  # it may be left behind
+    mint(mq.driver(), mq.principal)
 
 
 def test_a_deletion_whose_answer_is_lost_has_its_connections_ended_by_the_second_call(
@@ -351,8 +398,9 @@ def test_a_deletion_whose_answer_is_lost_has_its_connections_ended_by_the_second
     wire = mq.server.log_in("app_a", minted.value.reveal("password"))
     proxy.inject(Fault(kind=Kind.DROP_RESPONSE, request=b"rotator/empty-"))
     with pytest.raises(Transient):
-        mq.driver(port=proxy.port, timeout=SHORT).set_state(mq.principal, minted.key_id, KeyState.DELETED)
+        mq.driver(port=proxy.port).set_state(mq.principal, minted.key_id, KeyState.DELETED)
     assert proxy.fired == 1
+    unlock(mq)
     emptied = held(mq.driver(), mq.principal)
     assert (emptied.state, emptied.last_used_at is not None) == (KeyState.DELETED, True)
     mq.driver().set_state(mq.principal, minted.key_id, KeyState.DELETED)

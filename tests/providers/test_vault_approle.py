@@ -25,7 +25,7 @@ from tests.servers.openbao import OpenBaoServer
 from tests.servers.ordering import Ordered, OrderingFront
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=60)
 NOW: dict[str, Any] = dict.fromkeys(("propagation", "death_window", "list_lag"), "0s")
 ROLE = "batch"
 LINES = {
@@ -241,7 +241,8 @@ def test_a_login_of_a_verification_leaves_no_token(
     minted = asking.mint(principal, MintRequest(mark="m"))
     before = openbao_server.request("GET", "auth/token/accessors?list=true")["data"]["keys"]
     assert asking.verify(principal, minted.value) is Verdict.WORKS
-    assert openbao_server.request("GET", "auth/token/accessors?list=true")["data"]["keys"] == before
+    after = openbao_server.request("GET", "auth/token/accessors?list=true")["data"]["keys"]
+    assert set(after) <= set(before)  # tokens of other tests end meanwhile
 
 
 def test_tokens_of_a_destroyed_secret_id_live_on_as_the_page_says(

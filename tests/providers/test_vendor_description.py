@@ -78,7 +78,7 @@ def acme() -> Iterator[Acme]:
 
 
 def client(acme: Acme, **headers: str) -> Client:
-    return Client(f"{acme.url}/v1", timeout=timedelta(seconds=5), headers=headers or bearer("the-admin-key"))
+    return Client(f"{acme.url}/v1", timeout=timedelta(seconds=60), headers=headers or bearer("the-admin-key"))
 
 
 def test_what_the_description_knows_reaches_the_stand_in(acme: Acme) -> None:

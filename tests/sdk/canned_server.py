@@ -90,6 +90,11 @@ class Canned:
         for thread in self._threads:
             thread.join()
 
+    def settle(self) -> None:
+        """Wait until every connection so far has ended."""
+        for thread in self._threads[1:]:
+            thread.join()
+
     @property
     def port(self) -> int:
         port: int = self._listening.getsockname()[1]
@@ -110,8 +115,8 @@ class Canned:
                 thread.start()
 
     def _serve(self, plain: socket.socket) -> None:
-        with plain, suppress(OSError):
-            plain.settimeout(30)
+        with plain, suppress(OSError, ValueError):  # a ValueError: bytes that are no request, of TLS for example
+            plain.settimeout(300)
             connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
             self._open.append(connection)  # wrapping took the plain one's descriptor
             with connection, connection.makefile("rb") as reading:

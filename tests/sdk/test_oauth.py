@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from rotator.sdk.http import Client, path
 from rotator.sdk.oauth import Tokens
 from tests.sdk.canned_server import Canned, reply
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=60)
 SECRET = "client-secret-0123456789"
 FORM = {"grant_type": "client_credentials", "client_secret": SECRET}
 
@@ -90,7 +91,9 @@ def test_a_token_that_the_api_refuses_is_fetched_anew_for_the_next_attempt(monke
     assert [each.headers["authorization"] for each in api.got] == ["Bearer one", "Bearer two"]
 
 
-def test_a_fresh_token_that_the_api_refuses_is_denied() -> None:
+def test_a_fresh_token_that_the_api_refuses_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("rotator.sdk.oauth.time.monotonic", lambda: now)
     with Canned([token()]) as login, Canned([reply(401, {})]) as api, pytest.raises(Denied):
         Client(api.url, timeout=TIMEOUT, headers=tokens(login)).get("/keys")
 

@@ -63,6 +63,13 @@ def _instead(reply: Reply, other: Reply | None) -> Reply:
     return reply if other is None else other
 
 
+class Listener(ThreadingHTTPServer):
+    """As many may knock at once as a test has threads: who finds no place would wait a second and knock again."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class StandIn:
     """Listens from construction to `close`. One request at a time has its effect; its clock is the test's to move."""
 
@@ -74,8 +81,7 @@ class StandIn:
         self.spoilt: list[tuple[str, Reply]] = []
         self.now = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self._lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = Listener(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
 

@@ -81,6 +81,7 @@ def mail_server(
         authenticator=served.login,
         auth_required=login,
         auth_require_tls=context is not None and not implicit,
+        ready_timeout=60.0,
     )
     controller.start()
     served.port = controller.port

@@ -99,7 +99,7 @@ class OpenBaoServer:
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, wrap_ttl: str = ""
     ) -> dict[str, Any]:
         """Call `/v1/{path}` and return the answer's JSON, `{}` if it has none. Raises `Refused`, `OSError`."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             extra = {"X-Vault-Wrap-TTL": wrap_ttl, "X-Vault-Namespace": self.namespaced}
             headers = {"X-Vault-Token": self.token} | {name: text for name, text in extra.items() if text}

@@ -55,7 +55,7 @@ class OrderingFront(Ordering):
 
     def serve(self, asked: Asked) -> Reply:
         """Whatever the server says."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._behind, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._behind, timeout=60)
         dropped = ("host", "content-length", "connection", "accept-encoding")
         headers = {name: text for name, text in asked.headers.items() if name not in dropped}
         target = f"/{'/'.join(asked.path)}" + (f"?{urlencode(asked.query)}" if asked.query else "")

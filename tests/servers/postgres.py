@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -57,7 +58,7 @@ class Database:
     def connect(self, user: str | None = None, password: str | None = None) -> pg8000.dbapi.Connection:
         """A new connection in autocommit mode, as the superuser unless said otherwise; the caller closes it."""
         # pg8000 leaves a socket of its own open when the server refuses the login.
-        wire = socket.create_connection((self.host, self.port), timeout=10)
+        wire = socket.create_connection((self.host, self.port), timeout=60)
         try:
             connection = pg8000.dbapi.connect(
                 database=self.name, user=user or self.user, password=password or self.password, sock=wire
@@ -105,10 +106,22 @@ class PostgresServer:
         try:
             yield Database(**asdict(self.maintenance) | {"name": name})
         finally:
-            self.maintenance.execute(f"drop database {name} with (force)")
+            self._drop(name)
             for role in self._roles() - self._own_roles:
                 self.maintenance.execute(f'drop owned by "{role}"')
                 self.maintenance.execute(f'drop role "{role}"')
+
+    def _drop(self, name: str) -> None:
+        """The server ends the sessions and gives them five seconds to go; here they get a minute."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.maintenance.execute(f"drop database {name} with (force)")
+            except DatabaseError as error:
+                if "55006" not in str(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def _roles(self) -> set[str]:
         return {str(name) for [name] in self.maintenance.execute("select rolname from pg_roles")}

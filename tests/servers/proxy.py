@@ -17,13 +17,15 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from types import TracebackType
+from typing import TypeVar
 
 CHUNK = 65536
 # Seconds until a thread that waits for bytes looks whether the proxy was closed.
 GLANCE = 0.2
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 60.0
 SEND_SECONDS = 10.0
 
 
@@ -41,6 +43,9 @@ class Kind(Enum):
 
 
 LOSES_THE_REQUEST = (Kind.RESET, Kind.BLACKHOLE)
+LEAVES_THE_CALLER_WAITING = (Kind.BLACKHOLE, Kind.HANG_RESPONSE)
+ENOUGH = 60.0
+"""Seconds for a call on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,26 @@ class FaultProxy:
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+
+T = TypeVar("T")
+
+
+def met(host: str, port: int, fault: Fault, call: Callable[[FaultProxy, timedelta], T], *, shortest: float = 0.5) -> T:
+    """What the call returns that has met the fault, which happens once: a second request would pass.
+
+    A call that ends by its timeout gets `shortest` seconds, and ever more where it was over before the fault happened:
+    a busy machine is nobody's defect. One that the fault itself ends has time enough at once.
+    """
+    growing = (shortest, 4 * shortest, 16 * shortest, ENOUGH)
+    for seconds in growing if fault.kind in LEAVES_THE_CALLER_WAITING else (ENOUGH,):
+        with FaultProxy(host, port) as proxy:
+            proxy.inject(fault)
+            returned = call(proxy, timedelta(seconds=seconds))
+            if proxy.fired:
+                assert proxy.fired == 1
+                return returned
+    raise AssertionError("the fault never happened")
 
 
 class Link:

@@ -96,7 +96,7 @@ class RabbitmqServer:
         """Call the management API as the one who may do everything, or another. Raises `Refused`, `OSError`."""
         shown = base64.b64encode(f"{user or ROOT}:{by or self.password}".encode()).decode()
         target = "/api/" + "/".join(quote(each, safe="") for each in path)
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             text = None if body is None else json.dumps(body)
             connection.request(method, target, text, {"Authorization": f"Basic {shown}"})
@@ -109,8 +109,8 @@ class RabbitmqServer:
         return json.loads(words) if words else None
 
     def log_in(self, user: str, password: str, vhost: str = "/") -> Wire:
-        """An open connection of AMQP 0-9-1. Raises `Refused`."""
-        wire = socket.create_connection((self.host, self.amqp), timeout=10)
+        """An open connection of AMQP 0-9-1, which the management API shows already. Raises `Refused`."""
+        wire = socket.create_connection((self.host, self.amqp), timeout=60)
         try:
             wire.sendall(b"AMQP\0\0\x09\x01")
             _expect(wire, (10, 10))
@@ -120,10 +120,15 @@ class RabbitmqServer:
             _send(wire, (10, 31), tune)
             _send(wire, (10, 40), _short(vhost.encode()) + _short(b"") + b"\0")
             _expect(wire, (10, 41))
+            self._kept.wait_until(lambda: self._shows(wire.getsockname()[1], user))
         except BaseException:
             wire.close()
             raise
         return Wire(wire)
+
+    def _shows(self, port: int, user: str) -> bool:
+        found = self.ask("GET", "connections", "username", user)
+        return any(str(each["name"]).startswith(f"{self.host}:{port} ") for each in found)
 
     def empty(self) -> None:
         """Remove every user but our own, and every virtual host but the default one."""
@@ -159,7 +164,7 @@ class Wire:
 
     def closed(self) -> bool:
         """Whether the server ends it soon."""
-        return self._over.wait(5)
+        return self._over.wait(60)
 
     @property
     def is_open(self) -> bool:

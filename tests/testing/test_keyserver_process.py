@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from rotator.testing.keyserver import (
     RetryAfter,
 )
 from rotator.testing.keyserver.codec import behaviour_json, changed
+from tests.servers.process import reserved_port
 from tests.testing.keyserver_client import Client, call_as
 
 EVERYTHING = Behaviour(
@@ -177,14 +179,15 @@ def test_being_turned_down_from_outside_is_an_error(server: KeyserverProcess) ->
 
 
 def test_the_process_starts_with_its_behaviour_and_ends_with_the_block() -> None:
-    with KeyserverProcess(EVERYTHING) as server:
-        with Client(server.url, server.admin) as admin:
-            assert admin.call("GET", "/control/behaviour").body == behaviour_json(EVERYTHING)
-        pid, url = server.pid, server.url
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    with pytest.raises(ConnectionRefusedError):
-        call_as(url, "any")
+    with reserved_port() as port:
+        with KeyserverProcess(EVERYTHING, port=port) as server:
+            with Client(server.url, server.admin) as admin:
+                assert admin.call("GET", "/control/behaviour").body == behaviour_json(EVERYTHING)
+            pid, url = server.pid, server.url
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        with pytest.raises(ConnectionRefusedError):
+            call_as(url, "any")
     with pytest.raises(RuntimeError, match="not running"):
         _ = server.log
 
@@ -208,7 +211,7 @@ def test_the_admin_secret_may_come_from_the_environment_and_is_in_no_argument(tm
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                out, err = process.communicate(timeout=60)
+                out, err = process.communicate(timeout=240)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
@@ -219,7 +222,7 @@ def test_a_signal_that_comes_in_between_ends_it_wherever_it_is() -> None:
     """SIGTERM before each line that the main thread runs once it serves, in Python's own modules too."""
     with subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True) as process:
         try:
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=240)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
@@ -246,8 +249,10 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # an orphan that nobody has reaped yet is dead all the same
-    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    with suppress(FileNotFoundError, ProcessLookupError):  # it ends just now
+        # an orphan that nobody has reaped yet is dead all the same
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
 
 
 @pytest.mark.parametrize(
@@ -259,7 +264,7 @@ def _alive(pid: int) -> bool:
     ],
 )
 def test_a_wrong_start_says_what_and_what_to_do(arguments: list[str], stdin: str, message: str) -> None:
-    ended = subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     what, hint = ended.stderr.splitlines()
     assert message in what
@@ -270,7 +275,7 @@ def test_a_taken_port_is_a_wrong_start() -> None:
     with Keyserver() as server:
         port = server.url.rpartition(":")[2]
         ended = subprocess.run(
-            [*COMMAND, "--port", port], input="admin\n", capture_output=True, text=True, timeout=20, check=False
+            [*COMMAND, "--port", port], input="admin\n", capture_output=True, text=True, timeout=60, check=False
         )
     assert ended.returncode == 2
     assert f"port {port} cannot be had" in ended.stderr

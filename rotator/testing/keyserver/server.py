@@ -147,9 +147,13 @@ class Keyserver:
         try:
             loop.run_forever()
             listening.close()
-            for connection in tuple(self._connections):
-                connection.abort()
-            # the transports close in the loop's next turn
-            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(self._end())
         finally:
             loop.close()
+
+    async def _end(self) -> None:
+        """A connection that was just accepted takes a few turns of the loop to show, and one more to close."""
+        for _ in range(5):
+            for connection in tuple(self._connections):
+                connection.abort()
+            await asyncio.sleep(0)

@@ -28,10 +28,10 @@ class Kubectl:
 
     def run(self, *arguments: str, kubeconfig: Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run it with this kubeconfig and nothing of our environment."""
-        command = [str(self.program), f"--kubeconfig={kubeconfig}", "--request-timeout=10s", *arguments]
+        command = [str(self.program), f"--kubeconfig={kubeconfig}", "--request-timeout=60s", *arguments]
         env = {"PATH": os.defpath, "HOME": str(self.home)}
         return subprocess.run(
-            command, env=env, input=stdin, capture_output=True, text=True, timeout=60, check=False, cwd=self.home
+            command, env=env, input=stdin, capture_output=True, text=True, timeout=300, check=False, cwd=self.home
         )
 
 

@@ -19,7 +19,7 @@ from tests.servers.kubernetes.server import KubernetesServer, Sent
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one packet an answer: in two the second waits for an acknowledgement that is late
-    timeout = 30
+    timeout = 300
     kubernetes: KubernetesServer
 
     def answer(self) -> None:
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 64
+    request_queue_size = 128
 
     def handle_error(self, *args: object) -> None:
         """A client that goes away is no event."""

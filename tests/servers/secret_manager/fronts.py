@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,6 +18,7 @@ from google.cloud import secretmanager_v1 as api
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import rest_base
 from google.protobuf import empty_pb2, json_format
 
+from tests.servers.api import Listener
 from tests.servers.secret_manager.iam import PERMISSIONS
 from tests.servers.secret_manager.service import LostError, RefusedError, SecretManager
 
@@ -168,8 +169,7 @@ def _handler(service: SecretManager) -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def serve_rest(service: SecretManager) -> Iterator[str]:
     """Serve until the end of the context; gives the address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
-    server.daemon_threads = True
+    server = Listener(("127.0.0.1", 0), _handler(service))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
