@@ -239,7 +239,7 @@ def test_a_server_that_says_nothing_costs_one_timeout(cluster: Cluster, fault_pr
     for act in every_call(store):
         began = time.monotonic()
         assert re.search("in time|too long", cluster.failing(Transient, act).message)
-        assert 0.3 < time.monotonic() - began < 5
+        assert 0.3 < time.monotonic() - began < 20
 
 
 def test_a_request_that_was_lost_has_not_happened(cluster: Cluster, fault_proxy: MakeProxy) -> None:
@@ -267,7 +267,7 @@ def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of
     store = cluster.store(timeout=timedelta(seconds=0.6))
     failure = cluster.failing(Transient, lambda: store.write(CURRENT, {"API_KEY": HIDDEN}, version))
     assert "in time" in failure.message or "too long" in failure.message
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_an_answer_without_end_is_cut_off(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
