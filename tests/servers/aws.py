@@ -270,7 +270,9 @@ class AwsServer:
                 self._in_hand -= 1
                 self._served.notify_all()
 
-    def _answer(self, environ: dict[str, Any], start: Callable[..., Any], target: str, operation: str) -> Iterable[bytes]:
+    def _answer(
+        self, environ: dict[str, Any], start: Callable[..., Any], target: str, operation: str
+    ) -> Iterable[bytes]:
         with self._lock:
             self.requests.append(operation or environ["PATH_INFO"])
             refusal = self._ordered(operation)

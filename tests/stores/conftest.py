@@ -13,7 +13,7 @@ from rotator.adapters.stores.vault import auth, lease, token
 
 @pytest.fixture
 def put_forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Put the clock by which the vault store knows its token's age forward, by so many seconds; the server's goes on."""
+    """Put forward, by so many seconds, the clock by which the vault store knows its token's age; not the server's."""
     ahead = 0.0
 
     def forward(seconds: float) -> None:

@@ -71,7 +71,10 @@ def five_stores(
     overlap: float,
     publish: Mapping[str, Collection[str]],
 ) -> Iterator[Scene]:
-    """`overlap`: in seconds. `publish`: the credentials by name, and the stores that each is published to; every store holds it."""
+    """`publish`: the credentials by name, and the stores that each is published to; every store holds it.
+
+    `overlap`: in seconds.
+    """
     with ExitStack() as ending:
         keyserver = ending.enter_context(KeyserverProcess())
         refs = {name: f"prod/{name}" for name in publish}
