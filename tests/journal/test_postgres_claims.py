@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -322,7 +322,7 @@ def _transaction(database: Database, request: timedelta) -> psycopg.Connection[t
 def _hold(connection: psycopg.Connection[Any], text: Any, *, in_the_middle_of_sending: bool) -> None:
     """Begin and lock in one breath: who stands still in between is cut off before he has anything."""
     if not in_the_middle_of_sending:
-        connection.execute(cast(LiteralString, f"BEGIN; {text}"))
+        connection.execute("BEGIN; " + text)
         return
     connection.pipeline().__enter__()
     connection.execute("BEGIN")
