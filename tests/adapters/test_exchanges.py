@@ -11,12 +11,14 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from rotator import exchanges
 from rotator.adapters import probe
 from rotator.adapters.clients.deadline import Deadline
 from rotator.adapters.clients.fetching import fetched
@@ -114,11 +116,21 @@ ASKED: dict[str, Callable[[str], object]] = {
 def test_nobody_waits_for_the_end_of_an_answer_that_comes_in_drops(
     ask: Callable[[str], object], dripped: tuple[bytes, bytes, bytes]
 ) -> None:
-    whole: list[bytes] = []
-    with Canned([in_drops(*dripped, whole)]) as server, pytest.raises(GIVEN_UP):
-        ask(server.url)
-    assert len(server.got) == 1
-    assert whole == []
+    asked_once(ask, dripped)
+
+
+def asked_once(
+    ask: Callable[[str], object], dripped: tuple[bytes, bytes, bytes], tls: ssl.SSLContext | None = None
+) -> None:
+    """One request is given up before its answer is whole; a busy machine may give it up before it is sent."""
+    got = 0
+    while not got:
+        whole: list[bytes] = []
+        with Canned([in_drops(*dripped, whole)], tls) as server, pytest.raises(GIVEN_UP):
+            ask(server.url)
+        assert whole == []
+        got = len(server.got)
+    assert got == 1
 
 
 @pytest.mark.parametrize("ask", [prove, ASKED["webhook"], ASKED["identity"]])
@@ -135,12 +147,13 @@ def dripping(line: bytes) -> Iterator[tuple[str, list[bytes]]]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
-            with listening.accept()[0] as connection, suppress(OSError):
+            with suppress(OSError), listening.accept()[0] as connection:
                 in_drops(b"", line, b"", whole)(connection)
 
         thread = threading.Thread(target=serve)
         thread.start()
         yield f"https://127.0.0.1:{listening.getsockname()[1]}", whole
+        listening.shutdown(socket.SHUT_RDWR)  # whoever was too late to connect at all is waited for no longer
         thread.join()
 
 
@@ -153,14 +166,10 @@ def test_an_encrypted_probe_is_given_up_as_well(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     probe._made.cache_clear()
-    whole: list[bytes] = []
     try:
-        with Canned([in_drops(*dripped, whole)], tls) as server, pytest.raises(Failure):
-            prove(server.url)
+        asked_once(prove, dripped, tls)
     finally:
         probe._made.cache_clear()
-    assert len(server.got) == 1
-    assert whole == []
 
 
 def test_what_is_sent_is_taken_in_time_or_given_up(tls: ssl.SSLContext, certificate: tuple[Path, Path]) -> None:
@@ -189,6 +198,7 @@ def test_what_is_sent_is_taken_in_time_or_given_up(tls: ssl.SSLContext, certific
                 retries=False,
             )
         over.set()
+        listening.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert taken < 8 << 20
 
@@ -201,16 +211,16 @@ def test_silence_ends_an_exchange_that_has_time_left() -> None:
         over.wait(30)
 
     with Canned([begin]) as server, in_time(PoolManager(), silence=0.2) as manager:
-        answer = manager.request("GET", server.url, timeout=Timeout(total=600), retries=False, preload_content=False)
         with pytest.raises(ReadTimeoutError):
-            answer.read()
-        answer.close()
+            manager.request("GET", server.url, timeout=Timeout(total=600), retries=False)
         over.set()
 
 
-def test_a_connection_is_used_again_with_the_time_of_its_new_request() -> None:
+def test_a_connection_is_used_again_with_the_time_of_its_new_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = 0.0
+    monkeypatch.setattr(exchanges, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead))
     with Canned([reply(200, {})]) as server, in_time(PoolManager()) as manager:
         for _ in range(2):
-            assert manager.request("GET", server.url, timeout=Timeout(total=0.3), retries=False).data == b"{}"
-            time.sleep(0.3)
+            assert manager.request("GET", server.url, timeout=Timeout(total=60), retries=False).data == b"{}"
+            ahead += 60
         assert server.connections == 1

@@ -214,7 +214,7 @@ def test_no_more_calls_are_under_way_than_the_bulkhead_holds(
     server: Keyserver, limited: Callable[..., LimitedProvider]
 ) -> None:
     server.tell(latency=0.05)
-    provider = limited(parallel=3, patience=timedelta(seconds=10))
+    provider = limited(parallel=3, patience=timedelta(seconds=60))
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(lambda _: provider.check_admin(SVC), range(24)))
     assert len(server.log) == 24
@@ -222,12 +222,13 @@ def test_no_more_calls_are_under_way_than_the_bulkhead_holds(
 
 
 def test_calls_are_spread_over_time_at_the_server(server: Keyserver, limited: Callable[..., LimitedProvider]) -> None:
-    provider = limited(parallel=8, rate=20.0, patience=timedelta(seconds=10))
+    began = time.time()  # a busy machine may hold the first one up, and those of the threads that wait no longer
+    provider = limited(parallel=8, rate=20.0, patience=timedelta(seconds=60))
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: provider.check_admin(SVC), range(16)))
     arrived = sorted(record.received_at for record in server.log)
     assert len(arrived) == 16
-    assert arrived[-1] - arrived[0] >= 15 / 20 - 0.05
+    assert arrived[-1] - began >= 15 / 20 - 0.05
 
 
 @pytest.mark.parametrize("form", list(RetryAfter))
@@ -235,8 +236,9 @@ def test_a_throttle_of_one_call_holds_all_back_until_it_is_over(
     server: Keyserver, limited: Callable[..., LimitedProvider], form: RetryAfter
 ) -> None:
     server.tell(retry_after=form)
-    server.fail(Operation.LIST, FaultKind.THROTTLED, seconds=1.0)
-    provider = limited(parallel=8)
+    server.fail(Operation.LIST, FaultKind.THROTTLED, seconds=30.0)
+    clock = Clock()
+    provider = limited(parallel=8, clock=clock, sleep=clock.sleep)
     with pytest.raises(Transient) as throttled:
         provider.keys(SVC)
     assert throttled.value.throttled
@@ -246,9 +248,9 @@ def test_a_throttle_of_one_call_holds_all_back_until_it_is_over(
             call(SVC)
         assert held.value.throttled
         turns.append(held.value.retry_after or timedelta(0))
-    assert all(timedelta(0) < turn <= timedelta(seconds=2) for turn in turns)
+    assert all(timedelta(0) < turn <= timedelta(seconds=31) for turn in turns)
     assert len(server.log) == 1, "what is held back was not sent"
-    time.sleep(max(turns).total_seconds())
+    clock.now += max(turns).total_seconds()
     provider.check_admin(SVC)
     assert len(server.log) == 2
 

@@ -49,7 +49,8 @@ def test_it_stops_at_once_what_begins_too_late() -> None:
 
 def test_what_is_over_before_is_left_alone() -> None:
     said: list[str] = []
-    with Deadline(Standing(), timedelta(seconds=60.1), timedelta(seconds=60)).stopping(lambda: said.append("stop")):
-        pass
-    threading.Event().wait(0.3)
-    assert said == []
+    before = set(threading.enumerate())
+    with Deadline(Standing(), timedelta(seconds=120), timedelta(seconds=60)).stopping(lambda: said.append("stop")):
+        (waiting,) = set(threading.enumerate()) - before
+    waiting.join(30)
+    assert (waiting.is_alive(), said) == (False, []), "who would have stopped it has gone"

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,15 @@ def hang(scene: Scene) -> bytes:
 
 
 def children() -> set[int]:
-    return {int(each) for tasks in Path("/proc/self/task").glob("*/children") for each in tasks.read_text().split()}
+    found = set[int]()
+    for tasks in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended since
+            found |= {int(each) for each in tasks.read_text().split()}
+    return found
 
 
 def test_a_reader_that_hangs_is_ended_and_told(scene: Scene) -> None:
-    reloading = ReloadingApart(scene.config, state=None, limit=20.0)
+    reloading = ReloadingApart(scene.config, state=None, limit=60.0)
     assembly = Assembly(config=reloading.begin(Quiet()))
     text = hang(scene)
     hasty = ReloadingApart(scene.config, state=None, limit=1.0)
@@ -56,7 +60,7 @@ def test_a_reader_that_hangs_is_ended_and_told(scene: Scene) -> None:
             hasty.begin(Quiet())
         assert isinstance(told.value, Permanent)
         assert told.value.hint
-        assert children() == before
+        assert children() <= before
         (scene.folder / "installation.key").unlink()
         scene.folder.joinpath("installation.key").touch(mode=0o600)
         scene.folder.joinpath("installation.key").write_bytes(text)

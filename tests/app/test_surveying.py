@@ -121,13 +121,21 @@ def test_a_page_goes_on_where_its_last_one_was_although_that_was_rotated_meanwhi
 
 
 def test_a_kept_one_is_given_at_once_and_the_next_one_is_made_beside(assembly: Assembly) -> None:
-    now = [0.0]
-    surveys = Surveys(lambda: assembly, seconds=lambda: now[0])
+    now, may_go_on = [0.0], threading.Event()
+
+    def assembly_of() -> Assembly:
+        assert threading.current_thread().name != "survey" or may_go_on.wait(60)
+        return assembly
+
+    surveys = Surveys(assembly_of, seconds=lambda: now[0])
+    may_go_on.set()
     first = surveys.latest(30)
     assert first is not None
     assert surveys.latest(0) is first
+    may_go_on.clear()
     now[0] = 10_000.0
     assert surveys.latest(0) is first, "nobody waits for the next one"
+    may_go_on.set()
     _wait_until(lambda: surveys.latest(0) is not first)
 
 
@@ -142,11 +150,15 @@ def test_after_an_act_the_next_who_asks_has_it_taken_anew(assembly: Assembly) ->
 
 
 def test_one_that_nobody_asks_for_again_is_let_go_and_made_anew(assembly: Assembly) -> None:
-    surveys = Surveys(lambda: assembly, unasked=0.2)
-    first = surveys.latest(30)
+    first = again = None
+    for unasked in (0.2, 5.0):  # a busy machine may let it go before it is given at all
+        surveys = Surveys(lambda: assembly, unasked=unasked)
+        if (first := surveys.latest(30)) is None:
+            continue
+        _wait_until(lambda: surveys._kept is None)  # noqa: B023
+        if (again := surveys.latest(30)) is not None:
+            break
     assert first is not None
-    _wait_until(lambda: surveys._kept is None)
-    again = surveys.latest(30)
     assert again is not None
     assert again is not first
 

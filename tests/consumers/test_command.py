@@ -27,8 +27,8 @@ def _program(folder: Path, text: str, mode: int = 0o755) -> str:
 
 
 def _gone(pid: int) -> bool:
-    """Whether the process has ended, within a second."""
-    for _ in range(100):
+    """Whether the process has ended, within half a minute."""
+    for _ in range(3000):
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X"):
                 return True
@@ -79,13 +79,17 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> Non
     pids = tmp_path / "pids"
     text = (
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        f"open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(60)"
+        f"open({str(pids)!r} + '~', 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
+        f"os.rename({str(pids)!r} + '~', {str(pids)!r})\ntime.sleep(60)"
     )
-    began = time.monotonic()
-    answer = tell({"command": [_program(tmp_path, text)]}, timeout=2.0)
-    assert time.monotonic() - began < 20
-    assert isinstance(answer, Transient)
-    assert answer.message == "its command did not end within 2 s"
+    for seconds in (2, 20):  # a busy machine may end it before it has started anything
+        began = time.monotonic()
+        answer = tell({"command": [_program(tmp_path, text)]}, timeout=seconds)
+        assert time.monotonic() - began < 50
+        assert isinstance(answer, Transient)
+        assert answer.message == f"its command did not end within {seconds} s"
+        if pids.exists():
+            break
     assert all(_gone(int(pid)) for pid in pids.read_text().split())
 
 
@@ -99,13 +103,15 @@ def test_one_that_hangs_with_the_rights_of_another_user_is_not_waited_for(tmp_pa
     lock.touch()
     with lock.open() as held, ThreadPoolExecutor(1, initializer=_forget_how_to_kill) as pool:
         fcntl.flock(held, fcntl.LOCK_EX)
-        asked = pool.submit(tell, {"command": [_program(tmp_path, text)]}, timeout=1.0)
         try:
-            answer = asked.result(timeout=30)
+            for seconds in (1, 20):  # a busy machine may end it before it has become anybody else
+                answer = pool.submit(tell, {"command": [_program(tmp_path, text)]}, timeout=seconds).result(timeout=60)
+                assert isinstance(answer, Transient)
+                assert answer.message == f"its command did not end within {seconds} s"
+                if lock.read_text():
+                    break
         finally:
             fcntl.flock(held, fcntl.LOCK_UN)
-    assert isinstance(answer, Transient)
-    assert answer.message == "its command did not end within 1 s"
     assert _buried(int(lock.read_text()))
 
 
@@ -140,7 +146,7 @@ def test_what_it_leaves_running_behind_is_ended_too_and_not_waited_for(tmp_path:
 
 def test_megabytes_of_output_are_read_dropped_and_hinder_nobody(tmp_path: Path) -> None:
     text = "for _ in range(32): sys.stdout.write('x' * 1_048_576)\nsys.stderr.write('y' * 8_388_608)"
-    heard = tell({"command": [_program(tmp_path, text)]}, timeout=15.0)
+    heard = tell({"command": [_program(tmp_path, text)]}, timeout=60.0)
     assert isinstance(heard, Heard)
     assert heard.answer == "x" * 16_384
 
@@ -153,10 +159,10 @@ def test_output_without_end_is_cut_off_in_time(tmp_path: Path) -> None:
 
 
 def test_one_that_closes_its_output_and_goes_on_is_waited_for(tmp_path: Path) -> None:
-    text = "print('ack', flush=True)\nos.close(1)\ntime.sleep(0.3)"
+    text = "print('ack', flush=True)\nos.close(1)\ntime.sleep(1.5)"
     before = time.process_time()
     assert tell({"command": [_program(tmp_path, text)]}) == Heard("ack\n")
-    assert time.process_time() - before < 0.2, "without turning round and round"
+    assert time.process_time() - before < 1.0, "without turning round and round"
 
 
 def test_one_that_reads_nothing_and_one_that_is_told_much_do_not_wait_for_each_other(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def play(
     """
     publish = {f"key-{number}": STORES for number in range(CREDENTIALS)}
     with (
-        five_stores(folder, server, mount, overlap=f"{overlap}s", publish=publish) as scene,
+        five_stores(folder, server, mount, overlap=overlap, publish=publish) as scene,
         reading(scene, keeps) as readers,
         running(scene.assembly),
     ):
@@ -130,13 +130,15 @@ def test_a_key_that_dies_before_a_store_was_promoted_is_noticed_there_by_who_rea
 ) -> None:
     publish = {f"not-in-{left}": [each for each in STORES if each != left] for left in STORES}
     with (
-        five_stores(tmp_path, openbao_server, openbao_mount, overlap="0s", publish=publish) as scene,
+        five_stores(tmp_path, openbao_server, openbao_mount, overlap=0, publish=publish) as scene,
         reading(scene, keeps=0.5) as readers,
         running(scene.assembly),
     ):
         assert rotate_each(scene.assembly) == len(STORES)
-        time.sleep(0.5)
-        counted = readers.counted()
+        counted, until = readers.counted(), time.monotonic() + PATIENCE
+        while not all(each.refused for each in counted.values()) and time.monotonic() < until:
+            time.sleep(0.1)
+            counted = readers.counted()
     for name, each in counted.items():
         assert each.refused > 0, (name, each)
         assert (each.torn, each.trouble) == (0, []), (name, each)

@@ -119,7 +119,7 @@ def test_a_process_that_ended_is_no_other_s_fault(tmp_path: Path) -> None:
     with child() as process:
         path = _file(tmp_path, str(process.pid))
         process.kill()
-        time.sleep(0.1)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         unburied = tell({"signal": str(path)})  # a zombie still has its number
         process.wait()
         buried = tell({"signal": str(path)})

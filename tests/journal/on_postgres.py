@@ -39,6 +39,14 @@ def opened(
     return open_journal(url, clock=clock, password=lambda: database.password, signer=SIGNER, request=request)
 
 
+def end_sessions(database: Database) -> None:
+    """End every session but this one, and wait until they are gone."""
+    database.execute(
+        "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+
+
 def prepare(database: Database) -> None:
     """Make the tables, and a clock that can be set, which nobody asks yet."""
     opened(database).close()

@@ -43,11 +43,11 @@ def begin(journal: SqliteJournal, count: int) -> None:
 
 
 def commit(journal: SqliteJournal, threads: int) -> None:
-    """Commit for ever, in as many threads, and tell of each commit that has returned."""
+    """Claim as many rotations, and commit for ever in as many threads; tell of each commit that has returned."""
     telling = Lock()
+    rows = [claimed(journal, f"r{number}", f"c{number}") for number in range(threads)]
 
-    def work(number: int) -> None:
-        row = claimed(journal, f"r{number}", f"c{number}")
+    def work(row: Rotation) -> None:
         while True:
             row = replace(row, attempts=row.attempts + 1)
             journal.commit(row, NOW, noting("mint"))
@@ -55,7 +55,7 @@ def commit(journal: SqliteJournal, threads: int) -> None:
                 tell([row.id, row.attempts])
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
+        list(pool.map(work, rows))
 
 
 def fill(journal: SqliteJournal, bytes_more: int) -> None:

@@ -17,7 +17,7 @@ from rotator.adapters.journal.opening import open_journal
 from rotator.adapters.journal.version import HEAD, KNOWN, ROLLING, may_go_on
 from rotator.domain.failures import Overtaken
 from rotator.testing.journal_contract.values import NOTHING, NOW, begun, noting, rotation
-from tests.journal.on_postgres import opened
+from tests.journal.on_postgres import end_sessions, opened
 from tests.servers.postgres import Database
 
 
@@ -53,10 +53,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shared]:
 
         def migrate_and_cut() -> None:
             database.execute(newer)
-            database.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()"
-            )
+            end_sessions(database)
 
         yield Shared(replica, database.execute, migrate_and_cut)
 

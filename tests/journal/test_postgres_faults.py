@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,12 +18,14 @@ from rotator.domain.rotation import Rotation
 from rotator.ports import Change
 from rotator.testing.journal_contract import SIGNER
 from rotator.testing.journal_contract.values import LEASE, NOTHING, noting, rotation
-from tests.journal.on_postgres import opened
+from tests.journal.on_postgres import end_sessions, opened
 from tests.servers.postgres import Database
 from tests.servers.proxy import Fault, FaultProxy, Kind
 
-REQUEST = timedelta(seconds=2)
-ANSWERS = 3 * REQUEST.total_seconds()
+REQUEST = timedelta(seconds=4)
+SHORT = timedelta(seconds=2)
+"""For whoever waits in vain."""
+ANSWERS = 30
 """Seconds: a connection that is found dead is made anew once, and a busy machine takes its time."""
 
 
@@ -51,12 +54,17 @@ def claimed(journal: PostgresJournal, number: int = 1) -> Rotation:
 
 @pytest.mark.parametrize("kind", [Kind.RESET, Kind.BLACKHOLE])
 def test_a_database_that_is_cut_off_is_transient_in_time_and_come_back_to(
-    journal: PostgresJournal, proxy: FaultProxy, kind: Kind
+    journal: PostgresJournal, journal_database: Database, proxy: FaultProxy, kind: Kind
 ) -> None:
     row = claimed(journal)
+    with opened(journal_database, port=proxy.port, request=SHORT) as hasty:
+        _cut_off_and_come_back_to(hasty, row, proxy, kind)
+
+
+def _cut_off_and_come_back_to(journal: PostgresJournal, row: Rotation, proxy: FaultProxy, kind: Kind) -> None:
     proxy.inject(Fault(kind=kind, times=None))
     calls: list[Callable[[], object]] = [
-        lambda: journal.commit(row, now(), noting("mint")),
+        lambda: journal.commit(row, now(), noting("lost")),
         lambda: journal.rotation("r1"),
         journal.rotations,
         lambda: journal.claim(owner="one", now=now(), lease=LEASE, limit=1),
@@ -69,8 +77,11 @@ def test_a_database_that_is_cut_off_is_transient_in_time_and_come_back_to(
         assert found.value.hint
     assert proxy.fired >= len(calls)
     proxy.inject()
-    assert journal.commit(row, now(), noting("mint")) == ()
-    assert [each.event.action for each in journal.events("r1")] == ["mint"]
+    for _ in range(20):
+        with suppress(Transient):  # a machine may be too busy to answer in so short a time
+            assert journal.commit(row, now(), noting("mint")) == ()
+            break
+    assert {each.event.action for each in journal.events("r1")} == {"mint"}
 
 
 @pytest.mark.parametrize("kind", [Kind.DROP_RESPONSE, Kind.HANG_RESPONSE])
@@ -110,18 +121,17 @@ def test_a_commit_that_never_arrived_is_transient_and_nothing_was_written(
 
 
 def test_a_claim_whose_answer_was_lost_is_nobodys_until_its_lease_is_over(
-    journal: PostgresJournal, proxy: FaultProxy
+    journal: PostgresJournal, journal_database: Database, proxy: FaultProxy
 ) -> None:
     at = now()
     journal.begin(rotation("r1", "c1", started_at=at, next_at=at, since=at), NOTHING)
     proxy.inject(Fault(kind=Kind.DROP_RESPONSE, request=b"COMMIT", response=b"COMMIT"))
-    lease = timedelta(seconds=2)
     with pytest.raises(Transient):
-        journal.claim(owner="one", now=at, lease=lease, limit=1)
+        journal.claim(owner="one", now=at, lease=LEASE, limit=1)
     assert proxy.fired == 1
-    assert journal.claim(owner="one", now=now(), lease=lease, limit=1) == ()
-    time.sleep(2.1)
-    (row,) = journal.claim(owner="one", now=now(), lease=lease, limit=1)
+    assert journal.claim(owner="one", now=now(), lease=LEASE, limit=1) == ()
+    journal_database.execute(f"update rotation set next_at = next_at - {LEASE // timedelta(microseconds=1)}")
+    (row,) = journal.claim(owner="one", now=now(), lease=LEASE, limit=1)
     assert (row.fence, row.clean) == (2, False)
 
 
@@ -142,10 +152,7 @@ def test_connections_that_died_while_nobody_needed_them_are_made_anew_without_a_
 ) -> None:
     row = claimed(journal)
     assert journal.rotation("r1") == row
-    journal_database.execute(
-        f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{journal_database.name}'"
-        " and pid <> pg_backend_pid()"
-    )
+    end_sessions(journal_database)
     assert journal.rotation("r1") == row
     assert journal.commit(row, now(), noting("mint")) == ()
 
@@ -177,8 +184,10 @@ def test_what_the_database_cannot_hold_is_refused_and_spoils_nobody_elses_commit
 
 
 def test_a_closed_journal_leaves_no_session_behind(journal_database: Database) -> None:
-    question = f"select count(*) from pg_stat_activity where datname = '{journal_database.name}'"
-    before = journal_database.execute(question)
+    question = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
     journal = opened(journal_database)
     claimed(journal)
     journal.rotations()
@@ -186,8 +195,8 @@ def test_a_closed_journal_leaves_no_session_behind(journal_database: Database) -
     journal.close()
     with pytest.raises(Permanent, match="closed"):
         journal.commit(rotation("r1"), now(), NOTHING)
-    for _ in range(50):
-        if journal_database.execute(question) == before:
+    for _ in range(1200):
+        if journal_database.execute(question) == [[0]]:
             return
         time.sleep(0.05)
     raise AssertionError(journal_database.execute(question))

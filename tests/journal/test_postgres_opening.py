@@ -26,14 +26,14 @@ from rotator.app import journals
 from rotator.domain.failures import Failure, Overtaken, Permanent, Transient
 from rotator.testing.journal_contract.values import NOTHING, NOW, at_once, begun, noting, rotation
 from tests.journal.older import CREDENTIALS, KEYS, ROLLBACK, ROTATIONS, first_rows
-from tests.journal.on_postgres import REQUEST, opened, url_of
+from tests.journal.on_postgres import REQUEST, end_sessions, opened, url_of
 from tests.servers import Unavailable, postgres
 from tests.servers.postgres import Database
 from tests.servers.process import reserved_port
 
 
 def open_at(url: str, password: Callable[[], str] | None = None) -> PostgresJournal:
-    return open_journal(url, clock=DatabaseClock(MachineClock()), password=password, request=timedelta(seconds=5))
+    return open_journal(url, clock=DatabaseClock(MachineClock()), password=password, request=REQUEST)
 
 
 def refused(kind: type[Failure], url: str, password: Callable[[], str] | None = None) -> Failure:
@@ -197,7 +197,7 @@ def test_a_running_replica_that_lost_its_connection_does_not_write_into_a_newer_
     with opened(journal_database) as journal:
         begun(journal)
         journal_database.execute("update alembic_version set version_num = '9999'")
-        _end_sessions(journal_database)
+        end_sessions(journal_database)
         with pytest.raises(Overtaken):
             journal.remember("a", "b")
 
@@ -208,7 +208,7 @@ def test_an_idle_replica_that_lost_its_connections_keeps_others_from_migrating_a
     monkeypatch.setattr(on_postgresql, "HEARD", 0.0)
     with opened(journal_database) as journal:
         assert _running(journal_database) == 1
-        _end_sessions(journal_database)
+        end_sessions(journal_database)
         assert _running(journal_database) == 0
         journal.next_wake()
         assert _running(journal_database) == 1
@@ -220,7 +220,7 @@ def test_an_idle_replica_sees_that_a_newer_rotator_has_the_journal(
     monkeypatch.setattr(on_postgresql, "HEARD", 0.0)
     with opened(journal_database) as journal:
         journal_database.execute("update alembic_version set version_num = '9999'")
-        _end_sessions(journal_database)
+        end_sessions(journal_database)
         with pytest.raises(Overtaken):
             journal.next_wake()
 
@@ -230,13 +230,6 @@ def _running(database: Database) -> int:
     of_this = "database = (select oid from pg_database where datname = current_database())"
     shared = f"classid = {locks.RUNNING} and mode = 'ShareLock' and locktype = 'advisory'"
     return len(database.execute(f"select 1 from pg_locks where {shared} and {of_this}"))
-
-
-def _end_sessions(database: Database) -> None:
-    database.execute(
-        f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.name}'"
-        " and pid <> pg_backend_pid()"
-    )
 
 
 def test_a_look_makes_nothing_and_writes_nothing(postgres_database: Database) -> None:
@@ -264,7 +257,7 @@ def test_the_password_is_asked_for_at_each_connection_and_kept_nowhere(postgres_
     with open_at(url_of(postgres_database), password) as journal:
         begun(journal)
         before = len(asked)
-        _end_sessions(postgres_database)
+        end_sessions(postgres_database)
         journal.rotations()
         assert len(asked) == before + 1
         seen = [repr(address_of(url_of(postgres_database), password)), repr(vars(journal)), repr(vars(journal._writer))]

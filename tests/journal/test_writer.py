@@ -151,17 +151,20 @@ def test_closing_finishes_what_was_asked_for_and_refuses_the_rest(path: Path) ->
     journal = open_journal(f"sqlite:///{path}")
     rows = [claimed(journal, f"r{number}", f"c{number}") for number in range(8)]
 
+    begun = threading.Event()
+
     def work(number: int) -> int:
         for committed in count():
             try:
                 journal.commit(rows[number], NOW, noting("mint"))
             except Permanent:
                 return committed
+            begun.set()
         raise AssertionError("it never closed")
 
     with ThreadPoolExecutor(8) as pool:
         working = [pool.submit(work, number) for number in range(8)]
-        time.sleep(0.1)
+        assert begun.wait(60)
         journal.close()
         committed = [each.result() for each in working]
     journal.close()

@@ -28,14 +28,19 @@ def test_few_go_out_one_by_one_and_the_same_trouble_once() -> None:
     assert (target.count.delivered, target.count.dropped) == (2, 0)
 
 
+def at_once(target: Target, name: str) -> None:
+    """Offer forty before its thread takes any of them in hand."""
+    with target._changed:
+        for number in range(40):
+            target.offer(notice(f"{name}-{number}"))
+
+
 def test_many_at_once_become_one_and_what_follows_within_the_minute_one_more() -> None:
     heard = Heard()
     target = _target(heard)
-    for number in range(40):
-        target.offer(notice(f"first-{number}"))
+    at_once(target, "first")
     heard.wait(1)
-    for number in range(40):
-        target.offer(notice(f"second-{number}"))
+    at_once(target, "second")
     first, second = heard.wait(2)
     target.close(10)
     assert (first.what, second.what) == ("40 notices", "40 notices")

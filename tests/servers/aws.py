@@ -89,6 +89,8 @@ class AwsServer:
         self.world = aws_corrections.WORLD
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
+        self._served = threading.Condition(self._lock)
+        self._in_hand = 0
         self._boto3 = boto3.Session()
         self._refusals: list[Refusal] = []
         self._interruptions: dict[str, Callable[[], object]] = {}
@@ -113,12 +115,13 @@ class AwsServer:
         self._server.server_close()
 
     def reset(self) -> None:
-        """No secrets, no users but `admin`, nothing ordered."""
+        """No secrets, no users but `admin`, nothing ordered; what somebody asked and gave up is over before."""
         from moto.secretsmanager.models import secretsmanager_backends
         from moto.sts.models import sts_backends
 
         iam = self._iam()
         with self._lock:
+            assert self._served.wait_for(lambda: self._in_hand == 0, timeout=60)
             # Its own reset makes a thousand managed policies anew, which takes 0.1 s.
             for known in (iam.users, iam.roles, iam.access_keys):
                 known.clear()
@@ -257,8 +260,19 @@ class AwsServer:
         operation = target.partition(".")[2] or _action(content)
         with self._lock:
             interruption = self._interruptions.pop(operation, None)
-        if interruption is not None:
-            interruption()
+            self._in_hand += 1
+        try:
+            if interruption is not None:
+                interruption()
+            return self._answer(environ, start, target, operation)
+        finally:
+            with self._lock:
+                self._in_hand -= 1
+                self._served.notify_all()
+
+    def _answer(
+        self, environ: dict[str, Any], start: Callable[..., Any], target: str, operation: str
+    ) -> Iterable[bytes]:
         with self._lock:
             self.requests.append(operation or environ["PATH_INFO"])
             refusal = self._ordered(operation)

@@ -266,15 +266,15 @@ def test_keys_are_fetched_once_by_eight_threads_and_early_before_they_end() -> N
 
 
 def test_keys_that_end_soon_are_used_on_where_no_new_ones_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    well = Well(timedelta(seconds=0.6))
+    well = Well(timedelta(minutes=1))
     access = Access(well)
     access.get(Deadline(TIMEOUT))
     well.dry = True
     clock, real = [0.0], time.monotonic
     monkeypatch.setattr("rotator.adapters.stores.aws.access.time.monotonic", lambda: real() + clock[0])
-    clock[0] = 0.4
-    assert access.get(Deadline(TIMEOUT))[0].access_key == "A1"
     clock[0] = 40
+    assert access.get(Deadline(TIMEOUT))[0].access_key == "A1"
+    clock[0] = 140
     with pytest.raises(Transient, match="dry"):
         access.get(Deadline(TIMEOUT))
     well.dry = False

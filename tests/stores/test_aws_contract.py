@@ -14,6 +14,7 @@ from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers.aws import AwsServer
 from tests.servers.proxy import Fault, FaultProxy, Kind
 from tests.stores.aws_access import Aws
+from tests.stores.losing import UntilLost
 from tests.stores.making import Making
 
 pytestmark = pytest.mark.stand_in("AWS Secrets Manager")
@@ -67,7 +68,7 @@ class TestAws(StoreContract):
             # What changes what a reader sees: the first secret, or the label.
             changes = (b"secretsmanager.CreateSecret", b"secretsmanager.UpdateSecretVersionStage")
             proxy.inject(*(Fault(kind=loss, request=change) for change in changes))
-            yield lossy
+            yield UntilLost(lossy, lambda: proxy.fired > 0)
             assert proxy.fired == 1
 
         return losing

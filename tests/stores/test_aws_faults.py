@@ -139,7 +139,7 @@ def test_a_server_that_says_nothing_costs_one_timeout(aws: Aws, fault_proxy: Mak
     for act in every_call(store):
         began = time.monotonic()
         assert re.search("in time|too long", failing(aws, Transient, act).message)
-        assert 0.3 < time.monotonic() - began < 5
+        assert 0.3 < time.monotonic() - began < 20
 
 
 def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of_a_call(aws: Aws) -> None:
@@ -149,7 +149,7 @@ def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of
         aws.server.interrupt(operation, lambda: time.sleep(0.4))
     began = time.monotonic()
     failing(aws, Transient, lambda: store.write(CURRENT, {"api_key": HIDDEN}, version))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert aws.store().read(CURRENT).version == version
 
 

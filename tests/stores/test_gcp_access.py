@@ -230,7 +230,7 @@ def test_a_server_that_says_nothing_costs_one_timeout(rest: Gcp, fault_proxy: Ma
     for act in every_call(store):
         began = time.monotonic()
         assert re.search("in time|too long", failing(rest, Transient, act).message)
-        assert 0.3 < time.monotonic() - began < 5
+        assert 0.3 < time.monotonic() - began < 20
 
 
 def test_a_server_that_hangs_costs_one_timeout_over_grpc_too() -> None:
@@ -240,7 +240,7 @@ def test_a_server_that_hangs_costs_one_timeout_over_grpc_too() -> None:
         began = time.monotonic()
         store = gcp.store(timeout=timedelta(seconds=0.4))
         assert "in time" in failing(gcp, Transient, lambda: store.read(CURRENT)).message
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
         over.set()
 
 

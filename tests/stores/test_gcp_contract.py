@@ -15,6 +15,7 @@ from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers import secret_manager
 from tests.servers.secret_manager.service import LostError, Moment, RefusedError
 from tests.stores.gcp_access import PARENT, Gcp, serving
+from tests.stores.losing import UntilLost
 from tests.stores.making import Making
 
 
@@ -86,7 +87,7 @@ class Contract(StoreContract):
         def losing() -> Iterator[Store]:
             last = Last(silence)
             gcp.service.hooks.append(last)
-            yield lossy
+            yield UntilLost(lossy, lambda: last.fired > 0, gcp.service.undoing())
             last.over.set()
             gcp.service.hooks.remove(last)
             assert last.fired == 1

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
-from rotator.adapters.stores.gcp import GcpStore
+from rotator.adapters.stores.gcp import GcpStore, published
 from rotator.domain.credential import Place
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient
 from rotator.ports import ABSENT
@@ -18,8 +17,6 @@ from tests.stores.gcp_access import CURRENT, HIDDEN, PENDING, SECRET, Gcp, Once,
 
 pytestmark = pytest.mark.stand_in(secret_manager.NAME)
 
-SHORT = timedelta(seconds=2)
-"""A fifth of it is spent waiting for whoever left a claim."""
 
 OF_A_WRITE = (
     ("AccessSecretVersion", 1),
@@ -31,6 +28,12 @@ OF_A_WRITE = (
 OF_A_FIRST_WRITE = (("CreateSecret", 1), ("AddSecretVersion", 1), ("UpdateSecret", 1))
 OF_A_PRIVATE_WRITE = (("GetSecret", 1), ("AddSecretVersion", 1), ("UpdateSecret", 1))
 MOMENTS: tuple[Moment, ...] = ("before", "after")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever left a claim is dead here, and is waited for hardly at all."""
+    monkeypatch.setattr(published, "PATIENCE", 0.01)
 
 
 @pytest.fixture(params=["rest", "grpc"])
@@ -65,7 +68,7 @@ def test_a_write_that_is_lost_anywhere_twice_leaves_working_values_and_is_finish
     gcp: Gcp, moment: Moment, method: str, turn: int, forward: bool
 ) -> None:
     gcp.add({"other": "theirs", "api_key": "old"})
-    store = gcp.store(timeout=SHORT)
+    store = gcp.store()
     until_written(store, CURRENT, "old")
     for _ in range(2):
         stored = store.read(CURRENT)
@@ -94,7 +97,7 @@ def aliased(gcp: Gcp) -> bool:
 def test_a_first_write_that_is_lost_anywhere_is_finished_by_looking_again(
     gcp: Gcp, moment: Moment, method: str, turn: int
 ) -> None:
-    store = gcp.store(timeout=SHORT)
+    store = gcp.store()
     for _ in range(2):
         version = store.read(CURRENT).version
         if version != ABSENT:
@@ -109,7 +112,7 @@ def test_a_first_write_that_is_lost_anywhere_is_finished_by_looking_again(
 def test_a_private_write_that_is_lost_anywhere_is_finished_and_leaves_nothing_older(
     gcp: Gcp, moment: Moment, method: str, turn: int
 ) -> None:
-    store = gcp.store(timeout=SHORT)
+    store = gcp.store()
     version = store.write(PENDING, {"value.secret": "one"}, ABSENT)
     interrupted(gcp, store, Once(moment, method, lose, turn), PENDING, "value-two", version)
     assert store.read(PENDING).fields in ({"value.secret": "one"}, {"value.secret": "value-two"})
@@ -130,7 +133,7 @@ def test_a_refusal_at_any_request_is_the_failure_that_it_means(
     gcp: Gcp, method: str, turn: int, code: str, kind: type[Failure]
 ) -> None:
     gcp.add({"api_key": "old"})
-    store = gcp.store(timeout=SHORT)
+    store = gcp.store()
     version = store.read(CURRENT).version
     failure = interrupted(gcp, store, Once("before", method, refuse(code), turn), CURRENT, HIDDEN, version)
     assert type(failure) is kind
@@ -144,7 +147,7 @@ def test_a_refusal_at_any_request_is_the_failure_that_it_means(
 def test_a_refusal_behind_a_change_leaves_another_version_so_that_it_is_noticed(
     gcp: Gcp, method: str, turn: int, code: str, kind: type[Failure]
 ) -> None:
-    store = gcp.store(timeout=SHORT)
+    store = gcp.store()
     version = store.write(CURRENT, {"api_key": "old"}, ABSENT)
     failure = interrupted(gcp, store, Once("before", method, refuse(code), turn), CURRENT, HIDDEN, version)
     changed = gcp.both() != ({"api_key": "old"},) * 2

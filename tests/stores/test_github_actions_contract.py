@@ -18,6 +18,7 @@ from rotator.testing.write_only_store_contract import Reader, WriteOnlyStoreCont
 from tests.servers import github
 from tests.servers.github import TOKEN, GithubStandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.losing import UntilLost
 from tests.stores.making import Making, in_process
 
 pytestmark = pytest.mark.stand_in(github.NAME)
@@ -91,7 +92,7 @@ class TestGithubActions(WriteOnlyStoreContract):
         @contextmanager
         def losing() -> Iterator[Store]:
             proxy.inject(Fault(kind=loss, request=b"PUT /"))
-            yield lossy
+            yield UntilLost(lossy, lambda: proxy.fired > 0)
             assert proxy.fired == 1
 
         return losing

@@ -16,6 +16,7 @@ from rotator.testing.write_only_store_contract import Reader, WriteOnlyStoreCont
 from tests.servers import gitlab
 from tests.servers.gitlab import TOKEN, GitlabStandIn
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.losing import UntilLost
 from tests.stores.making import Making, in_process
 
 pytestmark = pytest.mark.stand_in(gitlab.NAME)
@@ -79,7 +80,7 @@ class TestGitlabCi(WriteOnlyStoreContract):
         @contextmanager
         def losing() -> Iterator[Store]:
             proxy.inject(Fault(kind=loss, request=b"PUT /"))
-            yield lossy
+            yield UntilLost(lossy, lambda: proxy.fired > 0)
             assert proxy.fired == 1
 
         return losing

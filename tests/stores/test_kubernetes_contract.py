@@ -15,6 +15,7 @@ from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers import kubernetes
 from tests.servers.kubernetes import KubernetesServer
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.losing import UntilLost
 from tests.stores.making import Making, in_process
 
 pytestmark = pytest.mark.stand_in(kubernetes.NAME)
@@ -84,7 +85,7 @@ class TestKubernetes(StoreContract):
         def losing() -> Iterator[Store]:
             methods = (b"POST /api/", b"PATCH /api/", b"DELETE /api/")
             proxy.inject(*(Fault(kind=loss, request=method) for method in methods))
-            yield lossy
+            yield UntilLost(lossy, lambda: proxy.fired > 0)
             proxy.inject()
             assert proxy.fired == 1
 

@@ -203,7 +203,7 @@ def test_a_namespace_is_another_world(vault: Vault) -> None:
 
 def until_ready(act: Any) -> None:
     """A new mount is "upgrading" for some milliseconds, which is transient."""
-    for _ in range(100):
+    for _ in range(1000):
         try:
             act()
         except Transient:
@@ -369,12 +369,15 @@ def test_a_server_that_is_slow_with_every_request_does_not_exceed_the_timeout_of
         store = stood_in(server.address, timedelta(seconds=0.6))
         store.read(CURRENT)
         server.reply.delay = 0.4
-        server.requests.clear()
-        began = time.monotonic()
-        with pytest.raises(Transient, match=r"in time|too long"):
-            store.write(CURRENT, {"api_key": "y"}, "1")
-        assert time.monotonic() - began < 5
-        assert [each.split()[0] for each in server.requests] == ["GET", "POST"]
+        asked: list[str] = []
+        while asked != ["GET", "POST"]:  # a busy machine may not get beyond the first
+            server.requests.clear()
+            began = time.monotonic()
+            with pytest.raises(Transient, match=r"in time|too long"):
+                store.write(CURRENT, {"api_key": "y"}, "1")
+            assert time.monotonic() - began < 20
+            asked = [each.split()[0] for each in server.requests]
+            assert asked in ([], ["GET"], ["GET", "POST"])
 
 
 @pytest.mark.stand_in("OpenBao")

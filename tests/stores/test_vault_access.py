@@ -18,7 +18,7 @@ from rotator.ports import ABSENT, Store
 from rotator.testing.store_contract import at_once, secret_free
 from tests.servers.openbao import OpenBaoServer, Refused
 from tests.servers.proxy import Fault, FaultProxy, Kind
-from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, Vault, approle, use_everything
+from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, Vault, approle, held, use_everything
 
 MakeProxy = Callable[[str, int], FaultProxy]
 
@@ -108,14 +108,16 @@ def test_a_role_with_the_least_policy_can_do_everything(vault: Vault) -> None:
         use_everything(role.store(vault))
 
 
-def test_an_expired_token_is_replaced_by_one_login_of_eight_threads(vault: Vault) -> None:
-    with approle(vault, least(vault), token_ttl="1s", token_max_ttl="1s") as role:
+def test_an_expired_token_is_replaced_by_one_login_of_eight_threads(
+    vault: Vault, put_forward: Callable[[float], None]
+) -> None:
+    with approle(vault, least(vault), token_ttl="60s", token_max_ttl="60s") as role:
         store = role.store(vault, num_uses=2)
         assert store.read(CURRENT).version == ABSENT
-        time.sleep(1.5)
+        put_forward(61)
         outcomes = at_once(8, lambda _: store.read(CURRENT).version)
         assert set(outcomes.values()) == {ABSENT}
-        time.sleep(1.5)
+        put_forward(61)
         denied = failing(vault, Denied, lambda: store.read(CURRENT))
         assert "refuses our AppRole login" in denied.message
         assert "new secret id" in denied.hint
@@ -123,10 +125,10 @@ def test_an_expired_token_is_replaced_by_one_login_of_eight_threads(vault: Vault
 
 
 def test_a_write_with_an_expired_token_happens_once_after_a_new_login(vault: Vault) -> None:
-    with approle(vault, least(vault), token_ttl="1s", token_max_ttl="1s") as role:
+    with approle(vault, least(vault)) as role:
         store = role.store(vault)
         version = store.write(CURRENT, {"api_key": "one"}, ABSENT)
-        time.sleep(1.5)
+        vault.revoke(held(store))
         assert store.write(CURRENT, {"api_key": "two"}, version) == "2"
         assert vault.document("ai/openai")["metadata"]["version"] == 2
 
@@ -193,7 +195,7 @@ def test_a_vault_that_says_nothing_costs_one_timeout(vault: Vault, fault_proxy: 
     for act in every_call(store):
         began = time.monotonic()
         assert re.search("in time|too long", failing(vault, Transient, act).message)
-        assert 0.3 < time.monotonic() - began < 5
+        assert 0.3 < time.monotonic() - began < 20
 
 
 def test_a_request_that_was_lost_has_not_happened(vault: Vault, fault_proxy: MakeProxy) -> None:
@@ -250,6 +252,6 @@ def test_a_store_that_is_not_used_imports_no_client() -> None:
 
 
 def test_no_thread_is_left_behind(vault: Vault) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     vault.store().read(CURRENT)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before

@@ -13,6 +13,7 @@ from rotator.ports import Store
 from rotator.testing.store_contract import Colleague, LoseAnswer, StoreContract
 from tests.servers.openbao import OpenBaoServer, Refused
 from tests.servers.proxy import Fault, FaultProxy, Kind
+from tests.stores.losing import UntilLost
 from tests.stores.making import Making, in_process
 
 
@@ -60,13 +61,13 @@ def losing(
         "auth": {"method": "token", "token": "env:TOKEN"},
         **more,
     }
-    timeout = timedelta(seconds=1.5 if kind is Kind.HANG_RESPONSE else 10)
+    timeout = timedelta(seconds=1.0 if kind is Kind.HANG_RESPONSE else 10)
     lossy = making(VaultStore, "lossy", settings, lambda _: server.token, timeout)
 
     @contextmanager
     def once() -> Iterator[Store]:
         proxy.inject(Fault(kind=kind, request=f"POST /v1/{mount}/data/".encode()))
-        yield lossy
+        yield UntilLost(lossy, lambda: proxy.fired > 0)
         assert proxy.fired == 1
 
     return once

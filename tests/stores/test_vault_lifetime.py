@@ -15,9 +15,10 @@ from rotator.ports import ABSENT
 from rotator.testing.store_contract import at_once
 from tests.servers.openbao import OpenBaoServer
 from tests.servers.proxy import Fault, FaultProxy, Kind
-from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, TIMEOUT, AppRole, Vault, approle
+from tests.stores.vault_access import CURRENT, HIDDEN, PENDING, PUBLISHED, TIMEOUT, AppRole, Vault, approle, held
 
 MakeProxy = Callable[[str, int], FaultProxy]
+PutForward = Callable[[float], None]
 
 
 @pytest.fixture
@@ -27,9 +28,16 @@ def vault(openbao_server: OpenBaoServer, openbao_mount: str) -> Vault:
 
 
 @pytest.fixture
-def short(vault: Vault) -> Iterator[AppRole]:
-    """A role whose tokens live two seconds, and with renewal six."""
-    with approle(vault, least(vault), token_ttl="2s", token_max_ttl="6s") as role:
+def role(vault: Vault) -> Iterator[AppRole]:
+    """A role whose tokens live a minute, and with renewal five."""
+    with approle(vault, least(vault), token_ttl="60s", token_max_ttl="300s") as role:
+        yield role
+
+
+@pytest.fixture
+def last(vault: Vault) -> Iterator[AppRole]:
+    """A role whose tokens are at their maximum from the beginning."""
+    with approle(vault, least(vault), token_ttl="60s", token_max_ttl="60s") as role:
         yield role
 
 
@@ -50,67 +58,74 @@ def logins(role: AppRole) -> int:
     return found
 
 
-def held(store: VaultStore) -> str:
-    """The token in use."""
-    lease = store._client._token._lease
-    assert lease is not None
-    return lease.token
-
-
 # -- renewed -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_token_in_use_is_renewed_and_no_second_login_is_made(vault: Vault, short: AppRole) -> None:
-    store = short.store(vault, num_uses=1)
-    first = None
-    for _ in range(9):
+def test_a_token_in_use_is_renewed_and_no_second_login_is_made(
+    vault: Vault, role: AppRole, put_forward: PutForward
+) -> None:
+    store = role.store(vault, num_uses=1)
+    assert store.read(CURRENT).version == ABSENT
+    first = held(store)
+    put_forward(39)
+    assert store.read(CURRENT).version == ABSENT
+    assert not vault.was_renewed(first), "two thirds of its life are not over"
+    for seconds in (2, 41, 41, 41):
+        put_forward(seconds)
         assert store.read(CURRENT).version == ABSENT
-        first = first or held(store)
         assert held(store) == first
-        time.sleep(0.5)
+    assert vault.was_renewed(first)
+    assert logins(role) == 1
 
 
-def test_at_its_maximum_a_token_is_replaced_before_it_dies(vault: Vault, short: AppRole) -> None:
-    store = short.store(vault)
-    tokens = set()
-    began = time.monotonic()
-    while time.monotonic() - began < 8:
-        assert store.read(CURRENT).version == ABSENT
-        tokens.add(held(store))
-        time.sleep(0.2)
-    assert 2 <= len(tokens) <= 3
+def test_at_its_maximum_a_token_is_replaced_before_it_dies(
+    vault: Vault, last: AppRole, put_forward: PutForward
+) -> None:
+    store = last.store(vault)
+    store.read(CURRENT)
+    first = held(store)
+    time.sleep(2)  # so that no renewal gives it a whole minute again
+    put_forward(39)
+    assert store.read(CURRENT).version == ABSENT
+    assert (held(store), vault.was_renewed(first)) == (first, True)
+    put_forward(41)
+    assert store.read(CURRENT).version == ABSENT
+    assert held(store) != first
+    assert logins(last) == 2, "the first one lives"
 
 
-def test_a_token_that_cannot_be_renewed_is_replaced_in_time(vault: Vault) -> None:
-    with approle(vault, least(vault), token_ttl="3s", token_type="batch") as role:
+def test_a_token_that_cannot_be_renewed_is_replaced_in_time(vault: Vault, put_forward: PutForward) -> None:
+    with approle(vault, least(vault), token_ttl="60s", token_type="batch") as role:
         store = role.store(vault)
-        tokens = set()
-        for _ in range(20):
+        tokens = []
+        for _ in range(3):
             assert store.read(CURRENT).version == ABSENT
-            tokens.add(held(store))
-            time.sleep(0.2)
-        assert 2 <= len(tokens) <= 3
+            tokens.append(held(store))
+            put_forward(41)
+        assert len(set(tokens)) == 3
+        for each in tokens:
+            vault.server.as_holder_of(each).request("GET", "auth/token/lookup-self")
 
 
-def test_a_token_that_is_given_and_cannot_be_renewed_is_followed_by_the_one_that_replaces_it(vault: Vault) -> None:
-    tokens = [vault.token(least(vault), ttl="3s", renewable=False)]
+def test_a_token_that_is_given_and_cannot_be_renewed_is_followed_by_the_one_that_replaces_it(
+    vault: Vault, put_forward: PutForward
+) -> None:
+    tokens = [vault.token(least(vault), ttl="60s", renewable=False)]
     store = vault.store(lambda: tokens[-1])
     assert store.read(CURRENT).version == ABSENT
     tokens.append(vault.token(least(vault), ttl="1h"))
-    time.sleep(2.2)
-    assert store.read(CURRENT).version == ABSENT
-    assert held(store) == tokens[1]
+    assert (store.read(CURRENT).version, held(store)) == (ABSENT, tokens[0])
+    put_forward(41)
+    assert (store.read(CURRENT).version, held(store)) == (ABSENT, tokens[1])
 
 
-def test_many_threads_renew_and_log_in_one_at_a_time(vault: Vault, short: AppRole) -> None:
-    store = short.store(vault, num_uses=2)
-    outcomes = at_once(16, lambda _: store.read(CURRENT).version)
-    assert set(outcomes.values()) == {ABSENT}
-    assert logins(short) == 1
-    time.sleep(2.5)  # longer than it lives: nobody renewed it
-    outcomes = at_once(16, lambda _: store.read(CURRENT).version)
-    assert set(outcomes.values()) == {ABSENT}
-    assert logins(short) == 1
+def test_many_threads_renew_and_log_in_one_at_a_time(vault: Vault, role: AppRole, put_forward: PutForward) -> None:
+    store = role.store(vault, num_uses=2)
+    for number in (1, 2):
+        outcomes = at_once(16, lambda _: store.read(CURRENT).version)
+        assert set(outcomes.values()) == {ABSENT}
+        assert logins(role) == number
+        put_forward(61)  # longer than it lives: nobody renewed it
 
 
 # -- lost --------------------------------------------------------------------------------------------------------------
@@ -148,29 +163,36 @@ def test_a_denial_costs_no_login_each_time(vault: Vault) -> None:
         assert logins(role) == 1
 
 
-def test_while_the_login_fails_a_token_that_lives_is_used_on(vault: Vault, short: AppRole) -> None:
-    store = short.store(vault, num_uses=1)
-    began = time.monotonic()
-    while time.monotonic() - began < 5:  # its maximum is near, and no other is to be had
-        assert store.read(CURRENT).version == ABSENT
-        time.sleep(0.1)
-    time.sleep(2)
+def test_while_the_login_fails_a_token_that_lives_is_used_on(
+    vault: Vault, last: AppRole, put_forward: PutForward
+) -> None:
+    store = last.store(vault, num_uses=1)
+    store.read(CURRENT)
+    first = held(store)
+    time.sleep(2)  # so that no renewal gives it a whole minute again
+    for seconds in (39, 40, 5):  # renewed once more; then its end is near, and no other is to be had
+        put_forward(seconds)
+        assert (store.read(CURRENT).version, held(store)) == (ABSENT, first)
+    vault.revoke(first)
     with pytest.raises(Denied, match="refuses our AppRole login"):
         store.read(CURRENT)
 
 
 def test_a_renewal_that_hangs_costs_one_call_and_the_next_one_goes_on(
-    vault: Vault, short: AppRole, fault_proxy: MakeProxy
+    vault: Vault, role: AppRole, fault_proxy: MakeProxy, put_forward: PutForward
 ) -> None:
     proxy = fault_proxy(vault.server.host, vault.server.port)
-    store = short.store(vault, address=f"http://127.0.0.1:{proxy.port}")
+    store = role.store(vault, address=f"http://127.0.0.1:{proxy.port}")
     store.read(CURRENT)
-    time.sleep(1.4)
+    first = held(store)
+    put_forward(41)
     proxy.inject(Fault(kind=Kind.RESET, request=b"POST /v1/auth/token/renew-self"))
     assert store.read(CURRENT).version == ABSENT
     assert proxy.fired == 1
-    time.sleep(1)
+    assert (held(store), vault.was_renewed(first)) == (first, False)
+    put_forward(10)
     assert store.read(CURRENT).version == ABSENT
+    assert (held(store), vault.was_renewed(first)) == (first, True)
 
 
 def test_a_thread_does_not_wait_for_anothers_login_longer_than_its_own_call_may_take(
@@ -182,7 +204,7 @@ def test_a_thread_does_not_wait_for_anothers_login_longer_than_its_own_call_may_
     began = time.monotonic()
     outcomes = at_once(6, lambda _: store.read(CURRENT).version)
     assert all(isinstance(each, Transient) for each in outcomes.values())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 # -- an agent's file ---------------------------------------------------------------------------------------------------

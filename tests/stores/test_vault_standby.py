@@ -129,7 +129,10 @@ def test_a_token_of_a_login_through_a_standby_works_there_at_once(openbao_pair: 
             lambda: openbao_pair.standby._succeeds("GET", f"auth/{role.mount}/role/rotator/role-id")
         )
         stores = [role.store(vault) for _ in range(10)]
-        time.sleep(0.5)  # policies and secret ids reach the standby like everything else
+        openbao_pair.standby._kept.wait_until(
+            lambda: openbao_pair.standby._succeeds("GET", f"sys/policies/acl/{role.mount}")
+        )
+        caught_up(openbao_pair, mount)  # policies and secret ids reach the standby like everything else
         for store in stores:
             assert store.places("ai/openai") == ()
 

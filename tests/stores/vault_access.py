@@ -57,6 +57,22 @@ class Vault:
         found: Mapping[str, Any] = self.server.request("GET", f"{self.mount}/data/{ref}")["data"]
         return found
 
+    def was_renewed(self, token: str) -> bool:
+        """Whether its life was prolonged."""
+        found = self.server.request("POST", "auth/token/lookup", {"token": token})["data"]
+        return found.get("last_renewal") is not None
+
+    def revoke(self, token: str) -> None:
+        """End its life."""
+        self.server.request("POST", "auth/token/revoke", {"token": token})
+
+
+def held(store: VaultStore) -> str:
+    """The token in use."""
+    lease = store._client._token._lease
+    assert lease is not None
+    return lease.token
+
 
 def use_everything(store: Store) -> None:
     """Whatever a rotation asks of a store."""

@@ -117,6 +117,7 @@ class Counted:
     """What happened until now. `values`: different ones that were read; `worst`: seconds from a read to its answer.
 
     `kept` and `kept_refused`: calls with what was read before. `trouble`: what else went wrong, at most ten of it.
+    A refusal counts if it came within an overlap from when the value was read: a busy machine may hold a call up.
     """
 
     reads: int = 0
@@ -137,6 +138,7 @@ class Reader:
         self._refs: list[str] = order["refs"]
         self._url, self._name = order["url"], order["name"]
         self._pace, self._keeps = float(order["pace"]), float(order["keeps"])
+        self._lasts = float(order["lasts"])
         self._pool = urllib3.PoolManager(retries=False)
         self._seen: set[str] = set()
         self._over = threading.Event()
@@ -169,7 +171,7 @@ class Reader:
     def _once(self, ref: str) -> None:
         began = time.monotonic()
         document = self._read(ref)
-        refused = self._call(document["API_KEY"], self._name)
+        refused = self._call(document["API_KEY"], self._name, began)
         with self._lock:
             counted = self.counted
             counted.reads += 1
@@ -187,23 +189,23 @@ class Reader:
                 return
             self._guarded(lambda ref: kept.append((time.monotonic(), self._read(ref)["API_KEY"])), ref)
             while kept and kept[0][0] + self._keeps <= time.monotonic():
-                self._guarded(self._with_what_was_kept, kept.popleft()[1])
+                self._guarded(self._with_what_was_kept, *kept.popleft())
 
-    def _with_what_was_kept(self, value: str) -> None:
-        refused = self._call(value, f"{self._name}, later")
+    def _with_what_was_kept(self, since: float, value: str) -> None:
+        refused = self._call(value, f"{self._name}, later", since)
         with self._lock:
             self.counted.kept += 1
             self.counted.kept_refused += refused
 
-    def _call(self, value: str, who: str) -> bool:
-        """Whether the provider refuses it."""
+    def _call(self, value: str, who: str, since: float) -> bool:
+        """Whether the provider refuses it, which was read from `since` on and must be good for an overlap."""
         headers = {"Authorization": f"Bearer {value}", "X-Consumer": who}
         status = self._pool.request("GET", f"{self._url}/resource", headers=headers, timeout=10).status
         if status not in (200, REFUSED):
             raise RuntimeError(f"the provider answers {status}")
-        return status == REFUSED
+        return status == REFUSED and time.monotonic() - since < self._lasts
 
-    def _guarded(self, act: Callable[..., None], *given: str) -> None:
+    def _guarded(self, act: Callable[..., None], *given: Any) -> None:
         try:
             act(*given)
         except Exception as error:  # noqa: BLE001 - a consumer that finds nothing is what is looked for

@@ -50,12 +50,14 @@ class Scene:
     keyserver: KeyserverProcess
     where: Mapping[str, Mapping[str, str]]
     refs: Sequence[str]
+    overlap: float
 
     def order(self, reader: str, keeps: float) -> dict[str, Any]:
         """What a process is told that is to be this reader."""
         store, how = READ[reader]
         where = {**self.where[store], **how}
-        more = {"pace": PACE, "keeps": keeps, "url": self.keyserver.url, "refs": list(self.refs)}
+        lasts = self.overlap or 3600.0  # without an overlap every refusal counts
+        more = {"pace": PACE, "keeps": keeps, "lasts": lasts, "url": self.keyserver.url, "refs": list(self.refs)}
         kind = "file" if store == "files" else store
         return {"name": reader, "kind": kind, "where": where, **more}
 
@@ -66,10 +68,13 @@ def five_stores(
     server: OpenBaoServer,
     mount: str,
     *,
-    overlap: str,
+    overlap: float,
     publish: Mapping[str, Collection[str]],
 ) -> Iterator[Scene]:
-    """`publish`: the credentials by name, and the stores that each is published to; every store holds it."""
+    """`publish`: the credentials by name, and the stores that each is published to; every store holds it.
+
+    `overlap`: in seconds.
+    """
     with ExitStack() as ending:
         keyserver = ending.enter_context(KeyserverProcess())
         refs = {name: f"prod/{name}" for name in publish}
@@ -85,11 +90,11 @@ def five_stores(
         for ref, document in documents.items():
             server.request("POST", f"{mount}/data/{ref}", {"data": document})
             _write(folder / "store" / ref, json.dumps(document))
-        assembly = _assembly(folder, keyserver, where, overlap, publish)
+        assembly = _assembly(folder, keyserver, where, f"{overlap}s", publish)
         ending.callback(assembly.close)
         for spec in assembly.config.credentials.values():
             adopt(assembly, spec)
-        yield Scene(assembly=assembly, keyserver=keyserver, where=where, refs=list(refs.values()))
+        yield Scene(assembly=assembly, keyserver=keyserver, where=where, refs=list(refs.values()), overlap=overlap)
 
 
 def _assembly(

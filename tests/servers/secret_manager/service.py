@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import threading
@@ -69,6 +70,17 @@ class SecretManager:
         self._lock = threading.RLock()
         self._held: dict[str, Held] = {}
         self._etags = itertools.count(time.time_ns() // 1000)
+
+    def undoing(self) -> Callable[[], None]:
+        """How to have all secrets again as they are now."""
+        with self._lock:
+            before = copy.deepcopy(self._held)
+
+        def undo() -> None:
+            with self._lock:
+                self._held = copy.deepcopy(before)
+
+        return undo
 
     def call(self, method: str, request: Any, authorization: str) -> Any:
         """Do what a request asks. Raises `RefusedError`, `LostError`."""
