@@ -28,7 +28,7 @@ class WebServer:
         """Wait until it is ready. Raises `StartFailed`."""
         self._kept = kept
         self.port = port
-        self.http = urllib3.PoolManager(retries=False, timeout=5)
+        self.http = urllib3.PoolManager(retries=False, timeout=30)
         kept.wait_until(self._ready)
 
     @property
