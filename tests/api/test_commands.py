@@ -49,8 +49,8 @@ def lasting(two_owners: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]
 
 
 def ageless(text: str) -> str:
-    """Without ages in seconds, which the second of the two finds greater, nor the columns' widths by them."""
-    return re.sub(r" +", " ", re.sub(r"\b(?:now|[0-9]+ ?s (?:ago|old))", "", text))
+    """Without ages and what is left until a time, which the second of the two finds other, nor the widths by them."""
+    return re.sub(r" +", " ", re.sub(r"\b(?:now|[0-9]+ ?s (?:ago|old)|in [0-9]+ ?d(?: [0-9]+h)?)\b", "", text))
 
 
 @pytest.mark.parametrize(
