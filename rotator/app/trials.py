@@ -67,6 +67,7 @@ class Tidying:
     offers: Capabilities
     before: frozenset[str]
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
     _made: dict[str, Made | None] = field(default_factory=dict)
     _worked: set[str] = field(default_factory=set)
     _dead: set[str] = field(default_factory=set)  # ids, and marks of those whose id was never told
@@ -109,7 +110,7 @@ class Tidying:
 
     def _killed(self, made: Made, patience: timedelta) -> bool:
         """Deleted, and refused within the time: a provider's word alone is none."""
-        deadline = time.monotonic() + patience.total_seconds()
+        deadline = self.now() + patience.total_seconds()
         while True:
             try:
                 self.provider.set_state(self.principal, made.key_id, KeyState.DELETED)
@@ -119,7 +120,7 @@ class Tidying:
                     return True
             except Failure:
                 pass  # asked again until the time is over
-            if time.monotonic() > deadline:
+            if self.now() > deadline:
                 return False
             self.sleep(0.3)
 

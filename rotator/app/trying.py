@@ -55,6 +55,7 @@ class Trial:
     patience: timedelta
     said: Callable[[Row], None] = lambda row: None
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
     rows: list[Row] = field(default_factory=list)
 
     def run(self) -> Tried:
@@ -64,7 +65,7 @@ class Trial:
             raise Permanent("this description makes no keys by itself", "only what has mint: can be tried")
         self._once(lambda: self.provider.check_admin(self.principal))
         self.before = self._listed()
-        self.tidying = Tidying(self.provider, self.principal, self.offers, frozenset(self.before), self.sleep)
+        self.tidying = Tidying(self.provider, self.principal, self.offers, frozenset(self.before), self.sleep, self.now)
         ended, interrupted = "", False
         try:
             self._all()
@@ -88,9 +89,9 @@ class Trial:
     # -- a new key -----------------------------------------------------------------------------------------------------
 
     def _mint(self) -> Made:
-        began = time.monotonic()
+        began = self.now()
         made = self.tidying.mint()
-        self._say("mint", "a key", f"a key, in {time.monotonic() - began:.1f} s", differs=False)
+        self._say("mint", "a key", f"a key, in {self.now() - began:.1f} s", differs=False)
         return made
 
     def _control(self, made: Made) -> Made | None:
@@ -111,7 +112,7 @@ class Trial:
     def _appears(self, made: Made) -> None:
         works = self._watch(lambda: self._verdict(made) is Verdict.WORKS, self.offers.propagation, steady=True)
         listed = self._watch(lambda: made.key_id in self._listed(), self.offers.list_lag)
-        watch(works, listed, sleep=self.sleep)
+        watch(works, listed, sleep=self.sleep, now=self.now)
         if works.seconds is None:
             found = self._verdict(made)
             self._say("verify", "works", f"still {found.value}", differs=True)
@@ -216,7 +217,7 @@ class Trial:
             raise Permanent("the key cannot be deleted as described", "delete it in the provider's console")
         dead = self._watch(lambda: self._verdict(made) is Verdict.INVALID, self.offers.death_window, steady=True)
         gone = self._watch(lambda: not self._live(made), self.offers.list_lag)
-        watch(dead, gone, sleep=self.sleep)
+        watch(dead, gone, sleep=self.sleep, now=self.now)
         if dead.seconds is None:
             verdict = self._verdict(made)
             self._say("a deleted key", "invalid", f"still {verdict.value}", differs=True)
@@ -260,7 +261,7 @@ class Trial:
     def _until(self, happens: Callable[[], bool], window: timedelta, *, steady: bool = False) -> float | None:
         """Seconds from now until it is so; None when it does not come to be."""
         wanted = self._watch(happens, window, steady=steady)
-        watch(wanted, sleep=self.sleep)
+        watch(wanted, sleep=self.sleep, now=self.now)
         return wanted.seconds
 
     def _watch(self, happens: Callable[[], bool], window: timedelta, *, steady: bool = False) -> Watch:

@@ -82,7 +82,10 @@ def console(arguments: Sequence[str], prog: str) -> NoReturn:
         quiet_threads(prog)
     # Process 1 of a container does not hear of a SIGTERM that it has no handler for.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    code = main(arguments, prog=prog)
+    try:
+        code = main(arguments, prog=prog)
+    except KeyboardInterrupt:  # the next one, right behind the first
+        code = interrupted(prog)
     if signal.getsignal(signal.SIGINT) is at_once:
         sys.stdout.flush()
         at_once()  # an interpreter that winds up dies of the next Ctrl-C, with another exit code
@@ -92,6 +95,19 @@ def console(arguments: Sequence[str], prog: str) -> NoReturn:
 def at_once(*_: object) -> NoReturn:
     """What Ctrl-C does once there was one: nothing is waited for."""
     os._exit(3)
+
+
+def interrupted(prog: str) -> int:
+    """Two lines, which no further Ctrl-C cuts off; the next one after them is `at_once`."""
+    ending = (signal.SIGINT, signal.SIGTERM)
+    for each in ending:
+        signal.signal(each, signal.SIG_IGN)
+    from rotator.cli.errors import tell
+
+    code = tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
+    for each in ending:
+        signal.signal(each, at_once)
+    return code
 
 
 def main(
@@ -117,9 +133,7 @@ def main(
     except Told as told:
         return tell(prog, told.message, told.hint, code=told.code)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, at_once)
-        signal.signal(signal.SIGTERM, at_once)
-        return tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
+        return interrupted(prog)
     except Exception as error:
         if debug:
             raise

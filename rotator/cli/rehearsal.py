@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -47,7 +48,12 @@ class Clearing(Interrupts):
     folder: Path
 
     def at_once(self) -> None:
-        """As `Interrupts.at_once`; the keyservers end with their standard input."""
+        """As `Interrupts.at_once`; the keyservers end with their standard input.
+
+        The folder goes under another name: what a thread still writes in it would keep it from being removed.
+        """
+        with suppress(OSError):
+            self.folder = self.folder.rename(f"{self.folder}-over")
         shutil.rmtree(self.folder, ignore_errors=True)
         super().at_once()
 

@@ -47,7 +47,7 @@ def labels(server: AwsServer) -> list[str]:
 
 @contextmanager
 def reading(scene: Scene, server: AwsServer) -> Iterator[list[int]]:
-    """What the keyserver answers meanwhile to a consumer that reads the secret before each call."""
+    """What the keyserver answers meanwhile, and a few times afterwards, to a consumer that reads before each call."""
     answers: list[int] = []
     stop, client = threading.Event(), server.client()
 
@@ -60,6 +60,10 @@ def reading(scene: Scene, server: AwsServer) -> Iterator[list[int]]:
     thread.start()
     try:
         yield answers
+        deadline, enough = time.monotonic() + 60, len(answers) + 6
+        while len(answers) < enough and thread.is_alive():
+            assert time.monotonic() < deadline, answers
+            time.sleep(0.02)
     finally:
         stop.set()
         thread.join()

@@ -53,7 +53,7 @@ def ask(scene: Scene, shell: str, program: str, *words: str) -> str:
     }
     command = [shell, *flags[shell], str(script), *words]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=scene.folder
+        command, capture_output=True, text=True, timeout=200, check=False, env=environment, cwd=scene.folder
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -156,7 +156,7 @@ def test_names_are_told_without_loading_what_rotates(scene: Scene) -> None:
     )
     words = scene.with_config(["completion", "--names", "credentials"])
     done = subprocess.run(
-        [sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=200, check=True
     )
     assert done.stdout.splitlines() == [NAME, "[]"]
 

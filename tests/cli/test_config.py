@@ -452,7 +452,7 @@ def test_on_a_terminal_it_is_asked_and_only_yes_is_yes(serving: Serving) -> None
             stdin=theirs,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             env=serving.scene.environment(),
             check=False,
         )

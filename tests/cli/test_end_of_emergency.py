@@ -142,7 +142,7 @@ def test_ctrl_c_while_it_looks_is_told_and_turns_no_3_into_0(scene: Scene) -> No
                 time.sleep(1)
                 run.send_signal(signal.SIGINT)
                 break
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=200)
     assert run.returncode == 3, out + err
     assert "interrupted: finishing the effects in hand; again: now" in err
     incident = re.findall(r"inc-\d{8}-[0-9a-f]{6}", "".join(said) + out + err)[0]

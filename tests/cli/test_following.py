@@ -34,7 +34,7 @@ class Follower:
 
     def next(self) -> dict[str, Any]:
         """The next line; waits for it, and fails where none comes."""
-        limit = threading.Timer(60, self.process.kill)
+        limit = threading.Timer(200, self.process.kill)
         limit.start()
         try:
             return dict(json.loads(self._out.readline() or "{}"))
@@ -51,7 +51,7 @@ class Follower:
     def end(self, sent: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
         """Exit code, what was still written, and what was said beside it."""
         self.process.send_signal(sent)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=200)
         return self.process.returncode, out, err
 
 
@@ -127,7 +127,7 @@ def test_who_stops_reading_ends_it_quietly(scene: Scene) -> None:
         follower.until("adopt")
         assert follower.process.stdout is not None
         follower.process.stdout.close()
-        assert follower.process.wait(timeout=60) == 0
+        assert follower.process.wait(timeout=200) == 0
         assert follower.process.stderr is not None
         assert follower.process.stderr.read() == ""
 
@@ -148,7 +148,7 @@ def test_a_database_that_was_put_back_is_told_and_not_waited_out(scene: Scene) -
     with following(scene) as follower:
         follower.until("hold")
         cut_off(scene, number - 1)
-        assert follower.process.wait(timeout=60) == 3
+        assert follower.process.wait(timeout=200) == 3
         assert follower.process.stderr is not None
         assert f"whose event {number} was read" in follower.process.stderr.read()
     answer = scene.say("log", "export", "--after", str(number))
@@ -167,7 +167,7 @@ def test_one_that_grew_again_past_what_was_read_is_told_too(scene: Scene) -> Non
         scene.say("hold", NAME, "--reason", "again")
         assert exported(scene)[-1]["number"] > number
         os.kill(follower.process.pid, signal.SIGCONT)
-        assert follower.process.wait(timeout=60) == 3
+        assert follower.process.wait(timeout=200) == 3
 
 
 def test_a_database_that_is_away_is_waited_for_and_said_once(tmp_path: Path, postgres_database: Database) -> None:

@@ -397,7 +397,7 @@ def test_what_a_plan_found_while_it_ran_stays(known: Scene) -> None:
         assert running.poll() is None
     known.credential("grafana", consumers=["agents"])
     assert set(exposed(known.say("incident", "plan", incident))) == {"app-db", "openai", "grafana"}
-    running.communicate(timeout=90)
+    running.communicate(timeout=200)
     report = known.say("incident", "report", incident)
     assert report.code == 3
     assert "left: grafana: its old keys are not proven dead (no rotation of it was begun)" in report.out

@@ -236,7 +236,7 @@ def test_at_a_terminal_it_is_asked_for_and_never_shown(two: Scene) -> None:
             os.write(ours, f"{value}\n".encode())
             said += asking.stderr.read(len(f"\n{SECOND}"))
             os.write(ours, b"\n")
-            out, err = asking.communicate(timeout=60)
+            out, err = asking.communicate(timeout=200)
         os.set_blocking(ours, False)
         echo = os.read(ours, 1000) if select.select([ours], [], [], 0.1)[0] else b""
     finally:

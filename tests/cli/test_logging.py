@@ -246,5 +246,5 @@ def test_a_thread_that_ends_by_a_defect_says_where_and_not_what() -> None:
         "def end(): raise ValueError('hunter2')\n"
         "thread = threading.Thread(target=end); thread.start(); thread.join()"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=False)
     assert done.stderr == "rotator: an error of the rotator itself (ValueError at <string>:2) ended a thread\n"

@@ -184,7 +184,7 @@ def test_nobody_who_stops_reading_sees_a_traceback(scene: Scene) -> None:
         ["/bin/sh", "-c", f"{command} | true"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         env=scene.environment(),
         check=False,
     )

@@ -41,10 +41,11 @@ class Thief:
     ladder: list[str] = field(default_factory=list)
 
     def act(self, stop: threading.Event) -> None:
-        """A mint at one principal after the other, and a change of what our keys are called."""
-        turn = 0
-        while not stop.wait(EVERY):
-            if time.time() < self.wakes_at:
+        """A mint at one principal after the other, and a change of what our keys are called; once more at the end."""
+        turn, last = 0, False
+        while not last:
+            last = stop.wait(EVERY)
+            if time.time() < self.wakes_at and not last:
                 continue
             with Client(self.url, self.admin, consumer="thief") as client:
                 if self._mint(client, self.principals[turn % len(self.principals)], turn):
@@ -53,7 +54,7 @@ class Thief:
             if not self.ladder:
                 self.shut_out = True
                 return
-            self.admin = self.ladder.pop()
+            self.admin, last = self.ladder.pop(), False
 
     def _mint(self, client: Client, principal: str, turn: int) -> bool:
         listed = client.call("GET", f"/principals/{principal}/keys")
@@ -78,6 +79,7 @@ def at_work(thief: Thief, *, first: int = 4) -> Iterator[Thief]:
     thread = threading.Thread(target=thief.act, args=(stop,), daemon=True)
     thread.start()
     while len(thief.made) < first:
+        assert thread.is_alive()
         time.sleep(0.05)
     thief.wakes_at = time.time() + thief.rests
     try:

@@ -14,7 +14,7 @@ from tests.cli.scene import SCRIPTS, Answer
 def new(folder: Path, *words: str) -> Answer:
     """The command, in that folder."""
     command = [str(SCRIPTS / "rotator"), "plugins", "new", *words]
-    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=200, check=False)
     return Answer(code=done.returncode, out=done.stdout, err=done.stderr)
 
 

@@ -110,7 +110,7 @@ def test_on_a_terminal_it_is_asked_for_without_an_echo(byhand: Scene) -> None:
             assert asking.stderr.readline().startswith(f"{NAME} waits: make a key")
             prompt = asking.stderr.read(len("secret (not shown): "))
             os.write(ours, f"{value}\n".encode())
-            out, err = asking.communicate(timeout=60)
+            out, err = asking.communicate(timeout=200)
         os.set_blocking(ours, False)
         echo = os.read(ours, 1000) if select.select([ours], [], [], 0.1)[0] else b""
     finally:

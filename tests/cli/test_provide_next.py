@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,14 +45,16 @@ def at_a_terminal(scene: Scene, *typed: bytes) -> tuple[str, int]:
         os.chdir(scene.folder)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background has had it ignored
         os.execve(str(SCRIPTS / "rotator"), ["rotator", *scene.with_config(["provide", "--next"])], scene.environment())  # noqa: S606 - a terminal of its own
-    seen, answered, deadline = b"", 0, time.monotonic() + 60
+    seen, answered, deadline = b"", 0, time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             seen += os.read(screen, 4096)
         except OSError:
             break
         if answered < len(typed) and seen.count(PROMPT) > answered:
-            time.sleep(0.1)  # the echo is off right after the prompt
+            while termios.tcgetattr(screen)[3] & termios.ECHO:  # the master's flags are those of the terminal
+                assert time.monotonic() < deadline, seen
+                time.sleep(0.01)
             os.write(screen, typed[answered])
             answered += 1
     os.close(screen)

@@ -134,7 +134,7 @@ def test_due_does_not_wait_for_the_rotation_of_a_credential_that_is_not_configur
     with scene.journal() as journal:
         gone = new_rotation("gone", Mode.SCHEDULED, "a test", RandomIds(), MachineClock().now())
         assert journal.begin(gone, Change())
-    answer = scene.run("--due", script="rotate", timeout=30)
+    answer = scene.run("--due", script="rotate")
     assert (answer.code, "gone: " in answer.out) == (0, True), answer.err
     with scene.journal() as journal:
         left = journal.open_rotation("gone")
@@ -162,6 +162,7 @@ def test_a_wrong_admin_credential_is_two_lines_and_changes_nothing(scene: Scene)
 
 
 def test_the_same_command_after_the_fault_was_mended_tries_once_more(scene: Scene) -> None:
+    scene.lease("8s")  # a quarter of it is waited for after each mint without an answer
     scene.say("adopt", NAME)
     scene.keyserver.fail(Operation.MINT, FaultKind.ERROR_BEFORE, calls=None)
     assert scene.say("rotate", NAME).code == 3
@@ -172,6 +173,7 @@ def test_the_same_command_after_the_fault_was_mended_tries_once_more(scene: Scen
 
 
 def test_the_same_command_while_the_fault_lasts_tries_once_more_and_comes_back(scene: Scene) -> None:
+    scene.lease("8s")  # a quarter of it is waited for after each mint without an answer
     scene.say("adopt", NAME)
     scene.keyserver.fail(Operation.MINT, FaultKind.ERROR_BEFORE, calls=None)
     scene.say("rotate", NAME)

@@ -252,13 +252,14 @@ def test_a_key_that_another_replica_mints_meanwhile_is_spared(tmp_path: Path, mo
         for name in (NAME, "other"):
             scene.say("adopt", name)
         scene.policy(overlap="1h")
-        scene.rewrite(defaults={**json.loads(scene.config.read_text())["defaults"], "lease": "24s"})
+        scene.lease("10m")
         before = scene.alive
-        keyserver.fail(Operation.MINT, FaultKind.SLOW, calls=1, seconds=3.0)
+        keyserver.fail(Operation.MINT, FaultKind.HELD)
         other = threading.Thread(target=lambda: scene.run("rotate", "other", "--no-wait"))
 
         def slowly(assembly: Assembly, provider: str) -> Held:
             found = held_at(assembly, provider)
+            keyserver.tell(faults=())
             other.join()
             return found
 

@@ -22,7 +22,7 @@ def run(scene: Scene, *words: str, before: Before | None = None, **environment: 
         [str(SCRIPTS / ("rotate" if words[0] == "rotate" else "rotator")), *_without_rotate(scene, words)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=60,
+        timeout=240,
         env={**scene.environment(), **environment},
         preexec_fn=before,
         check=False,

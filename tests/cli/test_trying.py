@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rotator.app.trying import Trial
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.cli.scene import SCRIPTS, Answer, Scene
 from tests.providers.described import OURS, changed, description
@@ -57,9 +59,24 @@ class Trying:
         return {key.id for key in self.server.live(P)}
 
 
+class Clock:
+    """Time that passes only while somebody sleeps: what was measured does not depend on the machine."""
+
+    def __init__(self) -> None:
+        self.at = 1_780_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
 @pytest.fixture
-def trying(tmp_path: Path) -> Iterator[Trying]:
-    with Keyserver() as server:
+def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trying]:
+    clock = Clock()
+    monkeypatch.setattr("rotator.app.trial_wiring.Trial", partial(Trial, sleep=clock.sleep, now=clock))
+    with Keyserver(clock=clock) as server:
         yield Trying(scene=Scene(folder=tmp_path, keyserver=server), server=server)
 
 
@@ -290,7 +307,7 @@ def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, 
             process.send_signal(signal.SIGINT)
         else:
             trying.server.tell(death=0)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=200)
     finally:
         process.kill()
         process.communicate()
@@ -303,7 +320,7 @@ def test_ctrl_c_deletes_what_was_made_and_a_second_one_names_it(trying: Trying, 
 
 
 def _wait_for(trying: Trying, operation: Operation) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if trying.server.log.calls()[operation]:
             return
@@ -378,7 +395,7 @@ def test_show_lists_the_descriptions_that_a_driver_brings(trying: Trying) -> Non
 def test_a_description_that_is_not_there_is_told_before_a_credential_is_asked_for(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(SCRIPTS / "rotator"), "plugins", "try", "nosuch.yaml"],
-        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert "nosuch.yaml" in done.stderr.splitlines()[0]

@@ -20,7 +20,7 @@ def in_terminal(scene: Scene, typed: str, *words: str) -> Answer:
                 stdin=theirs,
                 capture_output=True,
                 text=True,
-                timeout=90,
+                timeout=240,
                 cwd=scene.folder,
                 env=scene.environment(),
                 check=False,

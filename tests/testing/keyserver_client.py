@@ -23,7 +23,7 @@ class Client:
     """One connection that is kept, and one bearer secret."""
 
     def __init__(
-        self, url: str, secret: str | None = None, *, consumer: str | None = None, timeout: float = 10
+        self, url: str, secret: str | None = None, *, consumer: str | None = None, timeout: float = 60
     ) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=timeout)
         self._headers = {"Authorization": f"Bearer {secret}"} if secret is not None else {}

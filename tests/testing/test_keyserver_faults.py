@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
 
@@ -46,6 +47,21 @@ def test_a_lost_request_has_no_effect(server: Keyserver, admin: Client) -> None:
         admin.mint(mark="rot-1")
     assert server.live("svc") == ()
     assert admin.mint(mark="rot-1").status == 201
+
+
+def test_an_answer_is_held_back_until_the_row_is_told_no_more(server: Keyserver, admin: Client) -> None:
+    _, secret = server.seed_key("svc")
+    server.fail(Operation.MINT, FaultKind.HELD)
+    with ThreadPoolExecutor(1) as thread:
+        minted = thread.submit(admin.mint)
+        until = time.monotonic() + 60
+        while len(server.live("svc")) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert call_as(server.url, secret) == 200
+        assert not minted.done()
+        server.tell(faults=())
+        assert minted.result(timeout=60).status == 201
+    assert [record.status for record in server.log.of(Operation.MINT)] == [201]
 
 
 @pytest.mark.parametrize(

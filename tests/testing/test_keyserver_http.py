@@ -392,6 +392,18 @@ def test_stopping_drops_calls_under_way_and_gives_the_port_back_to_the_next_star
         server.stop()
 
 
+def test_nobody_else_is_given_the_port_while_it_is_stopped() -> None:
+    with Keyserver() as server:
+        port = urlsplit(server.url).port or 0
+        server.stop()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with pytest.raises(ConnectionRefusedError):
+            call_as(server.url, "any")
+        server.start()
+        assert call_as(server.url, "any") == 401
+
+
 def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_behind(server: Keyserver) -> None:
     with pytest.raises(OSError, match="in use"):
         Keyserver(port=urlsplit(server.url).port or 0).start()

@@ -147,8 +147,8 @@ class Story:
         return _Running(Run(assembly=self.assembly, owner="demo", parallel=2))
 
     def wait_until(self, holds: Callable[[Rotation], bool]) -> Rotation | None:
-        """The newest rotation as soon as that holds of it, at most half a minute later."""
-        deadline = time.monotonic() + 30
+        """The newest rotation as soon as that holds of it, at most two minutes later."""
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             row = self.assembly.journal.rotations(NAME, limit=1)[0]
             if holds(row) or row.phase is Phase.STUCK:

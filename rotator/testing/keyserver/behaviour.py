@@ -52,6 +52,7 @@ class FaultKind(StrEnum):
     FORBIDDEN = "forbidden"  # not done; 403
     THROTTLED = "throttled"  # not done; 429, with `seconds` as Retry-After
     SLOW = "slow"  # done on arrival; the answer comes `seconds` late
+    HELD = "held"  # done on arrival; the answer comes when this row is told no more
     LATE = "late"  # done `seconds` after arrival, whether or not the caller still waits; then answered
 
 

@@ -1,9 +1,12 @@
 """The keyserver as one object: a real socket on this machine, served by a thread of its own."""
 
 import asyncio
+import os
 import secrets
+import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
@@ -43,23 +46,28 @@ class Keyserver:
         self._port = port
         self._connections: set[Connection] = set()
         self._serving: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
+        self._kept: weakref.finalize[[int], Keyserver] | None = None
 
     def start(self) -> Self:
         """Bind and serve. Raises OSError if the port is taken."""
+        self._keep_port()
         loop = asyncio.new_event_loop()
         try:
             listening = loop.run_until_complete(loop.create_server(self._connection, HOST, self._port, backlog=1024))
         except OSError:
             loop.close()
             raise
-        self._port = listening.sockets[0].getsockname()[1]
         thread = threading.Thread(target=self._run, args=(loop, listening), name="keyserver", daemon=True)
         self._serving = loop, thread
         thread.start()
         return self
 
     def stop(self) -> None:
-        """Drop every connection and call under way, and give the port back. A second time does nothing."""
+        """Drop every connection and call under way. A second time does nothing.
+
+        Until the next `start` nobody answers at the port, and nobody else is given it; the end of the context manager
+        gives it back.
+        """
         if self._serving is not None:
             loop, thread = self._serving
             self._serving = None
@@ -73,6 +81,8 @@ class Keyserver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if self._kept is not None:
+            self._kept()
 
     @property
     def url(self) -> str:
@@ -118,6 +128,17 @@ class Keyserver:
             except NoSuchKey:
                 return False
             return True
+
+    def _keep_port(self) -> None:
+        """Bind it without ever listening: with SO_REUSEADDR the server may bind it, too, and the kernel gives it away
+        to nobody."""
+        if self._kept is not None and self._kept.alive:
+            return
+        with socket.socket() as keeping:
+            keeping.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            keeping.bind((HOST, self._port))
+            self._port = keeping.getsockname()[1]
+            self._kept = weakref.finalize(self, os.close, keeping.detach())
 
     def _connection(self) -> Connection:
         return Connection(self._service, self._connections)

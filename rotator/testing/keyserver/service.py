@@ -17,7 +17,7 @@ from rotator.testing.keyserver.keys import Key, digest
 from rotator.testing.keyserver.log import ADMIN, INVALID_KEY, NOBODY, NOT_DONE, Log, Record
 from rotator.testing.keyserver.routes import Call, route
 from rotator.testing.keyserver.state import Issuer
-from rotator.testing.keyserver.wire import Answer, Request
+from rotator.testing.keyserver.wire import GLANCE, Answer, Request
 
 _PAGE = "<!doctype html><title>one moment</title><p>checking your browser before you proceed</p>"
 _CANNED: Mapping[FaultKind, Answer] = {
@@ -27,9 +27,9 @@ _CANNED: Mapping[FaultKind, Answer] = {
     FaultKind.FORBIDDEN: Answer(HTTPStatus.FORBIDDEN, {"error": "forbidden"}),
 }
 # the effect happens on arrival, whatever becomes of the answer
-_DONE = frozenset({None, FaultKind.LOSE_RESPONSE, FaultKind.ERROR_AFTER, FaultKind.SLOW})
+_DONE = frozenset({None, FaultKind.LOSE_RESPONSE, FaultKind.ERROR_AFTER, FaultKind.SLOW, FaultKind.HELD})
 _LOST = frozenset({FaultKind.LOSE_REQUEST, FaultKind.LOSE_RESPONSE})
-_DELAYED = frozenset({FaultKind.SLOW, FaultKind.LATE})
+_DELAYED = frozenset({FaultKind.SLOW, FaultKind.LATE, FaultKind.HELD})
 
 
 @dataclass(slots=True)
@@ -93,10 +93,16 @@ class Service:
             exchange.fault = self._fates.of(call.operation, now)
             kind = exchange.fault.kind if exchange.fault else None
             if exchange.fault and kind in _DELAYED:
-                exchange.delay += exchange.fault.seconds or 0.0
+                exchange.delay += exchange.fault.seconds or (GLANCE if kind is FaultKind.HELD else 0.0)
             if kind in _DONE:
                 self._carry_out(exchange)
             return exchange
+
+    def held(self, exchange: Exchange) -> bool:
+        fault = exchange.fault
+        if fault is None or fault.kind is not FaultKind.HELD:
+            return False
+        return any(told is fault for told in self.behaviour.faults)
 
     def finish(self, exchange: Exchange, *, connected: bool) -> Answer | None:
         with self.lock:

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 
 MAX_HEAD = 32 * 1024
 MAX_BODY = 1024 * 1024
+GLANCE = 0.02
+"""Seconds between two looks whether an answer is still held back."""
 _REASON = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -121,10 +123,13 @@ E = TypeVar("E", bound=Exchange)
 
 
 class Service(Protocol[E]):
-    """What answers requests. Neither method blocks."""
+    """What answers requests. No method blocks."""
 
     def receive(self, request: Request) -> E:
         """Take a request that has arrived."""
+
+    def held(self, exchange: E) -> bool:
+        """Whether its answer is held back for longer than its delay."""
 
     def finish(self, exchange: E, *, connected: bool) -> Answer | None:
         """Answer, its delay over; None closes the connection without one. Called once, also with the caller gone."""
@@ -174,6 +179,9 @@ class Connection(asyncio.Protocol):
                 self._answer(exchange, close=request.last)
 
     def _finish(self, exchange: Exchange, close: bool) -> None:
+        if self._transport is not None and self._service.held(exchange):
+            asyncio.get_running_loop().call_later(GLANCE, self._finish, exchange, close)
+            return
         self._busy = False
         self._answer(exchange, close=close)
         self._proceed()
