@@ -7,6 +7,8 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,7 @@ def test_an_emergency_needs_a_responder_and_its_yes(api: Api, say: Say) -> None:
     assert not api.assembly.journal.rotations()
     assert say(*words, who="responder").code == 2
     assert not api.assembly.journal.rotations()
+    api.assembly.config = replace(api.assembly.config, lease=timedelta(seconds=2))  # it waits for two of them
     done = say(*words, "--yes", who="responder")
     assert done.code == 0, done.err
 
