@@ -68,7 +68,12 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ConfigError | Failure):
         return Problem(422, error.message, error.hint)
     name = type(error).__name__
-    return Problem(500, f"an error of the rotator itself ({name})", "report it; the log of the daemon has more")
+    return Problem(
+        500,
+        f"an error of the rotator itself ({name})",
+        "report it; the log of the daemon has more",
+        headers={"Connection": "close"},  # the server hangs up behind it, so nobody may send more
+    )
 
 
 def _quoted(text: str) -> str:

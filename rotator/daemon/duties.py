@@ -115,13 +115,10 @@ DUTIES = (
 class Clockwork:
     """Does the duties between `start` and `stop`; one that takes longer than its period is not begun twice."""
 
-    def __init__(
-        self, assembly: Assembly, reminders: Reminders, duties: Iterable[Duty] = DUTIES, *, still: float = STILL
-    ) -> None:
+    def __init__(self, assembly: Assembly, reminders: Reminders, duties: Iterable[Duty] = DUTIES) -> None:
         self._assembly = assembly
         self._reminders = reminders
         self._duties = tuple(duties)
-        self._still = still
         self._moved: dict[str, float] = {}  # of each duty in hand, when it last showed that it moves
         self._ended = threading.Event()
         self._over = threading.Thread(target=self._shut_down, name="duties-end", daemon=True)
@@ -149,12 +146,12 @@ class Clockwork:
     @property
     def hangs(self) -> bool:
         """Whether a duty in hand has not moved for so long that it never will: only another process does it again."""
-        return any(True for _ in self._not_moved(self._still))
+        return any(True for _ in self._not_moved(STILL))
 
     def look(self) -> None:
         """Do all of them now where the clock was set: APScheduler plans by it. Tell of those that do not move."""
-        for name in self._not_moved(self._still / 2):
-            self._reminders.also_true("duty failed", name, f"it has not moved for {self._still / 120:.0f} minutes")
+        for name in self._not_moved(STILL / 2):
+            self._reminders.also_true("duty failed", name, f"it has not moved for {STILL / 120:.0f} minutes")
         ahead, self._ahead = self._ahead, _ahead()
         if abs(self._ahead - ahead) >= JUMP:
             for duty in self._duties:

@@ -35,14 +35,13 @@ class _Away:
 class Works:
     """Runs from `start` to `stop`, which finishes the effects in hand and gives every row back."""
 
-    def __init__(self, assembly: Assembly, owner: str, *, still: float = STILL) -> None:
+    def __init__(self, assembly: Assembly, owner: str) -> None:
         self._assembly = assembly
         self._run = Run(assembly=assembly, owner=owner, parallel=assembly.config.parallel)
         self._thread = threading.Thread(target=self._work, name="works")
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._away: _Away | None = None
-        self._still = still
         self._full = (0, time.monotonic())  # what was let go of so far, and since when there is no room
         self.overtaken: Overtaken | None = None
         """A newer rotator has the journal: nothing is left to do here."""
@@ -76,7 +75,7 @@ class Works:
         """Whether all threads have had the same in hand for so long that they will never let go of it."""
         if self.room or self._run.ended != self._full[0]:
             self._full = self._run.ended, time.monotonic()
-        return time.monotonic() - self._full[1] > self._still
+        return time.monotonic() - self._full[1] > STILL
 
     @property
     def away(self) -> bool:

@@ -29,7 +29,7 @@ def prober(token: str, path: str, sent: Counter[str]) -> Callable[[Any], None]:
     """Sends one case and holds the answer against the description."""
 
     def probe(case: Any) -> None:
-        response = case.call(headers={"Authorization": f"Bearer {token}"})
+        response = case.call(headers={"Authorization": f"Bearer {token}"}, timeout=120)
         case.validate_response(response, checks=CHECKS)
         sent[path] += response.status_code != 401
 

@@ -64,7 +64,8 @@ def test_what_could_not_be_taken_in_is_news_again(listening: Api, monkeypatch: p
 
     with monkeypatch.context() as broken:
         broken.setattr("rotator.api.leaking.take", away)
-        assert tell(listening, leak(listening)).status == 500
+        broke = tell(listening, leak(listening))
+    assert (broke.status, broke.headers["Connection"]) == (500, "close")
     assert tell(listening, leak(listening)).json() == {"taken": True}
 
 

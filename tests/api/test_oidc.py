@@ -28,6 +28,8 @@ from tests.api.conftest import MINE, THEIRS, Api, served
 from tests.cli.scene import Scene
 
 ISSUER, AUDIENCE = "https://id.example/", "rotator"
+PATIENT, BRIEF = timedelta(seconds=60), timedelta(seconds=0.5)
+"""For a whole fetch: of what answers, also on a busy machine, and of what never does."""
 
 
 @dataclass
@@ -102,9 +104,9 @@ def issuer(rsa_keys: list[rsa.RSAPrivateKey]) -> Iterator[Issuer]:
             if made.drips is None:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            while made.drips is not None and not made.drips.wait(0.2):
-                self.wfile.write(b" ")
             with suppress(OSError):  # who asked may be gone
+                while made.drips is not None and not made.drips.wait(0.2):
+                    self.wfile.write(b" ")
                 self.wfile.write(data)
 
         def log_message(self, *args: Any) -> None:
@@ -304,9 +306,12 @@ def test_a_slow_issuer_stops_nobody_who_has_a_token_of_ours_and_is_asked_again(
     assert sso.get("/v1/me", issuer.sign())["role"] == "operator"
 
 
-def test_keys_that_are_known_are_used_while_they_are_fetched_again(issuer: Issuer) -> None:
-    keys = Keys(issuer.url, timedelta(seconds=0.5))
+def test_keys_that_are_known_are_used_while_they_are_fetched_again(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = Keys(issuer.url, PATIENT)
     assert keys.find("rsa", 0.0)
+    monkeypatch.setattr(keys, "_timeout", BRIEF)
     issuer.drips = threading.Event()
     try:
         assert keys.find("rsa", FRESH.total_seconds()) is not None
@@ -318,7 +323,7 @@ def test_keys_that_are_known_are_used_while_they_are_fetched_again(issuer: Issue
 
 @pytest.mark.parametrize("published", [b"no JSON", b'{"keys": []}'])
 def test_an_unknown_key_is_nobodys_only_if_the_issuer_could_be_asked(issuer: Issuer, published: bytes) -> None:
-    keys = Keys(issuer.url, timedelta(seconds=5))
+    keys = Keys(issuer.url, PATIENT)
     assert keys.find("new", 0.0) is None
     good, issuer.published = issuer.published, published
     for at in (FRESH.total_seconds(), FRESH.total_seconds() + 1):
@@ -330,21 +335,22 @@ def test_an_unknown_key_is_nobodys_only_if_the_issuer_could_be_asked(issuer: Iss
     assert keys.find("new", 2 * FRESH.total_seconds()) is None
 
 
-def test_a_fetch_ends_also_where_the_head_of_the_answer_drips(issuer: Issuer) -> None:
-    keys = Keys(issuer.url, timedelta(seconds=0.5))
+def test_a_fetch_ends_also_where_the_head_of_the_answer_drips(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(issuer.url, BRIEF)
     issuer.head, issuer.drips = True, threading.Event()
     try:
         for tick in range(FETCHES):
             with pytest.raises(Problem):
                 keys.find("rsa", 60.0 * tick)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while any(each.name == "oidc keys" for each in threading.enumerate()):
             assert time.monotonic() < deadline, "it is waited for without an end"
             time.sleep(0.05)
-        assert len(issuer.asked) == FETCHES
+        assert 0 < len(issuer.asked) <= FETCHES
     finally:
         issuer.drips.set()
     issuer.head, issuer.drips = False, None
+    monkeypatch.setattr(keys, "_timeout", PATIENT)
     assert keys.find("rsa", 60.0 * FETCHES) is not None
 
 

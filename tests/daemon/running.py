@@ -17,7 +17,7 @@ from rotator.domain.rotation import Phase
 from rotator.ports import Change
 from tests.cli.scene import NAME, SCRIPTS, Scene
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds for anything that is waited for."""
 
 

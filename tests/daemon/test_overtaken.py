@@ -43,6 +43,6 @@ def test_a_daemon_ends_and_what_it_had_in_hand_is_gone_on_with(tmp_path: Path, k
     assert not (tmp_path / "daemon.alive").exists()
     _migrate(tmp_path / "rotator.db", HEAD)
     assert scene.say("rollback", NAME).code == 0
-    scene.say("rotate", "--due")
+    scene.say("rotate", "--due", "--wait")
     assert phases(scene) == ["rolled_back"]
     assert len(scene.alive) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import NAME, Scene, make
 from tests.isolation.children import needs_sandbox
 from tests.isolation.strangers import install
+from tests.security.watching import STOPPED
 
 pytestmark = needs_sandbox
 KEYSERVER = (Path(__file__).parents[2] / "plugins" / "rotator_keyserver.py").read_text()
@@ -80,8 +83,10 @@ def test_no_process_has_a_secret_in_its_arguments_or_variables(scene: Scene, mon
     start = processes._popen
 
     def spied(command: list[str], launch: processes.Launch, kept: tuple[int, ...]) -> object:
-        process = start(command, launch, kept)
+        process = start([*STOPPED, *command], launch, kept)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         seen.append(" ".join(command) + Path(f"/proc/{process.pid}/environ").read_bytes().decode(errors="replace"))
+        process.send_signal(signal.SIGCONT)  # from here on nobody may look at it
         return process
 
     monkeypatch.setattr(processes, "_popen", spied)

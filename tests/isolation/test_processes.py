@@ -212,12 +212,13 @@ def test_answers_to_nothing_end_the_process_that_sends_them(talking: Talking) ->
 
 @needs_sandbox
 def test_a_late_answer_to_a_call_that_was_given_up_disturbs_nobody(talking: Talking) -> None:
-    driver = driver_of(talking(slowly=1.0))
-    principal = [encode(SVC)]
-    process = driver._process
+    provider, principal = talking(), [encode(SVC)]
+    pid, process = pid_of(provider), driver_of(provider)._process
     assert process is not None
+    os.kill(pid, signal.SIGSTOP)
     with pytest.raises(Overdue):
         process.call("keys", principal, 0.2)
+    os.kill(pid, signal.SIGCONT)
     assert "returned" in process.call("keys", principal, 60)
     process.end()
 
@@ -264,13 +265,15 @@ def test_a_mint_for_a_process_that_is_gone_goes_to_the_next_one(talking: Talking
 
 @needs_sandbox
 def test_an_idle_process_is_stopped_and_a_busy_one_is_not(talking: Talking) -> None:
-    provider = talking(slowly=1.0)
+    provider = talking()
     driver, pid, later = driver_of(provider), pid_of(provider), time.monotonic() + 2 * keeping.IDLE
     answers: list[object] = []
     calling = threading.Thread(target=lambda: answers.append(provider.keys(SVC)))
+    os.kill(pid, signal.SIGSTOP)  # it is busy until it goes on
     calling.start()
     assert soon(lambda: driver._process is not None and driver._process.busy)
     driver.stop_if_idle(later)
+    os.kill(pid, signal.SIGCONT)
     calling.join()
     assert answers == [()]
     assert pid_of(provider) == pid
@@ -321,11 +324,12 @@ def test_restarts_leave_no_descriptor_no_thread_and_no_process(talking: Talking)
     provider.keys(SVC)
     provider.stop()
     assert soon(lambda: not [each for each in threading.enumerate() if "_compile" in each.name])
+    gc.collect()
     before, threads = descriptors(), threading.active_count()
     for _ in range(5):
         provider.keys(SVC)
         provider.stop()
-    assert soon(lambda: descriptors() == before and threading.active_count() <= threads)
+    assert soon(lambda: descriptors() <= before and threading.active_count() <= threads)
 
 
 @needs_sandbox
@@ -382,17 +386,16 @@ def test_a_parent_ends_although_a_driver_asks_for_what_takes_long(
     arguments = [encode(SVC), encode(VALUE, reveal=True)]
     then = f"""
 import threading
-threading.Thread(target=driver.call, args=("identify", {arguments}, 30), daemon=True).start()
-time.sleep(1)
-print(threading.active_count(), flush=True)
+threading.Thread(target=driver.call, args=("identify", {arguments}, 600), daemon=True).start()
+while threading.active_count() <= 16:
+    time.sleep(0.01)
+print("many", flush=True)
 """
     with parent_of(strangers, copies, settings, then) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
-        assert int(parent.stdout.readline()) > 16
-        began = time.monotonic()
+        assert parent.stdout.readline() == "many\n"
         parent.wait(60)
-    assert time.monotonic() - began < 20
 
 
 def parent_of(strangers: Path, copies: Copies, settings: dict[str, Any], then: str) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ from rotator.app.configs import load_config
 from rotator.domain.failures import Failure
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, make
+from tests.daemon.running import eventually
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 
@@ -31,8 +32,13 @@ def test_a_driver_that_is_killed_under_a_call_is_a_loss_and_its_successor_a_star
         keyserver.fail(Operation.LIST, FaultKind.SLOW, seconds=10)
         (driver,) = assembly.isolation._drivers
         assert driver._process is not None
-        pid = driver._process._process.pid
-        killing = threading.Timer(0.5, os.kill, (pid, signal.SIGKILL))
+        process = driver._process
+
+        def kill() -> None:
+            eventually(lambda: process.busy)
+            os.kill(process._process.pid, signal.SIGKILL)
+
+        killing = threading.Thread(target=kill)
         killing.start()
         with pytest.raises(Failure):
             provider.keys(principal)

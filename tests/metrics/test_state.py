@@ -192,7 +192,7 @@ def test_ten_scrapers_cost_one_look_and_a_few_seconds_later_there_is_another(
     assembly: Assembly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted, hands = Counted(monkeypatch), Hands()
-    metrics = Metrics(lambda: assembly, alone=True, seconds=hands)
+    metrics = Metrics(lambda: assembly, alone=True, seconds=hands, patience=60)
     counted.gate.clear()
     with ThreadPoolExecutor(10) as pool:
         answers = [pool.submit(values, metrics) for _ in range(10)]

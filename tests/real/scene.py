@@ -46,7 +46,7 @@ class Real:
         """What commands and children see."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TERM": "dumb"}
 
-    def run(self, *arguments: str, script: str = "rotator", timeout: float = 90) -> Answer:
+    def run(self, *arguments: str, script: str = "rotator", timeout: float = 240) -> Answer:
         """Run a command."""
         done = subprocess.run(
             [str(SCRIPTS / script), *arguments, "--config", str(self.config)],

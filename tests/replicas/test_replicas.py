@@ -97,7 +97,7 @@ def test_killed_stopped_and_cut_off_replicas_lose_nothing_and_do_nothing_twice(
 def test_replicas_whose_clocks_are_hours_apart_lose_nothing_and_do_nothing_twice(
     tmp_path: Path, postgres_database: Database, keyserver: KeyserverProcess
 ) -> None:
-    scene = make(tmp_path, postgres_database, keyserver, 40, lease=f"{LEASE}s")
+    scene = make(tmp_path, postgres_database, keyserver, 40, lease="25s")  # which no call outlasts
     with ExitStack() as ending:
         replicas = [ending.enter_context(scene.replica("--ahead", ahead)) for ahead in ("3600", "-3600", "0")]
         for process in replicas:
@@ -111,11 +111,11 @@ def test_replicas_whose_clocks_are_hours_apart_lose_nothing_and_do_nothing_twice
 def test_two_replicas_together_stay_under_the_rate_of_the_account(
     tmp_path: Path, postgres_database: Database, keyserver: KeyserverProcess
 ) -> None:
-    rate, count, window = 15, 10, 2
+    rate, count, window, parallel = 15, 10, 2, 2
     scene = make(tmp_path, postgres_database, keyserver, count, lease="20s", rate=f"{rate}/s")
     before = len(keyserver.log)
     with ExitStack() as ending:
-        replicas = [ending.enter_context(scene.replica()) for _ in range(2)]
+        replicas = [ending.enter_context(scene.replica("--parallel", str(parallel))) for _ in range(2)]
         for process in replicas:
             out, _ = process.communicate(timeout=300)
             assert out.endswith("finished\n"), out
@@ -123,5 +123,6 @@ def test_two_replicas_together_stay_under_the_rate_of_the_account(
     assert len(calls) > 8 * count
     for index, at in enumerate(calls):
         within = sum(1 for other in calls[index:] if other < at + window)
-        assert within <= rate * window * 1.2 + 1, f"{within} calls within {window} seconds"
+        # Those that were let go of already come together where the machine kept them waiting.
+        assert within <= rate * window * 1.2 + 1 + 2 * parallel, f"{within} calls within {window} seconds"
     _all_is_done_once(scene, victims=0)

@@ -53,7 +53,7 @@ DRIVERS: dict[type[Any], tuple[str, ...]] = {
     Keyserver: ("mint", "keys", "verify", "identify", "set_state", "check_admin"),
     FileStore: ("read", "write", "remove", "places"),
 }
-LONGEST = 60.0
+LONGEST = 240.0
 _saying = threading.Lock()
 
 

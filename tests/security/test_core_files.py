@@ -20,13 +20,17 @@ LIMIT = "Max core file size"
 
 
 def _start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    """A process that begins with the highest limit that we may give."""
+    """A process with the highest limit that we may give, which waits to be continued before it begins."""
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     if hard == 0:
         pytest.skip("core files are forbidden here already")
-    raised = ["/bin/sh", "-c", 'ulimit -c "$(ulimit -H -c)"; exec "$@"', "sh", *words]
+    raised = ["/bin/sh", "-c", 'ulimit -c "$(ulimit -H -c)"; kill -STOP $$; exec "$@"', "sh", *words]
     environment = {"PATH": os.defpath, "HOME": str(folder)}
-    return subprocess.Popen(raised, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        raised, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    return process
 
 
 def _limit(pid: int) -> str:
@@ -36,7 +40,7 @@ def _limit(pid: int) -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while not reached():
         assert process.poll() is None
         assert time.monotonic() < ends
@@ -59,7 +63,8 @@ def test_a_command_that_crashes_leaves_no_core_file(tmp_path: Path) -> None:
         rotate = [str(SCRIPTS / "rotate"), NAME, "--wait", "--config", str(guard.scene.config)]
         process = _start(tmp_path, *rotate)
         try:
-            _wait(process, lambda: _limit(process.pid) != "0")
+            assert _limit(process.pid) != "0"
+            process.send_signal(signal.SIGCONT)
             _wait(process, lambda: _limit(process.pid) == "0")
             _wait(process, lambda: guard.scene.mints > 0)  # so there are secrets in its memory
             assert not _crashed(process)
@@ -82,6 +87,7 @@ def _sleeper(folder: Path, first: str) -> bool:
     """Whether a process that does this first dumps a core when it crashes."""
     process = _start(folder, sys.executable, "-c", first + "open('ready', 'w'); import time; time.sleep(60)")
     try:
+        process.send_signal(signal.SIGCONT)
         _wait(process, (folder / "ready").exists)
         return _crashed(process)
     finally:

@@ -6,7 +6,9 @@ import base64
 import json
 import secrets
 import sys
+import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,19 +27,25 @@ PLACES = {
     "environment of a child": "run(env={'LEAK': leak})",
     "arguments of a child": "run(leak)",
     "file": "open('left', 'w').write(leak)",
-    "file that is gone again": "open('gone', 'w').write(leak); sleep(0.3); os.remove('gone')",
+    "file that is gone again": "open('gone', 'w').write(leak); seen(); os.remove('gone')",
     "row of a journal": "database('insert into t values (?)', leak)",
     "row that was deleted": "database('insert into t values (?)', leak); database('delete from t')",
-    "write-ahead log": "database('pragma journal_mode = wal'); database('insert into t values (?)', leak); sleep(0.3)",
+    "write-ahead log": "database('pragma journal_mode = wal'); database('insert into t values (?)', leak); seen()",
 }
 """What a process does with a leak, by the name of the place where that puts it."""
 
 PROGRAM = """
 import os, sqlite3, subprocess, sys
-from time import sleep
 leak = sys.stdin.read()
+SEEN = '''import os, time
+for _ in range(6000):
+    if os.path.exists('seen'):
+        break
+    time.sleep(0.01)'''
+def seen():
+    exec(SEEN, {})
 def run(*words, env=None):
-    subprocess.run([sys.executable, '-S', '-c', 'import time; time.sleep(0.3)', *words], env=env)
+    subprocess.run([sys.executable, '-S', '-c', SEEN, *words], env=env)
 kept = sqlite3.connect('journal.db', isolation_level=None)
 kept.execute('pragma secure_delete = off')
 kept.execute('create table t (leak)')
@@ -69,7 +77,12 @@ def watch(tmp_path: Path) -> Watch:
 def test_a_planted_leak_is_found_wherever_it_is(place: str, watch: Watch) -> None:
     planted = dict(of(form) for form in WRITTEN)
     leak = " ".join(planted.values())
-    watch.run([sys.executable, "-c", PROGRAM + PLACES[place]], stdin=leak)
+    with ThreadPoolExecutor(1) as pool:
+        ran = pool.submit(watch.run, [sys.executable, "-c", PROGRAM + PLACES[place]], stdin=leak)
+        while not ran.done() and not any(leak[:WINDOW].encode() in data for _, data in list(watch.sinks)):
+            time.sleep(0.01)
+        (watch.folder / "seen").touch()
+        ran.result()
     for secret in planted:
         assert Hunt({"planted": secret}).search(watch.sinks), [form for form in WRITTEN if of(form)[0] == secret]
 

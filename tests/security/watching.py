@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +15,8 @@ from tests.security.hunt import WINDOW
 
 GLANCE = 0.01
 """Seconds between two looks: a temporary file or a write-ahead log may not live longer."""
+STOPPED = ("/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "sh")
+"""Before a command: it waits to be looked at, and goes on when it is told to."""
 PIECE = 4096
 """Bytes that are kept at a time: most pages of a journal are the same at the next look."""
 
@@ -36,18 +40,21 @@ class Watch:
             self.sinks[where, data[at : at + PIECE + WINDOW - 1]] = None
 
     def run(
-        self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None, timeout: float = 120
+        self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None, timeout: float = 280
     ) -> tuple[int, str, str]:
         """Run and watch one command; returns its exit code and what it printed."""
         name = " ".join(Path(each).name for each in command[:4])
         process = subprocess.Popen(
-            command,
+            [*STOPPED, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd or self.folder,
             env=dict(self.environment),
         )
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        self._glance(process.pid, name)
+        process.send_signal(signal.SIGCONT)
         ended = threading.Event()
         eye = threading.Thread(target=self._watch, args=(process.pid, name, ended))
         eye.start()
@@ -85,12 +92,15 @@ class Watch:
 
     def _watch(self, pid: int, name: str, ended: threading.Event) -> None:
         while not ended.wait(GLANCE):
-            for each in _family(pid):
-                for what in ("cmdline", "environ"):
-                    # environ is closed even to its own user as soon as the process is not dumpable
-                    with contextlib.suppress(OSError):
-                        self.add(f"{what} of {name}", Path(f"/proc/{each}/{what}").read_bytes())
+            self._glance(pid, name)
             self.look()
+
+    def _glance(self, pid: int, name: str) -> None:
+        for each in _family(pid):
+            for what in ("cmdline", "environ"):
+                # environ is closed even to its own user as soon as the process is not dumpable
+                with contextlib.suppress(OSError):
+                    self.add(f"{what} of {name}", Path(f"/proc/{each}/{what}").read_bytes())
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -25,6 +25,8 @@ UNPACKED = "usr/lib/chromium"
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions")
 """Without its sandbox, because tests may be root's; what it loads are our own pages."""
 NARROW, WIDE = (360, 740), (1280, 900)
+PATIENCE = 120_000.0
+"""Milliseconds for whatever is waited for."""
 
 
 class Chromium:
@@ -64,7 +66,7 @@ class Chromium:
         headers: Mapping[str, str] | None = None,
     ) -> BrowserContext:
         """A browser of its own, to be closed."""
-        return self.browser.new_context(
+        context = self.browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
             java_script_enabled=script,
@@ -74,6 +76,8 @@ class Chromium:
             timezone_id="Europe/Berlin",
             locale="en-GB",
         )
+        context.set_default_timeout(PATIENCE)
+        return context
 
     def stop(self) -> None:
         """End it."""
