@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
@@ -26,6 +26,7 @@ from rotator.api.oidc import FETCHES, FRESH, STALE, Keys
 from rotator.api.problems import Problem
 from tests.api.conftest import MINE, THEIRS, Api, served
 from tests.cli.scene import Scene
+from tests.servers.api import Listener
 
 ISSUER, AUDIENCE = "https://id.example/", "rotator"
 PATIENT, BRIEF = timedelta(seconds=60), timedelta(seconds=0.5)
@@ -112,7 +113,7 @@ def issuer(rsa_keys: list[rsa.RSAPrivateKey]) -> Iterator[Issuer]:
         def log_message(self, *args: Any) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Listener(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         made.url = f"http://127.0.0.1:{server.server_address[1]}/keys"
         yield made

@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.servers.api import Listener
 
 ISSUER, CLIENT, SECRET = "https://id.example/", "rotator pages", "s3cr+t/of:us"
 
@@ -132,7 +134,7 @@ def identity() -> Iterator[Identity]:
         def log_message(self, *args: Any) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Listener(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         made.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield made

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, Scene
 from tests.metrics.dashboard import expressions, substituted
 from tests.servers import Unavailable
+from tests.servers.api import Listener
 from tests.servers.prometheus import WebServer, start_alertmanager, start_prometheus
 
 pytestmark = [
@@ -53,7 +54,7 @@ class Somebody:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Ear)
+        self.server = Listener(("127.0.0.1", 0), Ear)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
 
     def alerts(self, name: str, status: str) -> list[dict[str, Any]]:

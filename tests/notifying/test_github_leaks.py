@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from rotator.app.leak_intake import take
 from rotator.config.values import GithubLeaks as Settings
 from rotator.testing.keyserver import Keyserver
 from tests.cli.scene import Scene, make
+from tests.servers.api import Listener
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 BODY = b'[{"source":"commit","token":"some_token","type":"some_type","url":"https://example.com/base-repo-url/"}]'
@@ -53,7 +54,7 @@ class Meta:
             def log_message(self, *_: Any) -> None:
                 """Nothing."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Listener(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/meta/public_keys/secret_scanning"
 
     def entry(self, identifier: str) -> dict[str, Any]:

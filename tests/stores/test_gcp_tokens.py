@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rotator.domain.failures import Denied, Failure, Transient
 from rotator.ports import ABSENT
 from rotator.testing.store_contract import at_once, secret_free
 from tests.servers import secret_manager
+from tests.servers.api import Listener
 from tests.servers.secret_manager.iam import OWNER
 from tests.stores.gcp_access import CURRENT, PROJECT, Gcp, serving
 
@@ -92,7 +93,7 @@ def token_server(gcp: Gcp) -> Iterator[TokenServer]:
         def log_message(self, *args: object) -> None:
             """Stay quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Listener(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     here.address = f"127.0.0.1:{server.server_port}"

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from rotator.adapters.stores.vault import VaultStore
 from rotator.domain.credential import Place, PlaceKind, Publication
 from rotator.ports import ABSENT, Store
+from tests.servers.api import Listener
 from tests.servers.openbao import OpenBaoServer
 
 TIMEOUT = timedelta(seconds=10)
@@ -195,7 +196,7 @@ def impostor(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[Impost
         def log_message(self, *args: object) -> None:
             """Stay quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Listener(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
