@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
@@ -27,6 +26,7 @@ from rotator.api.problems import Problem
 from tests.api.conftest import MINE, THEIRS, Api, served
 from tests.cli.scene import Scene
 from tests.servers.api import Listener
+from tests.servers.dripping import say
 
 ISSUER, AUDIENCE = "https://id.example/", "rotator"
 PATIENT, BRIEF = timedelta(seconds=60), timedelta(seconds=0.5)
@@ -94,21 +94,7 @@ def issuer(rsa_keys: list[rsa.RSAPrivateKey]) -> Iterator[Issuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.asked.append(self.path)
-            data = made.jwks()
-            if made.head:
-                with suppress(OSError):  # who asked may be gone
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-                    while made.drips is not None and not made.drips.wait(0.2):
-                        self.wfile.write(b"a")
-                return
-            self.send_response(200)
-            if made.drips is None:
-                self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            with suppress(OSError):  # who asked may be gone
-                while made.drips is not None and not made.drips.wait(0.2):
-                    self.wfile.write(b" ")
-                self.wfile.write(data)
+            say(self, 200, made.jwks(), drips=made.drips, head=made.head)
 
         def log_message(self, *args: Any) -> None:
             """Nothing."""

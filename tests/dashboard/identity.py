@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -19,6 +19,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.servers.api import Listener
+from tests.servers.dripping import say
 
 ISSUER, CLIENT, SECRET = "https://id.example/", "rotator pages", "s3cr+t/of:us"
 
@@ -115,21 +116,8 @@ def identity() -> Iterator[Identity]:
             self._say(*(made.answer or (status, json.dumps(said).encode())))
 
         def _say(self, status: int, data: bytes) -> None:
-            if made.head:
-                with suppress(OSError):  # who asked may be gone
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-                    while made.drips is not None and not made.drips.wait(0.2):
-                        self.wfile.write(b"a")
-                return
-            self.send_response(status)
-            self.send_header("Location", "http://127.0.0.1:1/")
-            if made.drips is None:
-                self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            with suppress(OSError):  # who asked may be gone
-                while made.drips is not None and not made.drips.wait(0.2):
-                    self.wfile.write(b" ")
-                self.wfile.write(data)
+            where = {"Location": "http://127.0.0.1:1/"}
+            say(self, status, data, drips=made.drips, head=made.head, headers=where)
 
         def log_message(self, *args: Any) -> None:
             """Nothing."""
