@@ -59,6 +59,8 @@ from .users import Stored, User, body_of
 __all__ = ["Rabbitmq"]
 
 INSTANT = timedelta(seconds=2)
+HANDSHAKE = timedelta(seconds=10)
+"""Who has logged in may wait so long before the connection is open (`handshake_timeout`, RabbitMQ documentation)."""
 LEAST = """\
 rabbitmqctl add_user rotator …; rabbitmqctl set_user_tags rotator administrator
 rabbitmqctl add_vhost rotator; rabbitmqctl set_permissions -p rotator rotator "^rotator\\." "^$" "^$"
@@ -84,7 +86,8 @@ class Rabbitmq:
         """Read the settings of one entry. Raises `SettingsError`."""
         given = Settings(settings)
         base_url, user, vhost = given.text("base_url"), given.text("user"), given.text("lock_vhost", "rotator")
-        windows = {each: given.duration(each, INSTANT) for each in ("propagation", "death_window")}
+        defaults = {"propagation": INSTANT, "death_window": INSTANT, "login_window": HANDSHAKE}
+        windows = {each: given.duration(each, usual) for each, usual in defaults.items()}
         given.finish()
         if ":" in user:
             raise SettingsError("user has a colon", "no such user can log in over HTTP")
@@ -104,6 +107,7 @@ class Rabbitmq:
             identifies=True,
             propagation=self._windows["propagation"],
             death_window=self._windows["death_window"],
+            login_window=self._windows["login_window"],
             list_lag=timedelta(0),
             least_permission=LEAST,
             console_url=f"{self._client.base.text}/#/users",

@@ -163,7 +163,7 @@ def _bounds(stage: Stage, players: Cast, plans: Sequence[Planned], real: Mapping
     if not good:
         return None
     paths = [
-        stage.pace.latency * (each.requests + PLACE * len(each.places)) + players.offers[each.credential].death_window
+        stage.pace.latency * (each.requests + PLACE * len(each.places)) + players.offers[each.credential].last_look
         for each in good
     ]
     limits: dict[str, timedelta] = {}

@@ -183,7 +183,7 @@ def _outage(capabilities: Capabilities, mode: Mode, places: int) -> timedelta | 
 
 def _critical_path(capabilities: Capabilities, places: int, old: int) -> timedelta:
     """From now to the proof of the last death, if nothing is in the way; without overlap and quiet."""
-    return ROUND_TRIP * (_requests(capabilities, old) + 6 * places) + capabilities.death_window
+    return ROUND_TRIP * (_requests(capabilities, old) + 6 * places) + capabilities.last_look
 
 
 def _requests(capabilities: Capabilities, old: int) -> int:

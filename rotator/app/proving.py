@@ -103,8 +103,10 @@ def _asked(look: Recorded, key: KnownKey, value: Secret, sleep: Callable[[float]
     return Death(key_id=key.key_id, proof=Proof.UNPROVEN, text=f"the provider says: {verdicts[-1].value}")
 
 
-def revoke(assembly: Assembly, spec: Credential) -> tuple[str, ...]:
+def revoke(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] = time.sleep) -> tuple[str, ...]:
     """Kill every living key of the credential without a successor; consumers stop working. Returns what was deleted.
+
+    Where keys open sessions it stays for the login window, and ends those that came late.
 
     Refused while a rotation is open. Twice: nothing more. The credential is held afterwards, so that no schedule brings
     it back.
@@ -122,13 +124,17 @@ def revoke(assembly: Assembly, spec: Credential) -> tuple[str, ...]:
     doomed = {key.id for key in listed if key.live and (spec.principal.exclusive or marker.read(spec.name, key.mark))}
     doomed |= {key.key_id for key in look.known.values() if key.alive}
     for key_id in sorted(doomed):
-        _revoke_one(assembly, spec, world, look, key_id)
+        _revoke_one(assembly, spec, world, look, key_id, "revoke")
+    if doomed and look.capabilities.login_window:
+        sleep(look.capabilities.login_window.total_seconds())
+        for key_id in sorted(doomed):
+            _revoke_one(assembly, spec, world, look, key_id, "end sessions")
     return tuple(sorted(doomed))
 
 
-def _revoke_one(assembly: Assembly, spec: Credential, world: World, look: Recorded, key_id: str) -> None:
+def _revoke_one(assembly: Assembly, spec: Credential, world: World, look: Recorded, key_id: str, action: str) -> None:
     now, journal = assembly.clock.now(), assembly.journal
-    intent = Event(kind=EventKind.INTENT, action="revoke", subject=key_id)
+    intent = Event(kind=EventKind.INTENT, action=action, subject=key_id)
     row = replace(journal.credential(spec.name), held=True, held_why="revoked")
     try:
         row = journal.save(row, now, Change(events=(intent,)))
@@ -137,6 +143,6 @@ def _revoke_one(assembly: Assembly, spec: Credential, world: World, look: Record
     world.provider.set_state(spec.principal, key_id, KeyState.DELETED)
     known = look.known.get(key_id)
     keys = (replace(known, dead_at=assembly.clock.now()),) if known else ()
-    outcome = Event(kind=EventKind.OUTCOME, action="revoke", subject=key_id, detail={"result": "ok"})
+    outcome = Event(kind=EventKind.OUTCOME, action=action, subject=key_id, detail={"result": "ok"})
     current = None if row.current == key_id else row.current
     journal.save(replace(row, current=current), now, Change(events=(outcome,), keys=keys))

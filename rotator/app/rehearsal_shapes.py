@@ -97,7 +97,7 @@ def shape_of(provider: str, offers: Capabilities) -> Shape:
         usage=offers.usage,
         identifies=offers.identifies,
         propagation=offers.propagation,
-        death_window=offers.death_window,
+        death_window=offers.last_look,
         list_lag=offers.list_lag,
         probe=offers.probe is not None,
     )

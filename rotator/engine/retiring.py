@@ -94,21 +94,35 @@ def prove(rotation: Recorded, *, checked: bool = False) -> list[Waiting]:
 
 
 def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:
-    """`refused`: twice, a death window apart, "invalid" to the old key; the new one works before and after."""
+    """`refused`: twice, a death window apart, "invalid" to the old key; the new one works before and after.
+
+    Where keys open sessions, those that came late are ended in between.
+    """
     now = rotation.now()
     if verdict is not Verdict.INVALID:
         rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=None))
         return _lives_on(rotation, old, verdict)
     if old.first_refused_at is None:
         rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=now))
-        return Waiting(until=now + rotation.capabilities.death_window, note="refused once; asked again then")
-    again = old.first_refused_at + rotation.capabilities.death_window
+        return Waiting(until=now + rotation.capabilities.last_look, note="refused once; asked again then")
+    again = old.first_refused_at + rotation.capabilities.last_look
     if now < again:
         return Waiting(until=again, note="refused once; asked again then")
     if _may_come_back(rotation, old):
         return _lives_on(rotation, old, Verdict.NOT_YET)
-    _proven(rotation, old, Proof.REFUSED, dead_at=old.first_refused_at)
+    _proven(rotation, old, Proof.REFUSED, dead_at=_shut_out(rotation, old) or old.first_refused_at)
     return None
+
+
+def _shut_out(rotation: Recorded, old: OldKey) -> datetime | None:
+    """End what a login that was under way when the key died has become since; when that was, None for a provider
+
+    without sessions. It is deleted once more for that, which is nothing to a dead key, so rule 6 has nothing to say.
+    """
+    if not rotation.capabilities.login_window or old.deleted_at is None:
+        return None
+    rotation.set_state("end sessions", old.key_id, KeyState.DELETED)
+    return rotation.now()
 
 
 def _may_come_back(rotation: Recorded, old: OldKey) -> bool:
@@ -163,7 +177,7 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
         _proven(rotation, old, Proof.UNPROVEN, dead_at=rotation.now())
         return None
     listed = any(key.id == old.key_id and key.live for key in rotation.keys())
-    now, lag = rotation.now(), max(rotation.capabilities.list_lag, rotation.capabilities.death_window)
+    now, lag = rotation.now(), max(rotation.capabilities.list_lag, rotation.capabilities.last_look)
     if listed:
         rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=None))
         return _lives_on(rotation, old, Verdict.WORKS)
@@ -173,7 +187,7 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
     if now < old.first_refused_at + lag:
         return Waiting(until=old.first_refused_at + lag, note="not listed; looked again then")
     if not old.had:
-        _proven(rotation, old, Proof.ABSENT, dead_at=old.first_refused_at)
+        _proven(rotation, old, Proof.ABSENT, dead_at=_shut_out(rotation, old) or old.first_refused_at)
     elif rotation.row.rules.emergency:
         raise Permanent(
             f"the value of {old.key_id} is lost, so its death cannot be proven", "see the provider's console"

@@ -544,6 +544,13 @@ MUTANTS = (
         seeds=4000,
         world={"focus": "live", "stall_rate": 0.01, "fault_rate": 0.0},
     ),
+    Mutant(
+        name="dead and still in",
+        rule="proof: a login that was under way when the key died is shut out before the proof",
+        patches=(engine("retiring", '    rotation.set_state("end sessions", old.key_id, KeyState.DELETED)\n', ""),),
+        breaks=("proof",),
+        strategies=("dual",),
+    ),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 

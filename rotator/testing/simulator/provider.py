@@ -65,7 +65,8 @@ class SimulatedKey:
     """One key and the truth about it; times in seconds of virtual time.
 
     `whose`: the installation that made it, or `person`. `accepted_from`/`accepted_until`: it flaps before and shortly
-    after. `listed_from`/`listed_until`: the list lags.
+    after. `listed_from`/`listed_until`: the list lags. `session_from`: a login that was under way when it died is a
+    session from then on, until it is ended.
     """
 
     id: str
@@ -80,6 +81,7 @@ class SimulatedKey:
     state: KeyState = KeyState.ENABLED
     accepted_from: float = 0.0
     accepted_until: float = FOREVER
+    session_from: float = FOREVER
     listed_from: float = 0.0
     listed_until: float = FOREVER
     mark_copied: bool = False
@@ -237,6 +239,11 @@ class SimulatedProvider:
         """Whether a thief with this key could still be let in somewhere."""
         return key.state is KeyState.ENABLED or self._schedule.now < key.accepted_until
 
+    def has_session(self, key: SimulatedKey) -> bool:
+        """Whether a thief with this dead key is still in, although its slot is nobody else's yet."""
+        holds = self.slots.get((key.principal, key.slot or ""), "")
+        return key.session_from <= self._schedule.now and (holds == key.id or holds.startswith(f"{key.slot}@empty"))
+
     def _up(self) -> None:
         if self.denied:
             raise Denied("the admin credential was taken away", permission="keys.manage")
@@ -291,6 +298,8 @@ class SimulatedProvider:
         key = self.keys_by_id.get(key_id)
         slot = (principal, slot_of(key_id))
         if self.offers.strategy.slots:
+            if state is KeyState.DELETED and key is not None and self.has_session(key):
+                key.session_from = FOREVER
             if self.slots.get(slot) != key_id:
                 return
             if state is KeyState.DELETED:
@@ -313,6 +322,8 @@ class SimulatedProvider:
         if worked:
             longest = 3_600.0 if self.slow_deaths else self.offers.death_window.total_seconds() * 0.9
             key.accepted_until = now + random.random() * longest
+            if self.offers.login_window:
+                key.session_from = now + random.random() * self.offers.login_window.total_seconds() * 0.9
             key.refused_by = by
             self._schedule.tell(action, key.id, by.actor, by.phase)
             self.watcher.key_refused(key, by, action)
@@ -337,6 +348,7 @@ def offers(kind: str, schedule: Schedule) -> Capabilities:
         identifies=random.random() < 0.5,
         propagation=timedelta(seconds=60),
         death_window=timedelta(seconds=120),
+        login_window=timedelta(seconds=180 if strategy.name == "dual" else 0),
         list_lag=timedelta(seconds=0 if strategy.slots or assisted else 30),
         probe=Probe(url="https://simulated.invalid/") if random.random() < 0.5 else None,
     )
