@@ -77,7 +77,7 @@ def test_a_driver_says_what_it_offers_without_its_credential_and_a_keyserver_sho
     assert (seen.lists, seen.deletes, seen.cap) == (offers.lists, offers.deletes, None if seen.slots else offers.cap)
     assert (seen.disabling is Disabling.NONE) == (offers.disabling is Disabling.NONE)
     windows = (seen.propagation, seen.death_window, seen.list_lag)
-    assert windows == (offers.propagation, offers.death_window, offers.list_lag)
+    assert windows == (offers.propagation, offers.last_look, offers.list_lag)
     assert (seen.probe is None) == (offers.probe is None)
     assert len(seen.slots) >= len(offers.slots)
 

@@ -30,7 +30,8 @@ class Arena:
         self, *, admin: str = ADMIN_PASSWORD, timeout: timedelta = TIMEOUT, port: int | None = None, **changes: object
     ) -> Rabbitmq:
         base_url = f"http://{self.server.host}:{port or self.server.port}"
-        settings = {"base_url": base_url, "user": "rotator", "propagation": "1s", "death_window": "1s", **changes}
+        windows = dict.fromkeys(("propagation", "death_window", "login_window"), "1s")
+        settings = {"base_url": base_url, "user": "rotator", **windows, **changes}
         return Rabbitmq.from_settings("mq", settings, admin, timeout)
 
 

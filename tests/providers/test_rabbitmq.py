@@ -152,6 +152,23 @@ def test_closing_a_slot_ends_its_connections_and_no_others(mq: Arena, driver: Ra
         wire.close()
 
 
+def test_a_login_that_was_half_way_when_the_key_died_is_ended_by_the_next_deletion(mq: Arena, driver: Rabbitmq) -> None:
+    minted = mint(driver, mq.principal)
+    half_way = mq.server.half_way("app_a", minted.value.reveal("password"))
+    driver.set_state(mq.principal, minted.key_id, KeyState.DELETED)
+    assert driver.verify(mq.principal, minted.value) is Verdict.INVALID
+    wire = mq.server.go_on(half_way)  # the broker asks for no password any more
+    driver.set_state(mq.principal, minted.key_id, KeyState.DELETED)
+    assert wire.closed()
+    wire.close()
+
+
+def test_the_window_is_as_long_as_the_broker_waits_for_a_login(mq: Arena) -> None:
+    bare = Rabbitmq.from_settings("mq", {"base_url": "http://127.0.0.1:1", "user": "rotator"}, "x", TIMEOUT)
+    assert bare.capabilities(mq.principal).login_window == timedelta(seconds=10)
+    assert mq.driver(login_window="1m").capabilities(mq.principal).login_window == timedelta(minutes=1)
+
+
 def test_a_mint_ends_the_connections_of_the_key_that_it_overwrites(mq: Arena, driver: Rabbitmq) -> None:
     old = mint(driver, mq.principal)
     wire = mq.server.log_in("app_a", old.value.reveal("password"))

@@ -15,6 +15,7 @@ import struct
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -110,17 +111,29 @@ class RabbitmqServer:
 
     def log_in(self, user: str, password: str, vhost: str = "/") -> Wire:
         """An open connection of AMQP 0-9-1, which the management API shows already. Raises `Refused`."""
+        return self.go_on(self.half_way(user, password), vhost)
+
+    def half_way(self, user: str, password: str) -> HalfWay:
+        """A connection whose password was taken and that is not open yet. Raises `Refused`."""
         wire = socket.create_connection((self.host, self.amqp), timeout=60)
         try:
             wire.sendall(b"AMQP\0\0\x09\x01")
             _expect(wire, (10, 10))
             plain = f"\0{user}\0{password}".encode()
             _send(wire, (10, 11), _table(b"") + _short(b"PLAIN") + _table(plain) + _short(b"en_US"))
-            tune = _expect(wire, (10, 30))
-            _send(wire, (10, 31), tune)
+            return HalfWay(wire, user, _expect(wire, (10, 30)))
+        except BaseException:
+            wire.close()
+            raise
+
+    def go_on(self, login: HalfWay, vhost: str = "/") -> Wire:
+        """Open it. Raises `Refused`."""
+        wire = login.wire
+        try:
+            _send(wire, (10, 31), login.tune)
             _send(wire, (10, 40), _short(vhost.encode()) + _short(b"") + b"\0")
             _expect(wire, (10, 41))
-            self._kept.wait_until(lambda: self._shows(wire.getsockname()[1], user))
+            self._kept.wait_until(lambda: self._shows(wire.getsockname()[1], login.user))
         except BaseException:
             wire.close()
             raise
@@ -150,6 +163,15 @@ class RabbitmqServer:
         except (Refused, OSError, http.client.HTTPException):
             return False
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class HalfWay:
+    """A login between its password and its connection. `tune`: what the server proposed."""
+
+    wire: socket.socket
+    user: str
+    tune: bytes
 
 
 class Wire:
