@@ -162,7 +162,9 @@ class Mysql:
         """Lock, unlock or empty the slot that holds this key, in one statement; then end sessions, if it is not open.
 
         When the slot holds something else, nothing changes. Sessions of an empty slot are ended all the same: it may be
-        the second call, after the answer to the first was lost.
+        the second call, after the answer to the first was lost, or for a login that was half-way. MariaDB lists that by
+        its name before it reads the account (`find_mpvio_user` in `sql/sql_acl.cc`), so that it is ended at once; MySQL
+        only when it is let in (`server_mpvio_update_thd` in `sql/auth/sql_authentication.cc`).
         """
         slot = slot_of(key_id)
         users, host = self._principal(principal)

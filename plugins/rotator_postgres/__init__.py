@@ -182,7 +182,7 @@ class Postgres:
         """Close, open or empty the slot that holds this key, in one transaction; then end sessions, if it is not open.
 
         When the slot holds something else, nothing changes. Sessions of an empty slot are ended all the same: it may be
-        the second call, after the answer to the first was lost.
+        the second call, after the answer to the first was lost, or for a login that was let in before and listed after.
         """
         slot = slot_of(key_id)
         if slot not in self._slots(principal).roles:

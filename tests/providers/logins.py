@@ -1,7 +1,9 @@
-"""What tests of the drivers that use logins in turn have in common: requests, and one look at a slot."""
+"""What tests of the drivers that use logins in turn have in common: requests, one look at a slot, and patience."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
@@ -44,3 +46,11 @@ def mint(driver: Provider, principal: Principal, slot: str = "app_a") -> Minted:
 def login(user: str, password: str) -> Secret:
     """A value as consumers read it."""
     return Secret({"user": user, "password": password})
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Wait, as long as a call may take at most."""
+    deadline = time.monotonic() + TIMEOUT.total_seconds()
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

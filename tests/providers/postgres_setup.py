@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from rotator_postgres import Postgres
 
 from rotator.sdk import Minted, MintRequest, Principal, Secret, slot_of
+from tests.providers.logins import until
 from tests.servers.postgres import Database, PostgresServer
 
 ADMIN_PASSWORD = "AdminOfTheTests4711"
@@ -114,14 +114,6 @@ def alive(session: pg8000.dbapi.Connection) -> bool:
             session.close()
         return False
     return True
-
-
-def until(happens: Callable[[], bool]) -> None:
-    """Wait, as long as a call may take at most."""
-    deadline = time.monotonic() + TIMEOUT.total_seconds()
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from rotator.sdk import (
 )
 from tests.providers.logins import ADMIN_PASSWORD, SECOND, TIMEOUT, held, login, mint, request
 from tests.providers.mysql_setup import Arena, alive, arena
+from tests.servers.half_way import MariadbHalfWay, Refused
 from tests.servers.mariadb import MariadbServer
 from tests.servers.process import reserved_port
 from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
@@ -209,6 +210,26 @@ def test_a_mint_ends_the_sessions_of_the_key_that_it_overwrites(db: Arena, drive
     with closing(db.server.connect("app_a", new.value.reveal("password"))) as session:
         driver.set_state(db.principal, old.key_id, KeyState.DELETED)
         assert alive(session)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("ends", [KeyState.DISABLED, KeyState.DELETED, None])
+def test_a_login_that_was_half_way_when_the_key_died_dies_with_it(
+    db: Arena, driver: Mysql, ends: KeyState | None, named: bool
+) -> None:
+    """The server names it in its list before it reads the account, so that it is ended like a session."""
+    minted = mint(driver, db.principal)
+    address, password = (db.server.host, db.server.port), minted.value.reveal("password")
+    with MariadbHalfWay(*address, "app_a", password, named=named) as honest:
+        honest.go_on()
+        assert honest.alive()
+    with MariadbHalfWay(*address, "app_a", password, named=named) as held_back:
+        if ends is None:
+            driver.mint(db.principal, request(minted.key_id))
+        else:
+            driver.set_state(db.principal, minted.key_id, ends)
+        with pytest.raises(Refused):
+            held_back.go_on()
 
 
 def test_use_is_seen_while_a_session_is_open(db: Arena, driver: Mysql) -> None:

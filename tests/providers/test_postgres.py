@@ -14,8 +14,10 @@ from pg8000.native import identifier
 from rotator_postgres import Postgres
 
 from rotator.sdk import Conflict, Denied, Key, KeyState, Permanent, Principal, Secret, Transient, Verdict
-from tests.providers.postgres_setup import ADMIN_PASSWORD, Arena, alive, arena, mint, pg_hba, request, until
-from tests.servers.postgres import PostgresServer
+from tests.providers.logins import until
+from tests.providers.postgres_setup import ADMIN_PASSWORD, Arena, alive, arena, mint, pg_hba, request
+from tests.servers.half_way import PostgresHalfWay, Refused
+from tests.servers.postgres import Database, PostgresServer
 
 
 @pytest.fixture
@@ -252,6 +254,45 @@ def test_a_mint_ends_a_session_that_began_while_it_waited_for_the_role(pg: Arena
         new = minting.result()
     assert not alive(session)
     assert driver.verify(pg.principal, new.value) is Verdict.WORKS
+
+
+@pytest.mark.parametrize("state", [KeyState.DISABLED, KeyState.DELETED])
+def test_a_login_that_had_its_challenge_when_the_key_died_is_refused(
+    pg: Arena, driver: Postgres, state: KeyState
+) -> None:
+    """The server compares with the verifier that it read before, and looks anew whether the role may log in."""
+    minted = mint(driver, pg.principal)
+    with half_way(pg.database, minted.value) as honest:
+        honest.go_on()
+        assert honest.alive()
+    with half_way(pg.database, minted.value) as held_back:
+        driver.set_state(pg.principal, minted.key_id, state)
+        with pytest.raises(Refused, match="not permitted to log in"):
+            held_back.go_on()
+
+
+def test_a_login_that_was_half_way_when_the_key_died_is_ended_by_the_next_deletion(pg: Arena, driver: Postgres) -> None:
+    """It was let in, waits for its database, which somebody renames, and is listed as a session only then."""
+    minted = mint(driver, pg.principal)
+    waiting = "select count(*) from pg_locks where locktype = 'object' and not granted"
+    with pg.server.database() as other, closing(pg.database.connect()) as person, closing(person.cursor()) as cursor:
+        person.autocommit = False
+        cursor.execute(f"alter database {other.name} rename to {other.name}_renamed")
+        with half_way(other, minted.value) as held_back:
+            held_back.finish()
+            until(lambda: pg.execute(waiting) == [[1]])
+            driver.set_state(pg.principal, minted.key_id, KeyState.DELETED)
+            person.rollback()
+            held_back.answered()
+            assert driver.verify(pg.principal, minted.value) is Verdict.INVALID
+            assert held_back.alive()
+            driver.set_state(pg.principal, minted.key_id, KeyState.DELETED)
+            assert not held_back.alive()
+
+
+def half_way(database: Database, value: Secret) -> PostgresHalfWay:
+    user, password = value.reveal("user"), value.reveal("password")
+    return PostgresHalfWay(database.host, database.port, user, password, database.name)
 
 
 def test_use_is_seen_while_a_session_is_open(pg: Arena, driver: Postgres) -> None:

@@ -19,7 +19,8 @@ import pytest
 from rotator_postgres import Postgres
 
 from rotator.sdk import Ambiguous, Conflict, Failure, Key, KeyState, Minted, MintRequest, Transient, Verdict
-from tests.providers.postgres_setup import ADMIN_PASSWORD, TIMEOUT, Arena, alive, arena, mint, request, until
+from tests.providers.logins import until
+from tests.providers.postgres_setup import ADMIN_PASSWORD, TIMEOUT, Arena, alive, arena, mint, request
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import reserved_port
 from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,9 +30,10 @@ from rotator.sdk import (
     Transient,
     Verdict,
 )
-from tests.providers.logins import ADMIN_PASSWORD, SECOND, TIMEOUT, held, login, mint, request
+from tests.providers.logins import ADMIN_PASSWORD, SECOND, TIMEOUT, held, login, mint, request, until
 from tests.providers.redis_setup import RULES, Arena, alive, arena
 from tests.servers import redis as servers
+from tests.servers.half_way import RedisHalfWay, Refused
 from tests.servers.process import reserved_port
 from tests.servers.proxy import LOSES_THE_REQUEST, Fault, FaultProxy, Kind, met
 from tests.servers.redis import RedisServer
@@ -203,6 +205,54 @@ def test_a_mint_ends_the_sessions_of_the_key_that_it_overwrites(cache: Arena, dr
     session = cache.log_in("app_a", new.value.reveal("password"))
     driver.set_state(cache.principal, old.key_id, KeyState.DELETED)
     assert alive(session)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("HELLO", "3"),
+        ("MULTI",),
+        ("BLPOP", "queue", "0"),
+        ("SUBSCRIBE", "news"),
+        ("MONITOR",),
+        ("PSYNC", "?", "-1"),
+        ("CLIENT", "REPLY", "OFF"),
+    ],
+)
+@pytest.mark.parametrize("state", [KeyState.DISABLED, KeyState.DELETED])
+def test_a_session_ends_with_its_key_whatever_it_is_doing(
+    cache: Arena, driver: Redis, command: tuple[str, ...], state: KeyState
+) -> None:
+    almighty = replace(cache.principal, settings={**cache.principal.settings, "rules": ("allkeys", "&*", "+@all")})
+    minted = mint(driver, almighty)
+    with half_way(cache, minted.value) as session:
+        session.go_on()
+        session.say(*command)
+        until(lambda: doing(cache) == command[: 2 if command[0] == "CLIENT" else 1])
+        driver.set_state(almighty, minted.key_id, state)
+        assert session.closed()
+
+
+@pytest.mark.parametrize("state", [KeyState.DISABLED, KeyState.DELETED])
+def test_a_login_that_was_half_way_when_the_key_died_is_refused(cache: Arena, driver: Redis, state: KeyState) -> None:
+    minted = mint(driver, cache.principal)
+    with half_way(cache, minted.value) as honest:
+        honest.go_on()
+        assert honest.alive()
+    with half_way(cache, minted.value) as held_back:
+        driver.set_state(cache.principal, minted.key_id, state)
+        with pytest.raises(Refused, match="WRONGPASS"):
+            held_back.go_on()
+
+
+def doing(cache: Arena) -> tuple[str, ...]:
+    with cache.server.client() as client:
+        [session] = [each for each in client.client_list() if each["user"] == "app_a"]
+    return tuple(session["cmd"].upper().split("|"))
+
+
+def half_way(cache: Arena, value: Secret) -> RedisHalfWay:
+    return RedisHalfWay(cache.server.host, cache.server.port, value.reveal("user"), value.reveal("password"))
 
 
 def test_use_is_seen_while_a_session_is_open_and_what_clients_call_themselves_is_bounded(
