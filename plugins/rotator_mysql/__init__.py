@@ -16,7 +16,10 @@ its host part. Use is seen in open sessions alone. `host` must be the primary, a
 server's own (MariaDB documentation, "GET_LOCK").
 
 MySQL speaks the same statements as far as its documentation says, and was not tried. It needs mysql_native_password:
-off by default in 8.4, gone in 9 (MySQL 8.4 reference manual, "Native Pluggable Authentication"). A person who runs
+off by default in 8.4, gone in 9 (MySQL 8.4 reference manual, "Native Pluggable Authentication"). By its source a login
+that is under way has no name yet in its process list, and goes on with the account as it was (`sql_authentication.cc`,
+`server_mpvio_update_thd`): set `login_window` to 4m there, `connect_timeout` for each of the proof's bytes. MariaDB
+lists it under its name before it takes the account's record, so it dies with the others. A person who runs
 ALTER USER in the instant between our look and our change is overwritten; afterwards it shows as a changed password.
 """
 
@@ -61,12 +64,15 @@ INSTANT = timedelta(seconds=2)
 class Mysql:
     """The driver. Every call logs in anew; objects are used by many threads at once."""
 
-    def __init__(self, server: TcpServer, user: str, admin: str, schema: str) -> None:
+    def __init__(
+        self, server: TcpServer, user: str, admin: str, schema: str, login_window: timedelta = timedelta(0)
+    ) -> None:
         """`user` with the password `admin` is who may do what `LEAST` names."""
         self._server = server
         self._user = user
         self._password = admin
         self._schema = schema
+        self._login_window = login_window
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, Any], admin: str, timeout: timedelta) -> Self:
@@ -74,10 +80,11 @@ class Mysql:
         given = Settings(settings)
         server = TcpServer.of(given, PORT, timeout)
         user, schema = given.text("user"), given.text("schema", "rotator")
+        login_window = given.duration("login_window", timedelta(0))
         given.finish()
         if "`" in schema or len(schema) > 64:
             raise SettingsError("schema is no name of a database", "write the one that holds our table, like rotator")
-        return cls(server, user, admin, schema)
+        return cls(server, user, admin, schema, login_window)
 
     @classmethod
     def reach(cls, settings: Mapping[str, Any]) -> Reach:
@@ -97,6 +104,7 @@ class Mysql:
             identifies=True,
             propagation=INSTANT,
             death_window=INSTANT,
+            login_window=self._login_window,
             list_lag=timedelta(0),
             least_permission=LEAST,
         )

@@ -212,6 +212,11 @@ def test_a_mint_ends_the_sessions_of_the_key_that_it_overwrites(db: Arena, drive
         assert alive(session)
 
 
+def test_a_server_whose_logins_come_late_is_given_a_window(db: Arena) -> None:
+    assert db.driver().capabilities(db.principal).login_window == timedelta(0)
+    assert db.driver(login_window="4m").capabilities(db.principal).login_window == timedelta(minutes=4)
+
+
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("ends", [KeyState.DISABLED, KeyState.DELETED, None])
 def test_a_login_that_was_half_way_when_the_key_died_dies_with_it(
