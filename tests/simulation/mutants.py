@@ -359,12 +359,12 @@ MUTANTS = (
                 "retiring",
                 "    if old.first_refused_at is None:\n"
                 "        rotation.row = rotation.row.with_old_key(replace(old, first_refused_at=now))\n"
-                "        return Waiting(until=now + rotation.capabilities.death_window",
-                "    if False:\n        return Waiting(until=now + rotation.capabilities.death_window",
+                "        return Waiting(until=now + rotation.capabilities.last_look",
+                "    if False:\n        return Waiting(until=now + rotation.capabilities.last_look",
             ),
             engine(
                 "retiring",
-                "    again = old.first_refused_at + rotation.capabilities.death_window\n",
+                "    again = old.first_refused_at + rotation.capabilities.last_look\n",
                 "    again = now\n",
             ),
             engine(
