@@ -369,7 +369,7 @@ MUTANTS = (
             ),
             engine(
                 "retiring",
-                "_proven(rotation, old, Proof.REFUSED, dead_at=old.first_refused_at)",
+                "_proven(rotation, old, Proof.REFUSED, dead_at=_shut_out(rotation, old) or old.first_refused_at)",
                 "_proven(rotation, old, Proof.REFUSED, dead_at=now)",
             ),
         ),
