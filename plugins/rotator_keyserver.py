@@ -13,7 +13,7 @@ A keyserver can be told to behave like many providers, and the settings say like
       lists: false, deletes: false   # by-hand, and a person deletes, too
       trail: true                    # it tells who minted what
       disable: false, usage: true, identifies: true, expiry: true, scopes: true, probe: true
-      propagation: 0s, death_window: 0s, list_lag: 0s
+      propagation: 0s, death_window: 0s, list_lag: 0s, login_window: 0s
 
 Its API is described in `rotator.testing.keyserver`. A credential's principal is `principal.name`, or its setting
 `principal`, at `/principals/NAME`.
@@ -177,6 +177,7 @@ def _offers(read: Settings, base_url: str) -> Capabilities:
         propagation=read.duration("propagation", NOTHING),
         death_window=read.duration("death_window", NOTHING),
         list_lag=read.duration("list_lag", NOTHING),
+        login_window=read.duration("login_window", NOTHING),
         probe=Probe(url=resource) if read.flag("probe", True) else None,
         least_permission=PERMISSION,
         console_url=read.text("console") if read.has("console") else "",

@@ -134,9 +134,8 @@ class Mysql:
             if login.state is not KeyState.DELETED:
                 accounts.end_sessions(slot)
             accounts.fill(login, note, stored)
-            if login.state is not KeyState.DELETED:
-                # nobody has the new password yet, so whatever is open now was opened with an old one
-                try_to(accounts.end_sessions, slot)
+            # Nobody has the new password yet, so whatever is open now was opened with an old one, or came late with it.
+            try_to(accounts.end_sessions, slot)
             try_to(accounts.tidy, slot, note)
         value = Secret({"user": slot, "password": password})
         return Minted(key_id=f"{slot}@{note.tag}", value=value, created_at=note.since)

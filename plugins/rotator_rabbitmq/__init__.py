@@ -59,8 +59,12 @@ from .users import Stored, User, body_of
 __all__ = ["Rabbitmq"]
 
 INSTANT = timedelta(seconds=2)
-HANDSHAKE = timedelta(seconds=10)
-"""Who has logged in may wait so long before the connection is open (`handshake_timeout`, RabbitMQ documentation)."""
+HANDSHAKE = timedelta(seconds=20)
+"""Who has logged in may wait so long before the connection is open.
+
+`handshake_timeout` is 10 s (RabbitMQ documentation), and with streams each of two steps has 10 s of its own
+(`rabbit_stream_reader`, `connection_negotiation_step_timeout`).
+"""
 LEAST = """\
 rabbitmqctl add_user rotator …; rabbitmqctl set_user_tags rotator administrator
 rabbitmqctl add_vhost rotator; rabbitmqctl set_permissions -p rotator rotator "^rotator\\." "^$" "^$"
@@ -132,9 +136,8 @@ class Rabbitmq:
             self._allow(login, access)
             lock.check()
             self._client.mint(_user(slot), body_of(stored, note, access.tags), method="PUT", expect=(201, 204))
-        if login.state is not KeyState.DELETED:
-            with suppress(Failure):  # the key is made: no failure may lose it
-                self._end_sessions(slot)
+        with suppress(Failure):  # the key is made: no failure may lose it
+            self._end_sessions(slot)  # of an emptied one, too: a login may have come late
         value = Secret({"user": slot, "password": password})
         return Minted(key_id=f"{slot}@{note.tag}", value=value, created_at=note.since)
 

@@ -101,7 +101,6 @@ class Running:
         self._ended = ended
         self._said: queue.Queue[tuple[str, str] | None] = queue.Queue(maxsize=64)
         self._alone = threading.Event()  # nobody listens any more
-        self._over = threading.Event()
         self._asking = threading.Lock()
         self._interrupted = False
         ours, self._in_force = os.pipe()
@@ -149,7 +148,6 @@ class Running:
                 yield b"\n"
                 continue
             if said is None:
-                self._over.wait()  # whoever hears of its end has room for another one
                 yield json.dumps({"exit": _code(self._process.wait())}).encode() + b"\n"
                 return
             yield json.dumps({said[0]: said[1]}).encode() + b"\n"
@@ -181,9 +179,10 @@ class Running:
         self._hear("out", self._process.stdout)
         other.join()
         self._process.wait()
-        self._put(None)
-        self._ended(self)
-        self._over.set()
+        try:
+            self._ended(self)  # first: whoever hears of its end has room for another one
+        finally:
+            self._put(None)
 
     def _hear(self, name: str, stream: IO[bytes]) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -103,10 +103,17 @@ def _asked(look: Recorded, key: KnownKey, value: Secret, sleep: Callable[[float]
     return Death(key_id=key.key_id, proof=Proof.UNPROVEN, text=f"the provider says: {verdicts[-1].value}")
 
 
-def revoke(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] = time.sleep) -> tuple[str, ...]:
+def revoke(
+    assembly: Assembly,
+    spec: Credential,
+    *,
+    told: Callable[[str], None] = lambda line: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[str, ...]:
     """Kill every living key of the credential without a successor; consumers stop working. Returns what was deleted.
 
-    Where keys open sessions it stays for the login window, and ends those that came late.
+    Where keys open sessions it stays for the login window, says so to `told`, and ends those that came late; until then
+    they are not known as dead, so whoever is interrupted types the same command again.
 
     Refused while a rotation is open. Twice: nothing more. The credential is held afterwards, so that no schedule brings
     it back.
@@ -123,26 +130,33 @@ def revoke(assembly: Assembly, spec: Credential, sleep: Callable[[float], None] 
     listed = world.provider.keys(spec.principal)
     doomed = {key.id for key in listed if key.live and (spec.principal.exclusive or marker.read(spec.name, key.mark))}
     doomed |= {key.key_id for key in look.known.values() if key.alive}
+    late = look.capabilities.login_window and look.capabilities.last_look
     for key_id in sorted(doomed):
-        _revoke_one(assembly, spec, world, look, key_id, "revoke")
-    if doomed and look.capabilities.login_window:
-        sleep(look.capabilities.login_window.total_seconds())
+        _revoke_one(assembly, spec, world, look, key_id, "revoke", dead=not late)
+        told(f"{key_id}: deleted")
+    if doomed and late:
+        told(f"waiting {late.total_seconds():.0f} s for logins that are under way, to end them")
+        sleep(late.total_seconds())
         for key_id in sorted(doomed):
-            _revoke_one(assembly, spec, world, look, key_id, "end sessions")
+            _revoke_one(assembly, spec, world, look, key_id, "end sessions", dead=True)
     return tuple(sorted(doomed))
 
 
-def _revoke_one(assembly: Assembly, spec: Credential, world: World, look: Recorded, key_id: str, action: str) -> None:
+def _revoke_one(
+    assembly: Assembly, spec: Credential, world: World, look: Recorded, key_id: str, action: str, *, dead: bool
+) -> None:
     now, journal = assembly.clock.now(), assembly.journal
     intent = Event(kind=EventKind.INTENT, action=action, subject=key_id)
-    row = replace(journal.credential(spec.name), held=True, held_why="revoked")
+    row = journal.credential(spec.name)
+    if action == "revoke":
+        row = replace(row, held=True, held_why="revoked")
     try:
         row = journal.save(row, now, Change(events=(intent,)))
     except Fenced:
         raise ConfigError(f"{spec.name} began to rotate at this very moment", "the same command again") from None
     world.provider.set_state(spec.principal, key_id, KeyState.DELETED)
     known = look.known.get(key_id)
-    keys = (replace(known, dead_at=assembly.clock.now()),) if known else ()
+    keys = (replace(known, dead_at=assembly.clock.now()),) if known and dead else ()
     outcome = Event(kind=EventKind.OUTCOME, action=action, subject=key_id, detail={"result": "ok"})
     current = None if row.current == key_id else row.current
     journal.save(replace(row, current=current), now, Change(events=(outcome,), keys=keys))

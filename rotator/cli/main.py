@@ -102,8 +102,6 @@ def at_once(*_: object) -> NoReturn:
 
 def interrupted(prog: str) -> int:
     """Two lines, which no further Ctrl-C cuts off, unless nobody reads them; the next one after them is `at_once`."""
-    from rotator.cli.errors import tell
-
     patient_until = time.monotonic() + PATIENT
 
     def heard(*_: object) -> None:
@@ -112,6 +110,8 @@ def interrupted(prog: str) -> int:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, heard)
+    from rotator.cli.errors import tell
+
     code = tell(prog, "interrupted", "`rotator status` shows what is half-way", code=3)
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, at_once)

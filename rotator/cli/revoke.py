@@ -24,8 +24,7 @@ def run(args: argparse.Namespace) -> int:
         spec = named(assembly.config, args.name)
         if not args.yes:
             _ask(spec.name)
-        for key_id in revoke(assembly, spec):
-            out.line(f"{clean(key_id)}: deleted")
+        revoke(assembly, spec, told=lambda line: out.line(clean(line)))
     out.line(f"{spec.name} is held: no schedule brings it back")
     out.line(f"`rotator prove {spec.name}` tests the deaths, `rotator release {spec.name}` frees it")
     return 0

@@ -13,7 +13,7 @@ from rotator.app.running import Later, Run, Started
 from rotator.cli.interrupts import Interrupts
 from rotator.cli.terminal import Terminal
 from rotator.domain.credential import Credential
-from rotator.domain.rotation import Phase, Rotation
+from rotator.domain.rotation import Phase, Rotation, WaitFor
 from rotator.engine import picked_up
 
 WAITING_IS_FINE = frozenset({Phase.LIVE, Phase.RETIRING, Phase.SWEEPING})
@@ -28,6 +28,11 @@ def _cleans_up(row: Rotation) -> bool:
     """Whether an emergency has a key that is still to be deleted, which waits for nothing but more urgent work."""
     left = (old for old in row.old_keys if old.disabled_at is not None and not old.ending and old.proof is None)
     return row.phase is Phase.RETIRING and row.rules.emergency and any(True for _ in left)
+
+
+def _for_a_person(row: Rotation) -> bool:
+    """Whether somebody has to do something first: a hold, a key to be made or deleted by hand."""
+    return row.waiting is not None and row.waiting.for_ is WaitFor.PERSON
 
 
 class Settling:
@@ -50,7 +55,7 @@ class Settling:
         coming: Sequence[Credential] = (),
         begin: Callable[[Credential], Started | Later | None] = lambda spec: None,
     ) -> dict[str, tuple[str, str]]:
-        """Until settled; returns message and hint of what could not be run. `only` None: whatever is open.
+        """Until settled; returns message and hint of what could not be run. `only` None: whatever is open now.
 
         `coming`: what is begun meanwhile, by `begin`.
         """
@@ -96,6 +101,7 @@ class Settling:
     def _settled(self, only: set[str] | None) -> Callable[[], bool]:
         journal, clock = self._assembly.journal, self._assembly.clock
         configured = frozenset(self._assembly.specs())  # what is open of others is not ours to wait for
+        names = configured.intersection(journal.rotating()) if only is None else only  # not of what begins meanwhile
 
         def settled() -> bool:
             if journal.older_than_world() is not None:
@@ -103,9 +109,8 @@ class Settling:
             if only is None and not self._wait:
                 wake = journal.next_wake(configured)
                 return wake is None or wake > clock.now()
-            names = journal.rotating() if only is None else only
-            rows = (journal.open_rotation(name) for name in names if name in configured)
-            return all(self._at_rest(row) for row in rows if row is not None)
+            rows = [row for name in names if (row := journal.open_rotation(name)) is not None]
+            return all(self._at_rest(row) or (only is None and _for_a_person(row)) for row in rows)
 
         return settled
 

@@ -110,7 +110,7 @@ class Capabilities:
     reveals: bool = False  # the admin credential can read the values of keys that exist
     propagation: timedelta = timedelta(seconds=60)  # until a new key is accepted everywhere
     death_window: timedelta = timedelta(seconds=120)  # until a deleted key is refused everywhere
-    login_window: timedelta = timedelta(0)  # a login that was under way when its key died is a session by then, or none
+    login_window: timedelta = timedelta(0)  # from the last moment at which a key opens a login until that is a session
     list_lag: timedelta = timedelta(seconds=30)  # until the list shows a mint or a deletion
     probe: Probe | None = None
     least_permission: str = ""
@@ -119,7 +119,7 @@ class Capabilities:
     @property
     def last_look(self) -> timedelta:
         """From the first refusal of a deleted key to the one that proves its death."""
-        return max(self.death_window, self.login_window)
+        return self.death_window + self.login_window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,10 +85,16 @@ def prove(rotation: Recorded, *, checked: bool = False) -> list[Waiting]:
     verdicts = {key_id: rotation.probe(value) for key_id, value in values.items() if value is not None}
     if any(old.first_refused_at is not None for old in deleted if old.key_id in verdicts):
         _positive_control(rotation)
-    waits = [
-        prove_refused(rotation, old, verdicts[old.key_id]) if old.key_id in verdicts else prove_absent(rotation, old)
-        for old in deleted
-    ]
+    waits: list[Waiting | None] = []
+    failures: list[Transient] = []
+    for old in deleted:
+        try:
+            known = old.key_id in verdicts
+            waits.append(prove_refused(rotation, old, verdicts[old.key_id]) if known else prove_absent(rotation, old))
+        except Transient as failure:  # one whose sessions do not end keeps no other one from its proof
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     by_a_person = by_hand.until_deleted(rotation)
     return [wait for wait in (*waits, by_a_person) if wait is not None]
 
@@ -193,7 +199,7 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
             f"the value of {old.key_id} is lost, so its death cannot be proven", "see the provider's console"
         )
     else:
-        _proven(rotation, old, Proof.UNPROVEN, dead_at=old.first_refused_at)
+        _proven(rotation, old, Proof.UNPROVEN, dead_at=_shut_out(rotation, old) or old.first_refused_at)
     return None
 
 

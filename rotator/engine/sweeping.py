@@ -85,17 +85,14 @@ def drop_values(rotation: Recorded) -> None:
 
 
 def _needless(rotation: Recorded, publication: Publication, place: Place) -> bool:
-    """Of a superseded rotation, of a key that is dead, or of one that consumers of this very place read anyway.
-
-    Or nobody's any more, and emptied: whoever did that died before the place was gone, and its journal was lost.
-    """
+    """Of a superseded rotation, of a key that is dead, or of one that consumers of this very place read anyway."""
     if place.of in rotation.row.supersedes:
         return True
     if place.kind is PlaceKind.PENDING and place.of != rotation.row.id:
         return _landed_late(rotation, publication, place)
     known = rotation.known.get(place.of)
-    if known is None:
-        return rotation.read(publication, place).fields == {}
+    if known is None or place.kind is not PlaceKind.PREVIOUS:
+        return False
     if place.of == rotation.credential.current:
         return places.current(rotation, publication).fingerprint == known.fingerprint
     return not known.alive

@@ -83,6 +83,18 @@ def test_what_is_being_put_back_is_waited_for_too(scene: Scene) -> None:
     assert [each["phase"] for each in report["rotations"]] == ["rolled_back"]
 
 
+def test_what_waits_for_a_person_is_not_waited_for(scene: Scene) -> None:
+    scene.policy(overlap="1s")
+    scene.say("rotate", NAME)
+    scene.say("hold", NAME)
+    report = scene.json("rotate", "--due", "--wait")
+    assert [each["phase"] for each in report["rotations"]] == ["retiring"]
+    assert scene.alive == {"key-1", "key-2"}
+    scene.say("release", NAME)
+    report = scene.json("rotate", "--due", "--wait")
+    assert [each["phase"] for each in report["rotations"]] == ["done"]
+
+
 def test_wait_is_over_where_nothing_is_open_and_at_the_deadline(scene: Scene) -> None:
     assert scene.say("rotate", "--due", "--wait").code == 0
     scene.policy(overlap="2d", max_overlap="3d")

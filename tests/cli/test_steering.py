@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rotator.app.proving import revoke
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, Scene, make
+from tests.cli.test_due import assembled
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 
@@ -166,6 +168,29 @@ def test_a_revocation_kills_every_key_and_holds_the_credential(scene: Scene) -> 
     assert scene.say("rotate", "--due").code == 0
     assert scene.mints == 0
     assert scene.say("revoke", NAME, "--yes").code == 0
+
+
+def test_where_keys_open_sessions_a_revocation_stays_for_logins_that_are_under_way(
+    keyserver: Keyserver, tmp_path: Path
+) -> None:
+    scene = make(tmp_path, keyserver, login_window="1s")
+    scene.say("adopt", NAME)
+    with assembled(scene) as assembly:
+
+        def interrupted(seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            revoke(assembly, assembly.config.credentials[NAME], sleep=interrupted)
+    assert keyserver.log.calls()[Operation.DELETE] == 1
+    answer = scene.say("revoke", NAME, "--yes")
+    assert answer.out.splitlines()[:3] == [
+        "key-1: deleted",
+        "waiting 1 s for logins that are under way, to end them",
+        f"{NAME} is held: no schedule brings it back",
+    ]
+    assert keyserver.log.calls()[Operation.DELETE] == 3
+    assert "deleted" not in scene.say("revoke", NAME, "--yes").out
 
 
 def test_a_revocation_leaves_foreign_keys_alone(scene: Scene) -> None:

@@ -524,17 +524,3 @@ def test_a_first_promotion_that_lands_after_the_way_back_is_refused() -> None:
     assert small.committed().phase is P.ROLLED_BACK
     with pytest.raises(Conflict):
         write(*late[0])
-
-
-def test_an_emptied_place_of_a_key_that_nobody_knows_any_more_is_removed_and_a_kept_value_is_not(
-    small: SmallWorld,
-) -> None:
-    """Its owner died between the two requests of a removal, and the journal was lost then."""
-    emptied, kept_one = (Place(ref="app", kind=PlaceKind.PREVIOUS, of=of) for of in ("k-gone", "k-strange"))
-    small.store["vault"].put(emptied, {})
-    small.store["vault"].put(kept_one, kept(Secret({"secret": "sk-strange"}), "k-strange", "r-strange"))
-    small.begin()
-    run_for(small, timedelta(days=3))
-    assert small.committed().phase is P.DONE
-    left = {of for kind, of in small.store["vault"].held if kind is PlaceKind.PREVIOUS}
-    assert left == {"k-strange"}

@@ -69,8 +69,16 @@ class Fifty(Real):
         return {str(name) for [name] in self.arena.execute(able)}
 
     def kept(self) -> list[str]:
-        """Every place of ours in OpenBao where consumers cannot read."""
-        return list(self._beneath("rotator/"))
+        """Every place of ours in OpenBao where consumers cannot read, that holds anything.
+
+        A removal empties a document and then forgets it: killed in between, with the journal lost, an empty one stays.
+        """
+        return [path for path in self._beneath("rotator/") if self._holds(path)]
+
+    def _holds(self, path: str) -> bool:
+        with suppress(Refused):
+            return bool(self.bao.request("GET", f"{self.mount}/data/{path}")["data"]["data"])
+        return False
 
     def _beneath(self, path: str) -> Iterator[str]:
         with suppress(Refused):

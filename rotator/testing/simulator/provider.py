@@ -323,7 +323,8 @@ class SimulatedProvider:
             longest = 3_600.0 if self.slow_deaths else self.offers.death_window.total_seconds() * 0.9
             key.accepted_until = now + random.random() * longest
             if self.offers.login_window:
-                key.session_from = now + random.random() * self.offers.login_window.total_seconds() * 0.9
+                window = self.offers.login_window.total_seconds()
+                key.session_from = key.accepted_until + random.random() * window * 0.9
             key.refused_by = by
             self._schedule.tell(action, key.id, by.actor, by.phase)
             self.watcher.key_refused(key, by, action)
