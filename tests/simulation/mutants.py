@@ -551,6 +551,19 @@ MUTANTS = (
         breaks=("proof",),
         strategies=("dual",),
     ),
+    Mutant(
+        name="windows side by side",
+        rule="proof: the login window begins where the death window ends",
+        patches=(
+            Patch(
+                module="rotator.domain.keys",
+                old="return self.death_window + self.login_window",
+                new="return max(self.death_window, self.login_window)",
+            ),
+        ),
+        breaks=("proof",),
+        strategies=("dual",),
+    ),
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 

@@ -310,8 +310,8 @@ class Invariants:
                 continue  # a list cannot tell of a key that works on although it is gone
             if fresh and key is not None and self._provider.accepts(key):
                 self.broken("proof", old.key_id, "is", str(old.proof), "and accepted all the same")
-            if fresh and key is not None and self._provider.has_session(key):
-                self.broken("proof", old.key_id, "is", str(old.proof), "and somebody is still in with it")
+            if fresh and key is not None and self._provider.comes_in(key):
+                self.broken("proof", old.key_id, "is", str(old.proof), "and somebody is in with it, or will be")
 
     def _check_phase(self, estate: Estate, row: Rotation) -> None:
         if PREFIX in f"{row.problem}{row.waiting}{row.reason}":

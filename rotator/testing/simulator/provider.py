@@ -241,8 +241,12 @@ class SimulatedProvider:
 
     def has_session(self, key: SimulatedKey) -> bool:
         """Whether a thief with this dead key is still in, although its slot is nobody else's yet."""
+        return key.session_from <= self._schedule.now and self.comes_in(key)
+
+    def comes_in(self, key: SimulatedKey) -> bool:
+        """Whether he is in, or will be."""
         holds = self.slots.get((key.principal, key.slot or ""), "")
-        return key.session_from <= self._schedule.now and (holds == key.id or holds.startswith(f"{key.slot}@empty"))
+        return key.session_from < FOREVER and (holds == key.id or holds.startswith(f"{key.slot}@empty"))
 
     def _up(self) -> None:
         if self.denied:
