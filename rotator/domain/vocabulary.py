@@ -20,6 +20,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "contain": "an exposed key disabled before there is a new one",
     "disable": "an old key disabled",
     "delete": "an old key deleted",
+    "end sessions": "a dead key deleted once more, for logins that came late",
     "clean up": "a key of a smaller fence, which nobody holds, deleted",
     "make room": "a key that no store holds deleted, because the cap was reached",
     "withdraw": "the new key of a rotation that goes back deleted",
