@@ -272,7 +272,8 @@ COUNTERPARTS: Final = {
 NOBODY: Final = frozenset(
     {
         # as it should be
-        *("begin", "phase", "emergency joins", "superseded", "mint", "contain", "disable", "delete", "clean up"),
+        *("begin", "phase", "emergency joins", "superseded", "mint", "contain", "disable", "delete"),
+        *("clean up", "end sessions"),
         *("make room", "withdraw", "empty slot", "sweep", "revoke", "revoke foreign", "revoke orphan"),
         *("open escrow", "save in escrow", "keep previous", "stage", "promote", "finish promotion", "put back"),
         *("rewrite", "mend", "mended", "drop pending", "drop value", "tell", "proven", "foreign key gone"),
