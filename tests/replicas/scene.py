@@ -72,12 +72,12 @@ class Scene:
 
     @contextmanager
     def replica(self, *options: str, port: int | None = None) -> Iterator[subprocess.Popen[str]]:
-        """A replica that is ready; killed at the end of the block if it still runs. `port`: of a proxy."""
+        """A replica that waits for `begin`; killed at the end of the block if it still runs. `port`: of a proxy."""
         state = url_of(self.database, port=port)
         command = [sys.executable, "-m", "tests.replicas.worker", str(self.config), state, *options]
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         try:
             assert process.stdout is not None
@@ -86,6 +86,13 @@ class Scene:
         finally:
             process.kill()
             process.communicate()
+
+    def begin(self, *replicas: subprocess.Popen[str]) -> None:
+        """Let all of them begin, which are ready: one that began before the others might leave them nothing."""
+        for process in replicas:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
 
 
 def make(

@@ -17,7 +17,8 @@ import pytest
 
 from rotator.adapters.journal.verifying import Broken, verify_log
 from rotator.domain.rotation import Phase
-from rotator.testing.keyserver import Behaviour, KeyserverProcess, Operation
+from rotator.testing.keyserver import Behaviour, FaultKind, KeyserverProcess, Operation
+from tests.providers.logins import until
 from tests.replicas.scene import Scene, make
 from tests.servers.postgres import Database
 from tests.servers.proxy import Fault, FaultProxy, Kind
@@ -76,15 +77,19 @@ def test_killed_stopped_and_cut_off_replicas_lose_nothing_and_do_nothing_twice(
         stopped = ending.enter_context(scene.replica())
         cut_off = ending.enter_context(scene.replica(port=proxy.port))
         whole = ending.enter_context(scene.replica())
+        scene.begin(killed, stopped, cut_off, whole)
         scene.wait_for_mints(count // 6)
         killed.kill()
         scene.wait_for_mints(count // 4)
+        # From here nobody gets on until both have happened: whoever is quick would leave the others nothing to do.
+        keyserver.fail(Operation.MINT, FaultKind.HELD, calls=None)
         stopped.send_signal(signal.SIGSTOP)
         proxy.inject(Fault(kind=Kind.BLACKHOLE, times=None))
+        until(lambda: proxy.fired > 0)
+        keyserver.tell(faults=())
         time.sleep(STOPPED)
         proxy.inject()
         stopped.send_signal(signal.SIGCONT)
-        assert proxy.fired > 0
         for process in (stopped, cut_off, whole):
             out, _ = process.communicate(timeout=900)
             assert out.endswith("finished\n"), out
@@ -100,6 +105,7 @@ def test_replicas_whose_clocks_are_hours_apart_lose_nothing_and_do_nothing_twice
     scene = make(tmp_path, postgres_database, keyserver, 40, lease="25s")  # which no call outlasts
     with ExitStack() as ending:
         replicas = [ending.enter_context(scene.replica("--ahead", ahead)) for ahead in ("3600", "-3600", "0")]
+        scene.begin(*replicas)
         for process in replicas:
             out, _ = process.communicate(timeout=300)
             assert out.endswith("finished\n"), out
@@ -116,6 +122,7 @@ def test_two_replicas_together_stay_under_the_rate_of_the_account(
     before = len(keyserver.log)
     with ExitStack() as ending:
         replicas = [ending.enter_context(scene.replica("--parallel", str(parallel))) for _ in range(2)]
+        scene.begin(*replicas)
         for process in replicas:
             out, _ = process.communicate(timeout=300)
             assert out.endswith("finished\n"), out

@@ -1,6 +1,7 @@
 """One replica: `python -m tests.replicas.worker CONFIG STATE [--parallel N] [--ahead SECONDS]`, until nothing is open.
 
-It says `ready` when its journal is open, and `finished` at the end. `--ahead`: how wrong this machine's clock is.
+It says `ready` when its journal is open, waits for a line, and says `finished` at the end. `--ahead`: how wrong this
+machine's clock is.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def main() -> int:
     assembly = Assembly(config=config, clock=WrongClock(timedelta(seconds=args.ahead)))
     journal = assembly.journal
     say("ready")
+    sys.stdin.readline()
     deadline = time.monotonic() + LONGEST
     while time.monotonic() < deadline:
         try:
