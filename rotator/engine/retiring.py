@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rotator.domain.failures import Permanent, Transient, Undecidable
+from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Disabling, KeyState, Verdict
 from rotator.domain.rotation import OldKey, Phase, Proof, WaitFor, Waiting
 from rotator.domain.secret import Secret
@@ -27,9 +27,29 @@ def retire(rotation: Recorded) -> Waiting | None:
     if alive or not unproven:
         check_new_key_works(rotation)
         rotation.update(beyond_pivot=True)
-    waits = [wait for old in alive if (wait := kill_key(rotation, old)) is not None]
-    waits += prove(rotation, checked=bool(alive))
+    waits, failures = _each(alive, lambda old: kill_key(rotation, old))
+    waits += prove(rotation, checked=bool(alive), failures=failures)
     return soonest(waits)
+
+
+def _each(olds: Iterable[OldKey], step: Callable[[OldKey], Waiting | None]) -> tuple[list[Waiting], list[Failure]]:
+    """The step for every key: one that cannot be killed or proven dead keeps no other one alive."""
+    waits: list[Waiting] = []
+    failures: list[Failure] = []
+    for old in olds:
+        try:
+            waiting = step(old)
+        except (Transient, Conflict, Denied, Permanent) as failure:
+            failures.append(failure)
+        else:
+            waits += [waiting] if waiting is not None else []
+    return waits, failures
+
+
+def _raise_one(failures: Sequence[Failure]) -> None:
+    """What may pass by itself before what needs a person: until it has passed the others still get on."""
+    if failures:
+        raise next((each for each in failures if isinstance(each, (Transient, Conflict))), failures[0])
 
 
 def soonest(waits: Sequence[Waiting]) -> Waiting | None:
@@ -71,10 +91,11 @@ def _settled(rotation: Recorded, old: OldKey) -> Waiting | None:
     return Waiting(until=until, note="disabled; deleted then") if rotation.now() < until else None
 
 
-def prove(rotation: Recorded, *, checked: bool = False) -> list[Waiting]:
+def prove(rotation: Recorded, *, checked: bool = False, failures: Sequence[Failure] = ()) -> list[Waiting]:
     """The next step of every proof that is not there yet; what each waits for.
 
-    `checked`: the new key was seen to work right before, so that the refusals stand between two successes.
+    `checked`: the new key was seen to work right before, so that the refusals stand between two successes. `failures`:
+    of the keys that are still to be killed, one of which is raised when every proof has got on.
     """
     deleted = [old for old in rotation.row.old_keys if old.ending and old.proof is None]
     values = {old.key_id: places.find_value(rotation, rotation.known[old.key_id]) for old in deleted}
@@ -85,18 +106,15 @@ def prove(rotation: Recorded, *, checked: bool = False) -> list[Waiting]:
     verdicts = {key_id: rotation.probe(value) for key_id, value in values.items() if value is not None}
     if any(old.first_refused_at is not None for old in deleted if old.key_id in verdicts):
         _positive_control(rotation)
-    waits: list[Waiting | None] = []
-    failures: list[Transient] = []
-    for old in deleted:
-        try:
-            known = old.key_id in verdicts
-            waits.append(prove_refused(rotation, old, verdicts[old.key_id]) if known else prove_absent(rotation, old))
-        except Transient as failure:  # one whose sessions do not end keeps no other one from its proof
-            failures.append(failure)
-    if failures:
-        raise failures[0]
+
+    def step(old: OldKey) -> Waiting | None:
+        verdict = verdicts.get(old.key_id)
+        return prove_absent(rotation, old) if verdict is None else prove_refused(rotation, old, verdict)
+
+    waits, unproven = _each(deleted, step)
+    _raise_one((*failures, *unproven))
     by_a_person = by_hand.until_deleted(rotation)
-    return [wait for wait in (*waits, by_a_person) if wait is not None]
+    return [*waits, by_a_person] if by_a_person is not None else waits
 
 
 def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:
@@ -116,7 +134,7 @@ def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting 
         return Waiting(until=again, note="refused once; asked again then")
     if _may_come_back(rotation, old):
         return _lives_on(rotation, old, Verdict.NOT_YET)
-    _proven(rotation, old, Proof.REFUSED, dead_at=_shut_out(rotation, old) or old.first_refused_at)
+    _proven(rotation, old, Proof.REFUSED)
     return None
 
 
@@ -180,7 +198,7 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
     """
     if not rotation.capabilities.lists:
         by_hand.refuse_until_resumed(rotation, old)
-        _proven(rotation, old, Proof.UNPROVEN, dead_at=rotation.now())
+        _proven(rotation, old, Proof.UNPROVEN)
         return None
     listed = any(key.id == old.key_id and key.live for key in rotation.keys())
     now, lag = rotation.now(), max(rotation.capabilities.list_lag, rotation.capabilities.last_look)
@@ -193,17 +211,18 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
     if now < old.first_refused_at + lag:
         return Waiting(until=old.first_refused_at + lag, note="not listed; looked again then")
     if not old.had:
-        _proven(rotation, old, Proof.ABSENT, dead_at=_shut_out(rotation, old) or old.first_refused_at)
+        _proven(rotation, old, Proof.ABSENT)
     elif rotation.row.rules.emergency:
         raise Permanent(
             f"the value of {old.key_id} is lost, so its death cannot be proven", "see the provider's console"
         )
     else:
-        _proven(rotation, old, Proof.UNPROVEN, dead_at=_shut_out(rotation, old) or old.first_refused_at)
+        _proven(rotation, old, Proof.UNPROVEN)
     return None
 
 
-def _proven(rotation: Recorded, old: OldKey, proof: Proof, *, dead_at: datetime) -> None:
+def _proven(rotation: Recorded, old: OldKey, proof: Proof) -> None:
+    dead_at = _shut_out(rotation, old) or old.first_refused_at or rotation.now()
     rotation.row = rotation.row.with_old_key(replace(old, proof=proof, dead_at=dead_at))
     rotation.learn(replace(rotation.known[old.key_id], dead_at=dead_at))
     rotation.note("proven", old.key_id, proof=proof.value)

@@ -21,22 +21,9 @@ from rotator.domain.failures import Denied, Transient
 from rotator.domain.keys import KeyState, MintRequest, Verdict
 from rotator.ports import Provider
 from rotator.testing.keyserver import FaultKind, Keyserver, Operation, RetryAfter
+from tests.sleeping import Clock
 
 SVC = Principal(name="svc")
-
-
-class Clock:
-    """Time that goes on only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
 
 
 def bucket(rate: float | None) -> tuple[Bucket, Clock]:

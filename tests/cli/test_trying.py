@@ -21,6 +21,7 @@ from rotator.testing.keyserver import FaultKind, Keyserver, Operation
 from tests.cli.scene import SCRIPTS, Answer, Scene
 from tests.providers.described import OURS, changed, description
 from tests.servers.key_issuers import ADMIN, OWNER, ElevenLabsStandIn
+from tests.sleeping import Clock
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
 FILE = OURS / "keyserver.yaml"
@@ -59,22 +60,9 @@ class Trying:
         return {key.id for key in self.server.live(P)}
 
 
-class Clock:
-    """Time that passes only while somebody sleeps: what was measured does not depend on the machine."""
-
-    def __init__(self) -> None:
-        self.at = 1_780_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += seconds
-
-
 @pytest.fixture
 def trying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trying]:
-    clock = Clock()
+    clock = Clock(1_780_000_000.0)
     monkeypatch.setattr("rotator.app.trial_wiring.Trial", partial(Trial, sleep=clock.sleep, now=clock))
     with Keyserver(clock=clock) as server:
         yield Trying(scene=Scene(folder=tmp_path, keyserver=server), server=server)

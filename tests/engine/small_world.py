@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from rotator.domain.consumers import Heard, News
 from rotator.domain.credential import Credential, Place, PlaceKind, Principal, Publication
-from rotator.domain.failures import Conflict, Failure, Permanent, Transient
+from rotator.domain.failures import Conflict, Failure, Permanent
 from rotator.domain.keys import (
     OVERLAP,
     Capabilities,
@@ -93,7 +93,7 @@ class Provider:
         self.held: dict[str, Key] = {}
         self.values: dict[str, Secret] = {}
         self.user: str | None = None  # a second part of every value
-        self.refuses: set[str] = set()  # keys whose state cannot be changed
+        self.refuses: dict[str, Failure] = {}  # why a key's state cannot be changed
         self.deletes = True  # else it only says so
         self.fails: Exception | None = None
         self.during: Callable[[], object] = lambda: None
@@ -129,7 +129,7 @@ class Provider:
         self._trace.append(("set_state", key_id, state.value))
         self._happens()
         if key_id in self.refuses:
-            raise Transient("throttled", throttled=True)
+            raise self.refuses[key_id]
         if self.deletes:
             self.held[key_id] = replace(self.held[key_id], state=state)
 

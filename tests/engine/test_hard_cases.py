@@ -219,7 +219,7 @@ def test_a_key_that_is_only_disabled_and_still_listed_is_not_proven_dead_by_its_
 def test_a_key_that_cannot_be_contained_now_does_not_keep_the_others_alive(small: SmallWorld) -> None:
     small.provider.offers = replace(small.provider.offers, disabling=Disabling.REVERSIBLE)
     small.provider.add("k2")
-    small.provider.refuses = {"k1"}
+    small.provider.refuses = {"k1": Transient("throttled", throttled=True)}
     small.begin(Mode.CONTAIN_FIRST)
     run_for(small, HOUR)
     assert small.provider.held["k2"].state is not KeyState.ENABLED

@@ -367,11 +367,6 @@ MUTANTS = (
                 "    again = old.first_refused_at + rotation.capabilities.last_look\n",
                 "    again = now\n",
             ),
-            engine(
-                "retiring",
-                "_proven(rotation, old, Proof.REFUSED, dead_at=_shut_out(rotation, old) or old.first_refused_at)",
-                "_proven(rotation, old, Proof.REFUSED, dead_at=now)",
-            ),
         ),
         breaks=("proof",),
     ),

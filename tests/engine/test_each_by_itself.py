@@ -1,0 +1,67 @@
+"""Several old keys: one that cannot be killed, or proven dead, keeps no other one alive."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient, Undecidable
+from rotator.domain.rotation import Mode, Phase, Proof
+from tests.engine.small_world import SmallWorld
+from tests.engine.test_hard_cases import run_for
+
+PASSES = (Transient("its sessions do not end"), Conflict("somebody changed it"))
+NEEDS_A_PERSON = (Permanent("it is protected"), Denied("not this one"), Undecidable("it comes back"))
+
+
+@pytest.fixture
+def small() -> SmallWorld:
+    """Three keys are to die; those that are asked for first and last have no copy in any store."""
+    world = SmallWorld()
+    world.publish("k1")
+    for key_id in ("k0", "k2"):
+        world.provider.add(key_id)
+        world.know(key_id, None)
+    world.begin(Mode.COMPROMISE)
+    return world
+
+
+def proofs(small: SmallWorld) -> dict[str, Proof | None]:
+    return {old.key_id: old.proof for old in small.committed().old_keys}
+
+
+def deleted(small: SmallWorld) -> set[str]:
+    return {old.key_id for old in small.committed().old_keys if old.deleted_at is not None}
+
+
+@pytest.mark.parametrize("failure", [*PASSES, *NEEDS_A_PERSON], ids=lambda each: type(each).__name__)
+def test_the_others_die_at_once(small: SmallWorld, failure: Failure) -> None:
+    small.provider.refuses = {"k0": failure}
+    run_for(small, timedelta(minutes=5))
+    assert deleted(small) == {"k1", "k2"}
+
+
+@pytest.mark.parametrize("failure", PASSES, ids=lambda each: type(each).__name__)
+def test_the_others_are_proven_dead_and_the_first_when_it_can_be(small: SmallWorld, failure: Failure) -> None:
+    small.provider.refuses = {"k0": failure}
+    run_for(small, timedelta(hours=1))
+    assert proofs(small) == {"k0": None, "k1": Proof.REFUSED, "k2": Proof.ABSENT}
+    assert small.committed().phase is Phase.RETIRING
+    small.provider.refuses = {}
+    run_for(small, timedelta(hours=1))
+    assert proofs(small) == {"k0": Proof.ABSENT, "k1": Proof.REFUSED, "k2": Proof.ABSENT}
+    assert small.committed().phase is Phase.DONE
+
+
+def test_a_person_is_asked_when_nothing_passes_by_itself_any_more(small: SmallWorld) -> None:
+    small.provider.refuses = {"k0": NEEDS_A_PERSON[0], "k2": PASSES[0]}
+    run_for(small, timedelta(hours=1))
+    assert small.committed().phase is Phase.RETIRING
+    assert proofs(small) == {"k0": None, "k1": Proof.REFUSED, "k2": None}
+    del small.provider.refuses["k2"]
+    run_for(small, timedelta(hours=1))
+    problem = small.committed().problem
+    assert problem is not None
+    assert (small.committed().phase, problem.message) == (Phase.STUCK, "it is protected")
+    assert deleted(small) == {"k1", "k2"}
