@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Disabling, KeyState, Verdict
@@ -15,6 +16,8 @@ from rotator.engine.killing import bury, kill, others_first
 from rotator.engine.live import check_new_key_works, check_stores_hold_new_key, failing_with
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
+
+T = TypeVar("T")
 
 
 def retire(rotation: Recorded) -> Waiting | None:
@@ -27,23 +30,20 @@ def retire(rotation: Recorded) -> Waiting | None:
     if alive or not unproven:
         check_new_key_works(rotation)
         rotation.update(beyond_pivot=True)
-    waits, failures = _each(alive, lambda old: kill_key(rotation, old))
-    waits += prove(rotation, checked=bool(alive), failures=failures)
-    return soonest(waits)
+    killed, failures = _of_each(alive, lambda old: kill_key(rotation, old))
+    return soonest([*filter(None, killed.values()), *prove(rotation, checked=bool(alive), failures=failures)])
 
 
-def _each(olds: Iterable[OldKey], step: Callable[[OldKey], Waiting | None]) -> tuple[list[Waiting], list[Failure]]:
-    """The step for every key: one that cannot be killed or proven dead keeps no other one alive."""
-    waits: list[Waiting] = []
+def _of_each(olds: Iterable[OldKey], step: Callable[[OldKey], T]) -> tuple[dict[str, T], list[Failure]]:
+    """What the step says of every key: one that cannot be killed or proven dead keeps no other one alive."""
+    said: dict[str, T] = {}
     failures: list[Failure] = []
     for old in olds:
         try:
-            waiting = step(old)
+            said[old.key_id] = step(old)
         except (Transient, Conflict, Denied, Permanent) as failure:
             failures.append(failure)
-        else:
-            waits += [waiting] if waiting is not None else []
-    return waits, failures
+    return said, failures
 
 
 def _raise_one(failures: Sequence[Failure]) -> None:
@@ -98,12 +98,14 @@ def prove(rotation: Recorded, *, checked: bool = False, failures: Sequence[Failu
     of the keys that are still to be killed, one of which is raised when every proof has got on.
     """
     deleted = [old for old in rotation.row.old_keys if old.ending and old.proof is None]
-    values = {old.key_id: places.find_value(rotation, rotation.known[old.key_id]) for old in deleted}
+    values, unread = _of_each(deleted, lambda old: places.find_value(rotation, rotation.known[old.key_id]))
     if rotation.row.ends_as is Phase.ROLLED_BACK and rotation.credential.current is None:
         values = dict.fromkeys(values)  # no key stays that could show what a refusal means
     if any(values.values()) and not checked and any(old.first_refused_at is None for old in deleted):
         _positive_control(rotation)
-    verdicts = {key_id: rotation.probe(value) for key_id, value in values.items() if value is not None}
+    had = {key_id: value for key_id, value in values.items() if value is not None}
+    asked = [old for old in deleted if old.key_id in had]
+    verdicts, unanswered = _of_each(asked, lambda old: rotation.probe(had[old.key_id]))
     if any(old.first_refused_at is not None for old in deleted if old.key_id in verdicts):
         _positive_control(rotation)
 
@@ -111,10 +113,10 @@ def prove(rotation: Recorded, *, checked: bool = False, failures: Sequence[Failu
         verdict = verdicts.get(old.key_id)
         return prove_absent(rotation, old) if verdict is None else prove_refused(rotation, old, verdict)
 
-    waits, unproven = _each(deleted, step)
-    _raise_one((*failures, *unproven))
-    by_a_person = by_hand.until_deleted(rotation)
-    return [*waits, by_a_person] if by_a_person is not None else waits
+    looked_at = [old for old in deleted if old.key_id in verdicts or old.key_id in values.keys() - had.keys()]
+    proven, unproven = _of_each(looked_at, step)
+    _raise_one((*failures, *unread, *unanswered, *unproven))
+    return [*filter(None, (*proven.values(), by_hand.until_deleted(rotation)))]
 
 
 def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:

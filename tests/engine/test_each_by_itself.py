@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.domain.credential import Principal
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient, Undecidable
+from rotator.domain.keys import KeyState, Verdict
 from rotator.domain.rotation import Mode, Phase, Proof
+from rotator.domain.secret import Secret
 from tests.engine.small_world import SmallWorld
 from tests.engine.test_hard_cases import run_for
 
@@ -52,6 +55,22 @@ def test_the_others_are_proven_dead_and_the_first_when_it_can_be(small: SmallWor
     run_for(small, timedelta(hours=1))
     assert proofs(small) == {"k0": Proof.ABSENT, "k1": Proof.REFUSED, "k2": Proof.ABSENT}
     assert small.committed().phase is Phase.DONE
+
+
+def test_who_gets_no_answer_about_one_proves_the_others_dead(
+    small: SmallWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify, value = small.provider.verify, small.provider.values["k1"]
+
+    def asked(principal: Principal, given: Secret) -> Verdict:
+        if given == value and small.provider.held["k1"].state is KeyState.DELETED:
+            raise Transient("no answer")
+        return verify(principal, given)
+
+    monkeypatch.setattr(small.provider, "verify", asked)
+    run_for(small, timedelta(hours=1))
+    assert proofs(small) == {"k0": Proof.ABSENT, "k1": None, "k2": Proof.ABSENT}
+    assert small.committed().phase is Phase.RETIRING
 
 
 def test_a_person_is_asked_when_nothing_passes_by_itself_any_more(small: SmallWorld) -> None:
