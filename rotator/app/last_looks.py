@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from rotator.app.assembly import Assembly
 from rotator.app.foreign import Ours, described, listed, one_of_each
 from rotator.app.own_keys import OwnKeys
-from rotator.app.revoking import Target, note_gone, revoke
+from rotator.app.revoking import Target, note_gone, revoke, shut_out
 from rotator.config.errors import ConfigError
 from rotator.domain.aftermath import ForeignKey
 from rotator.domain.credential import Credential
@@ -148,10 +148,10 @@ class LastLooks:
 
     def _gone(self, provider: str, lists: Mapping[str, Sequence[Key]], now: datetime) -> None:
         """What was to die and is not listed as living: once, and later again, which proves it."""
-        seen, there = set(), set()
+        seen, there = {}, set()
         for spec in self._specs[provider]:
             if spec.name in lists:
-                seen.add((provider, spec.principal.name))
+                seen[provider, spec.principal.name] = spec
                 there |= {(provider, spec.principal.name, key.id) for key in lists[spec.name] if key.live}
         for place, key in self._keys.items():
             if key.asked_at is None or key.absent_at is not None or place[:2] not in seen:
@@ -160,7 +160,7 @@ class LastLooks:
                 self._keys[place] = replace(key, missing_at=None)
             elif key.missing_at is None:
                 self._keys[place] = replace(key, missing_at=now)
-            elif now - key.missing_at >= self._gap(provider):
+            elif now - key.missing_at >= self._gap(provider) and shut_out(self._assembly, seen[place[:2]], key):
                 self._keys[place] = replace(key, absent_at=now, why="")
                 note_gone(self._assembly, key)
 
@@ -173,7 +173,7 @@ class LastLooks:
         )
 
     def _gap(self, provider: str) -> timedelta:
-        """Longer than it takes to list a mint, to accept it, and, while a death is unproven, to refuse what is dead."""
+        """Longer than it takes to list a mint, to accept it and, where a death is unproven, to shut the dead out."""
         longest = LEAST
         asked = any(
             key.asked_at is not None and key.absent_at is None
@@ -187,7 +187,7 @@ class LastLooks:
                 continue  # nothing of it is listed either, which is said
             if offers.lists:
                 longest = max(longest, offers.propagation, offers.list_lag)
-                longest = max(longest, offers.death_window) if asked else longest
+                longest = max(longest, offers.last_look) if asked else longest
         return longest
 
     def _worth_keeping(self) -> tuple[ForeignKey, ...]:

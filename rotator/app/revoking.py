@@ -28,6 +28,7 @@ ATTEMPTS = 5
 PAUSE = timedelta(seconds=1)
 """After a failure that may pass by itself, where the provider does not say how long."""
 LONGEST_PAUSE = timedelta(seconds=30)
+END = "end sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,23 @@ def _end(capabilities: Capabilities) -> KeyState | None:
     return KeyState.DISABLED if capabilities.disabling is not Disabling.NONE else None
 
 
+def shut_out(assembly: Assembly, spec: Credential, key: ForeignKey) -> bool:
+    """Whether nobody is in any more with a key that is gone; False when that cannot be had now. Twice: nothing more.
+
+    Where keys open sessions it is deleted once more, which ends what logins have become that were under way.
+    """
+    try:
+        provider = assembly.world_of(spec).provider
+        if key.deleted_at is not None and provider.capabilities(spec.principal).login_window:
+            target = Target(spec, key)
+            _note(assembly, target, EventKind.INTENT, action=END)
+            provider.set_state(spec.principal, key.key_id, KeyState.DELETED)
+            _note(assembly, target, EventKind.OUTCOME, action=END, result="ok")
+    except (ConfigError, Failure):
+        return False
+    return True
+
+
 def note_gone(assembly: Assembly, key: ForeignKey) -> None:
     """Let the trail know that its death is proven."""
     detail = {"provider": key.provider, "principal": key.principal, "proof": "absent"}
@@ -166,9 +184,9 @@ def note_gone(assembly: Assembly, key: ForeignKey) -> None:
     assembly.journal.note(key.beside, (event,), assembly.clock.now())
 
 
-def _note(assembly: Assembly, target: Target, kind: EventKind, **more: str) -> None:
+def _note(assembly: Assembly, target: Target, kind: EventKind, *, action: str = "revoke foreign", **more: str) -> None:
     detail = {**_where(target), **more}
-    event = Event(kind=kind, action="revoke foreign", subject=target.key.key_id, detail=detail)
+    event = Event(kind=kind, action=action, subject=target.key.key_id, detail=detail)
     assembly.journal.note(target.spec.name, (event,), assembly.clock.now())
 
 

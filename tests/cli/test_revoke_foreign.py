@@ -49,6 +49,30 @@ def test_their_number_is_typed_back_and_they_die_proven(shared: Scene) -> None:
     ]
 
 
+def test_where_keys_open_sessions_those_that_came_late_are_ended_before_it_is_proven(
+    tmp_path: Path, keyserver: Keyserver
+) -> None:
+    scene = make(tmp_path, keyserver, login_window="1s")
+    scene.credential(principal=SHARED)
+    keyserver.seed_key(NAME, mark="his")
+    keyserver.fail(Operation.DELETE, FaultKind.ERROR_BEFORE, skip=3)  # the last: both keys were deleted, and ours twice
+    began = time.monotonic()
+    answer = scene.say("rotate", NAME, *GO, "--revoke-foreign=1")
+    assert answer.code == 0, answer.err + answer.out
+    assert time.monotonic() - began > 1
+    trail = [json.loads(line) for line in scene.say("log", "export").out.splitlines()]
+    told = [(each["kind"], each["action"]) for each in trail if each.get("subject") == "key-2"]
+    assert told == [
+        ("intent", "revoke foreign"),
+        ("outcome", "revoke foreign"),
+        ("intent", "end sessions"),
+        ("intent", "end sessions"),
+        ("outcome", "end sessions"),
+        ("observation", "foreign key gone"),
+    ]
+    assert keyserver.log.calls()[Operation.DELETE] == 2 + 2 + 1
+
+
 def test_another_number_changes_nothing(shared: Scene) -> None:
     answer = in_terminal(shared, "yes\n3\n", NAME, "--assume-compromise", "--contained", "--revoke-foreign")
     assert answer.code == 2
