@@ -160,9 +160,16 @@ class LastLooks:
                 self._keys[place] = replace(key, missing_at=None)
             elif key.missing_at is None:
                 self._keys[place] = replace(key, missing_at=now)
-            elif now - key.missing_at >= self._gap(provider) and shut_out(self._assembly, seen[place[:2]], key):
-                self._keys[place] = replace(key, absent_at=now, why="")
-                note_gone(self._assembly, key)
+            elif now - key.missing_at >= self._gap(provider):
+                self._keys[place] = self._shut_out(seen[place[:2]], key)
+
+    def _shut_out(self, spec: Credential, key: ForeignKey) -> ForeignKey:
+        """Dead, or why that cannot be said yet."""
+        why = shut_out(self._assembly, Target(spec, key, exclusive=self._dies_here(spec)), self._sleep)
+        if why:
+            return replace(key, why=why)
+        note_gone(self._assembly, key)
+        return replace(key, absent_at=self._assembly.clock.now(), why="")
 
     def _unproven(self, provider: str) -> bool:
         """Whether a death is still to be seen; what was spared lives and needs no other look."""

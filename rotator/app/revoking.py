@@ -28,7 +28,6 @@ ATTEMPTS = 5
 PAUSE = timedelta(seconds=1)
 """After a failure that may pass by itself, where the provider does not say how long."""
 LONGEST_PAUSE = timedelta(seconds=30)
-END = "end sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +136,12 @@ def _kill(assembly: Assembly, target: Target, asked: ForeignKey, sleep: Callable
     state = _end(world.provider.capabilities(target.spec.principal))
     if state is None:
         return replace(asked, why="the provider neither deletes nor disables a key by its API: a person does")
-    for attempt in range(1, ATTEMPTS + 1):
-        _note(assembly, target, EventKind.INTENT, state=state.value)
-        try:
-            world.provider.set_state(target.spec.principal, target.key.key_id, state)
-        except Transient as failure:
-            if attempt == ATTEMPTS:
-                raise
-            sleep(min(failure.retry_after or PAUSE, LONGEST_PAUSE).total_seconds())
-        else:
-            break
-    _note(assembly, target, EventKind.OUTCOME, state=state.value, result="ok")
+    _patiently(
+        lambda: _note(assembly, target, EventKind.INTENT, "revoke foreign", state=state.value),
+        lambda: world.provider.set_state(target.spec.principal, target.key.key_id, state),
+        sleep,
+    )
+    _note(assembly, target, EventKind.OUTCOME, "revoke foreign", state=state.value, result="ok")
     if state is KeyState.DELETED:
         return replace(asked, deleted_at=assembly.clock.now())
     return replace(asked, why="disabled: the provider deletes no key by its API, a person does")
@@ -160,21 +154,43 @@ def _end(capabilities: Capabilities) -> KeyState | None:
     return KeyState.DISABLED if capabilities.disabling is not Disabling.NONE else None
 
 
-def shut_out(assembly: Assembly, spec: Credential, key: ForeignKey) -> bool:
-    """Whether nobody is in any more with a key that is gone; False when that cannot be had now. Twice: nothing more.
+def shut_out(assembly: Assembly, target: Target, sleep: Callable[[float], None] = time.sleep) -> str:
+    """What keeps anybody from saying that nobody is in any more with a key that is gone; empty: nothing does.
 
-    Where keys open sessions it is deleted once more, which ends what logins have become that were under way.
+    Where keys open sessions it is deleted once more, which ends what logins have become that were under way, and those
+    whose end was asked for and answered by failures. Twice: nothing more.
     """
+    spec, key = target.spec, target.key
     try:
         provider = assembly.world_of(spec).provider
-        if key.deleted_at is not None and provider.capabilities(spec.principal).login_window:
-            target = Target(spec, key)
-            _note(assembly, target, EventKind.INTENT, action=END)
-            provider.set_state(spec.principal, key.key_id, KeyState.DELETED)
-            _note(assembly, target, EventKind.OUTCOME, action=END, result="ok")
-    except (ConfigError, Failure):
-        return False
-    return True
+        offers = provider.capabilities(spec.principal)
+        if not offers.login_window or not offers.deletes:
+            return ""
+        if key.deleted_at is None and spared(assembly, OwnKeys(assembly), held_at(assembly, spec.provider), target):
+            return ""  # it is gone by somebody else's doing
+        _patiently(
+            lambda: _note(assembly, target, EventKind.INTENT, "end sessions"),
+            lambda: provider.set_state(spec.principal, key.key_id, KeyState.DELETED),
+            sleep,
+        )
+        _note(assembly, target, EventKind.OUTCOME, "end sessions", result="ok")
+    except (ConfigError, Failure) as failure:
+        return failure.message
+    return ""
+
+
+def _patiently(intend: Callable[[], None], act: Callable[[], None], sleep: Callable[[float], None]) -> None:
+    """Again where it may work later, each time with its intent; raises the last failure."""
+    for attempt in range(1, ATTEMPTS + 1):
+        intend()
+        try:
+            act()
+        except Transient as failure:
+            if attempt == ATTEMPTS:
+                raise
+            sleep(min(failure.retry_after or PAUSE, LONGEST_PAUSE).total_seconds())
+        else:
+            return
 
 
 def note_gone(assembly: Assembly, key: ForeignKey) -> None:
@@ -184,7 +200,7 @@ def note_gone(assembly: Assembly, key: ForeignKey) -> None:
     assembly.journal.note(key.beside, (event,), assembly.clock.now())
 
 
-def _note(assembly: Assembly, target: Target, kind: EventKind, *, action: str = "revoke foreign", **more: str) -> None:
+def _note(assembly: Assembly, target: Target, kind: EventKind, action: str, **more: str) -> None:
     detail = {**_where(target), **more}
     event = Event(kind=kind, action=action, subject=target.key.key_id, detail=detail)
     assembly.journal.note(target.spec.name, (event,), assembly.clock.now())

@@ -19,6 +19,11 @@ from rotator.engine.recorded import Recorded
 
 T = TypeVar("T")
 
+PATIENCE = timedelta(minutes=5)
+"""So long a failure that needs a person waits for what others of the keys still wait for."""
+SHORTEST_REST = timedelta(seconds=1)
+"""Before what was refused is asked for again meanwhile."""
+
 
 def retire(rotation: Recorded) -> Waiting | None:
     """Kill each old key, then prove each deleted one dead; waits for the earliest of them."""
@@ -30,11 +35,14 @@ def retire(rotation: Recorded) -> Waiting | None:
     if alive or not unproven:
         check_new_key_works(rotation)
         rotation.update(beyond_pivot=True)
-    killed, failures = _of_each(alive, lambda old: kill_key(rotation, old))
-    return soonest([*filter(None, killed.values()), *prove(rotation, checked=bool(alive), failures=failures)])
+    killed, failures = _of_each(rotation, alive, lambda old: kill_key(rotation, old))
+    waits, stopped = _proofs(rotation, checked=bool(alive))
+    return _next(rotation, [*filter(None, killed.values()), *waits], (*failures, *stopped))
 
 
-def _of_each(olds: Iterable[OldKey], step: Callable[[OldKey], T]) -> tuple[dict[str, T], list[Failure]]:
+def _of_each(
+    rotation: Recorded, olds: Iterable[OldKey], step: Callable[[OldKey], T]
+) -> tuple[dict[str, T], list[Failure]]:
     """What the step says of every key: one that cannot be killed or proven dead keeps no other one alive."""
     said: dict[str, T] = {}
     failures: list[Failure] = []
@@ -43,13 +51,30 @@ def _of_each(olds: Iterable[OldKey], step: Callable[[OldKey], T]) -> tuple[dict[
             said[old.key_id] = step(old)
         except (Transient, Conflict, Denied, Permanent) as failure:
             failures.append(failure)
+            rotation.renew()  # for the next key, however long this one took
     return said, failures
 
 
-def _raise_one(failures: Sequence[Failure]) -> None:
-    """What may pass by itself before what needs a person: until it has passed the others still get on."""
-    if failures:
-        raise next((each for each in failures if isinstance(each, (Transient, Conflict))), failures[0])
+def _raise_in_time(rotation: Recorded, waits: Sequence[Waiting], failures: Sequence[Failure]) -> Sequence[Waiting]:
+    """What is waited for; raises a failure that may pass by itself, or else the first one.
+
+    One that needs a person parks the rotation, which ends all deaths: it is held back as long as others get on, ever
+    more seldom tried again, until `PATIENCE` after the last death.
+    """
+    passing = next((each for each in failures if isinstance(each, (Transient, Conflict))), None)
+    lasting = next((each for each in failures if not isinstance(each, (Transient, Conflict))), None)
+    olds = rotation.row.old_keys
+    got_on = max(filter(None, (rotation.row.since, *(at for old in olds for at in (old.disabled_at, old.deleted_at)))))
+    idle = rotation.now() - got_on
+    if lasting is not None and (not (waits or passing) or idle >= PATIENCE + rotation.capabilities.last_look):
+        raise lasting
+    if passing is not None:
+        raise passing
+    if lasting is None:
+        return waits
+    rotation.purge(lasting)
+    rest = rotation.now() + max(SHORTEST_REST, idle / 2)
+    return [replace(each, until=max(each.until, rest), note=lasting.message) for each in waits]
 
 
 def soonest(waits: Sequence[Waiting]) -> Waiting | None:
@@ -91,21 +116,31 @@ def _settled(rotation: Recorded, old: OldKey) -> Waiting | None:
     return Waiting(until=until, note="disabled; deleted then") if rotation.now() < until else None
 
 
-def prove(rotation: Recorded, *, checked: bool = False, failures: Sequence[Failure] = ()) -> list[Waiting]:
-    """The next step of every proof that is not there yet; what each waits for.
+def prove(rotation: Recorded) -> Waiting | None:
+    """The next step of every proof that is not there yet; waits for the earliest."""
+    return _next(rotation, *_proofs(rotation))
 
-    `checked`: the new key was seen to work right before, so that the refusals stand between two successes. `failures`:
-    of the keys that are still to be killed, one of which is raised when every proof has got on.
+
+def _next(rotation: Recorded, waits: Sequence[Waiting], failures: Sequence[Failure]) -> Waiting | None:
+    waits = _raise_in_time(rotation, waits, failures)
+    by_a_person = by_hand.until_deleted(rotation)
+    return soonest([*waits, by_a_person] if by_a_person is not None else waits)
+
+
+def _proofs(rotation: Recorded, *, checked: bool = False) -> tuple[list[Waiting], list[Failure]]:
+    """One step of each: what it waits for, and what kept some from it.
+
+    `checked`: the new key was seen to work right before, so that the refusals stand between two successes.
     """
     deleted = [old for old in rotation.row.old_keys if old.ending and old.proof is None]
-    values, unread = _of_each(deleted, lambda old: places.find_value(rotation, rotation.known[old.key_id]))
+    values, unread = _of_each(rotation, deleted, lambda old: places.find_value(rotation, rotation.known[old.key_id]))
     if rotation.row.ends_as is Phase.ROLLED_BACK and rotation.credential.current is None:
         values = dict.fromkeys(values)  # no key stays that could show what a refusal means
     if any(values.values()) and not checked and any(old.first_refused_at is None for old in deleted):
         _positive_control(rotation)
     had = {key_id: value for key_id, value in values.items() if value is not None}
     asked = [old for old in deleted if old.key_id in had]
-    verdicts, unanswered = _of_each(asked, lambda old: rotation.probe(had[old.key_id]))
+    verdicts, unanswered = _of_each(rotation, asked, lambda old: rotation.probe(had[old.key_id]))
     if any(old.first_refused_at is not None for old in deleted if old.key_id in verdicts):
         _positive_control(rotation)
 
@@ -114,9 +149,8 @@ def prove(rotation: Recorded, *, checked: bool = False, failures: Sequence[Failu
         return prove_absent(rotation, old) if verdict is None else prove_refused(rotation, old, verdict)
 
     looked_at = [old for old in deleted if old.key_id in verdicts or old.key_id in values.keys() - had.keys()]
-    proven, unproven = _of_each(looked_at, step)
-    _raise_one((*failures, *unread, *unanswered, *unproven))
-    return [*filter(None, (*proven.values(), by_hand.until_deleted(rotation)))]
+    proven, unproven = _of_each(rotation, looked_at, step)
+    return [*filter(None, proven.values())], [*unread, *unanswered, *unproven]
 
 
 def prove_refused(rotation: Recorded, old: OldKey, verdict: Verdict) -> Waiting | None:
@@ -200,7 +234,7 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
     """
     if not rotation.capabilities.lists:
         by_hand.refuse_until_resumed(rotation, old)
-        _proven(rotation, old, Proof.UNPROVEN)
+        _proven(rotation, old, Proof.UNPROVEN, dead_at=rotation.now())
         return None
     listed = any(key.id == old.key_id and key.live for key in rotation.keys())
     now, lag = rotation.now(), max(rotation.capabilities.list_lag, rotation.capabilities.last_look)
@@ -223,8 +257,9 @@ def prove_absent(rotation: Recorded, old: OldKey) -> Waiting | None:
     return None
 
 
-def _proven(rotation: Recorded, old: OldKey, proof: Proof) -> None:
-    dead_at = _shut_out(rotation, old) or old.first_refused_at or rotation.now()
+def _proven(rotation: Recorded, old: OldKey, proof: Proof, *, dead_at: datetime | None = None) -> None:
+    """`dead_at`: a person's word; else the first refusal or, where keys open sessions, when the last one was ended."""
+    dead_at = dead_at or _shut_out(rotation, old) or old.first_refused_at or rotation.now()
     rotation.row = rotation.row.with_old_key(replace(old, proof=proof, dead_at=dead_at))
     rotation.learn(replace(rotation.known[old.key_id], dead_at=dead_at))
     rotation.note("proven", old.key_id, proof=proof.value)

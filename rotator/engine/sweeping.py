@@ -14,7 +14,7 @@ from rotator.engine.belonging import belongs, learn_handed_over, strays
 from rotator.engine.killing import InUse, bury, kill
 from rotator.engine.planning import fix_old_keys
 from rotator.engine.recorded import Recorded
-from rotator.engine.retiring import prove, soonest
+from rotator.engine.retiring import prove
 from rotator.engine.withdrawing import drop_pending, empty_slot
 from rotator.policy.due import next_due
 
@@ -36,7 +36,7 @@ def sweep(rotation: Recorded) -> Phase | Waiting | None:
             return Phase.RETIRING
         if not emergency:
             sweep_strays(rotation, listed, ends_as)
-            waiting = soonest(prove(rotation))
+            waiting = prove(rotation)
             if waiting is not None:
                 return waiting
     if ends_as is Phase.ROLLED_BACK:

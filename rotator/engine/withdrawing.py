@@ -14,7 +14,7 @@ from rotator.engine.handed import note_not_taken
 from rotator.engine.killing import InUse, bury, kill
 from rotator.engine.minting import wait_for_the_list
 from rotator.engine.recorded import Recorded
-from rotator.engine.retiring import prove, soonest
+from rotator.engine.retiring import prove
 
 TURNS = 5
 """How often it goes back to `rolling_back` because the new key was current again, before a person must look."""
@@ -41,7 +41,7 @@ def withdraw(rotation: Recorded) -> Phase | Waiting | None:
         except InUse as refusal:
             return turn_back(rotation, refusal)
         bury(rotation, key_id)
-    waiting = soonest(prove(rotation))
+    waiting = prove(rotation)
     if waiting is not None:
         return waiting
     empty_slot(rotation)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from rotator.app.revoking import Target, revoke, shut_out
+from rotator.domain.aftermath import ForeignKey
 from rotator.domain.marks import Marker
 from rotator.testing.keyserver import Behaviour, FaultKind, Keyserver, Operation
 from tests.cli.scene import NAME, Scene, make
 from tests.cli.shape import check_report
+from tests.cli.test_due import assembled
 from tests.cli.typing_back import in_terminal
 
 pytestmark = pytest.mark.stand_in("API provider: keyserver")
@@ -55,7 +59,7 @@ def test_where_keys_open_sessions_those_that_came_late_are_ended_before_it_is_pr
     scene = make(tmp_path, keyserver, login_window="1s")
     scene.credential(principal=SHARED)
     keyserver.seed_key(NAME, mark="his")
-    keyserver.fail(Operation.DELETE, FaultKind.ERROR_BEFORE, skip=3)  # the last: both keys were deleted, and ours twice
+    keyserver.fail(Operation.DELETE, FaultKind.ERROR_BEFORE, skip=3)  # both keys were deleted, and ours twice
     began = time.monotonic()
     answer = scene.say("rotate", NAME, *GO, "--revoke-foreign=1")
     assert answer.code == 0, answer.err + answer.out
@@ -71,6 +75,23 @@ def test_where_keys_open_sessions_those_that_came_late_are_ended_before_it_is_pr
         ("observation", "foreign key gone"),
     ]
     assert keyserver.log.calls()[Operation.DELETE] == 2 + 2 + 1
+
+
+def test_a_key_whose_death_was_answered_by_errors_is_shut_out_too(tmp_path: Path, keyserver: Keyserver) -> None:
+    scene = make(tmp_path, keyserver, login_window="1s")
+    scene.credential(principal=SHARED)
+    key_id, _ = keyserver.seed_key(NAME, mark="his")
+    with assembled(scene) as assembly:
+        spec = assembly.config.credentials[NAME]
+        his = Target(spec, ForeignKey(provider="ks", principal=NAME, key_id=key_id, beside=NAME))
+        keyserver.fail(Operation.DELETE, FaultKind.ERROR_AFTER, calls=None)
+        (asked,) = revoke(assembly, [his], 1, sleep=lambda seconds: None)
+        assert asked.deleted_at is None
+        assert shut_out(assembly, replace(his, key=asked), sleep=lambda seconds: None) == asked.why
+        keyserver.tell(faults=())
+        before = keyserver.log.calls()[Operation.DELETE]
+        assert not shut_out(assembly, replace(his, key=asked))
+        assert keyserver.log.calls()[Operation.DELETE] == before + 1
 
 
 def test_another_number_changes_nothing(shared: Scene) -> None:

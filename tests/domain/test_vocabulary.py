@@ -13,7 +13,7 @@ from rotator.domain.vocabulary import ACTIONS
 SOURCES = Path(rotator.__file__).parent
 FIRST = frozenset({"note", "alert", "intend", "write", "remove", "set_state", "_effect", "true", "also_true"})
 """Methods whose first argument, where it is a text, is an action."""
-ELSEWHERE = {"kill": 3, "publish": 1, "_lifecycle": 1, "_revoke_one": 5}
+ELSEWHERE = {"kill": 3, "publish": 1, "_lifecycle": 1, "_revoke_one": 5, "_note": 3}
 """Functions that take one further behind."""
 
 

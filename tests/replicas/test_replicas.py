@@ -81,8 +81,8 @@ def test_killed_stopped_and_cut_off_replicas_lose_nothing_and_do_nothing_twice(
         scene.wait_for_mints(count // 6)
         killed.kill()
         scene.wait_for_mints(count // 4)
-        # From here nobody gets on until both have happened: whoever is quick would leave the others nothing to do.
-        keyserver.fail(Operation.MINT, FaultKind.HELD, calls=None)
+        # From here nobody begins until both have happened: whoever is quick would leave the others nothing to do.
+        keyserver.fail(Operation.LIST, FaultKind.HELD, calls=None)
         stopped.send_signal(signal.SIGSTOP)
         proxy.inject(Fault(kind=Kind.BLACKHOLE, times=None))
         until(lambda: proxy.fired > 0)

@@ -472,7 +472,7 @@ MUTANTS = (
                 "    if waiting is not None:\n        return waiting\n    empty_slot(rotation)\n",
                 "    empty_slot(rotation)\n",
             ),
-            engine("sweeping", "            waiting = soonest(prove(rotation))\n", "            waiting = None\n"),
+            engine("sweeping", "            waiting = prove(rotation)\n", "            waiting = None\n"),
         ),
         breaks=("I2", "progress"),
         strategies=("assisted",),
@@ -490,7 +490,7 @@ MUTANTS = (
         ),
         breaks=("I6",),
         strategies=("assisted",),
-        first=1140,
+        first=4868,
     ),
     Mutant(
         name="any acknowledgement will do",
