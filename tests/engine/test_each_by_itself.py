@@ -10,9 +10,9 @@ import pytest
 from rotator.domain.credential import Principal
 from rotator.domain.failures import Conflict, Denied, Failure, Permanent, Transient, Undecidable
 from rotator.domain.keys import Disabling, KeyState, Verdict
-from rotator.domain.rotation import Mode, Phase, Proof
+from rotator.domain.rotation import Mode, Phase, Proof, Rotation
 from rotator.domain.secret import Secret
-from tests.engine.small_world import SmallWorld
+from tests.engine.small_world import TIMING, SmallWorld, kept
 from tests.engine.test_hard_cases import run_for
 
 PASSES = (Transient("its sessions do not end"), Conflict("somebody changed it"))
@@ -112,3 +112,30 @@ def test_a_person_is_asked_although_others_may_still_die_by_themselves(small: Sm
     assert problem is not None
     assert (small.committed().phase, problem.message) == (Phase.STUCK, "it is protected")
     assert refused(small) < 40
+
+
+def test_questions_without_an_answer_may_together_take_longer_than_a_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = SmallWorld()
+    small.publish("k1")
+    place = small.spec.publish[0]
+    for key_id in ("k0", "k2"):
+        value = small.provider.add(key_id)
+        small.know(key_id, value)
+        small.store[place.store].put(place.previous(key_id), kept(value, key_id, "r0"))
+    small.begin(Mode.COMPROMISE)
+    verify, claimed = small.provider.verify, list[Rotation]()
+
+    def asked(principal: Principal, given: Secret) -> Verdict:
+        if verify(principal, given) is Verdict.INVALID:
+            small.clock.move(TIMING.lease * 0.4)
+            claimed.extend(small.journal.claim(owner="other", now=small.clock.now(), lease=TIMING.lease, limit=1))
+            raise Transient("no answer")
+        return Verdict.WORKS
+
+    monkeypatch.setattr(small.provider, "verify", asked)
+    run_for(small, timedelta(hours=1))
+    assert not claimed
+    assert deleted(small) == {"k0", "k1", "k2"}
+    problem = small.committed().problem
+    assert problem is not None
+    assert problem.message == "no answer"
